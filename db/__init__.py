@@ -1,0 +1,1 @@
+"""LIBRARY: the SQL catalogue. No Celery, TensorFlow, boto3 or web."""

@@ -1,0 +1,1 @@
+"""PROCESS: decides what is tagged and when (discovery, runs, doorbells)."""

@@ -1,0 +1,1 @@
+"""PROCESS: does the tagging; also the settings, object store and Celery app that the others use."""
