@@ -1,0 +1,221 @@
+"""Reads and writes of tags: what a model said, what a person decided, and the trail of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db import queue
+from db.queue import ClaimedItem
+from db.schema import CONFIDENCE_UNIT, Classification, ImageTag, SourceObject, TagEvent, WorkItem
+from db.session import instant, is_sqlite
+
+EXPORT_COLUMNS = (
+    "bucket",
+    "key",
+    "product_id",
+    "category",
+    "confidence",
+    "needs_review",
+    "review_reason",
+    "source",
+    "model",
+    "tagged_at",
+)
+_TAG_FIELDS = ("category", "confidence", "needs_review", "review_reason", "source", "model_version_id")
+
+
+class NoSuchObject(Exception):
+    """No image with that id is in the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """What a model said of one claimed image. Confidence and scores (in the order of the bundle's categories) in 1e-4."""
+
+    item: ClaimedItem
+    category: str
+    confidence: int
+    scores: list[int]
+    ood_score: float | None
+    needs_review: bool
+    review_reason: str | None
+
+
+def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int) -> int:
+    """Results, tags, audit and state change of a micro-batch, in the caller's one transaction. Returns how many were ours.
+
+    A result whose lease was lost, or whose image was overwritten meanwhile, is dropped: somebody else records it.
+    """
+    if not tagged:
+        return 0
+    current = _lock_objects(session, [each.item.object_id for each in tagged])
+    kept = queue.lock_held(session, [each.item for each in tagged])
+    results = sorted((each for each in tagged if each.item.id in kept), key=lambda each: each.item.id)
+    if not results:
+        return 0
+    _append_classifications(session, results, model_version_id)
+    _tag(
+        session, [each for each in results if current[each.item.object_id] == each.item.version_token], model_version_id
+    )
+    queue.finish(session, kept)
+    return len(kept)
+
+
+def set_human_tag(session: Session, object_id: int, category: str, *, person: str, why: str) -> None:
+    """A person's decision. From here on no model changes this image's category."""
+    if object_id not in _lock_objects(session, [object_id]):
+        raise NoSuchObject(f"no image has the id {object_id}; `tagger export` lists what there is")
+    before = session.execute(select(ImageTag).filter_by(object_id=object_id)).scalar_one_or_none()
+    new: dict[str, Any] = dict.fromkeys(_TAG_FIELDS) | {
+        "category": category,
+        "confidence": CONFIDENCE_UNIT,
+        "needs_review": False,
+        "source": "human",
+    }
+    version = before.version + 1 if before else 1
+    event = {"object_id": object_id, "seq": version, "old": _as_dict(before), "new": new}
+    row = new | {"object_id": object_id, "version": version, "tagged_at": instant(session)}
+    session.execute(_upsert(session, [row]))
+    session.execute(insert(TagEvent).values(event | {"actor": f"person:{person}", "why": why, "at": instant(session)}))
+
+
+def failures(session: Session, reason: str | None = None) -> Sequence[Row[Any]]:
+    """Items that did not end in a tag, or have not yet because they failed: bucket, key, reason, detail, failures, crashes."""
+    statement = (
+        select(
+            SourceObject.bucket,
+            SourceObject.key,
+            WorkItem.state,
+            WorkItem.reason,
+            WorkItem.detail,
+            WorkItem.failures,
+            WorkItem.crashes,
+        )
+        .join(SourceObject, SourceObject.id == WorkItem.object_id)
+        .where(WorkItem.reason.is_not(None), WorkItem.state.not_in(("done", "cancelled")))
+        .where(WorkItem.version_token == SourceObject.version_token, SourceObject.gone_at.is_(None))
+        .order_by(SourceObject.bucket, SourceObject.key)
+    )
+    return session.execute(statement.where(WorkItem.reason == reason) if reason else statement).all()
+
+
+def items_by_state(session: Session) -> dict[str, int]:
+    counted = select(WorkItem.state, func.count()).group_by(WorkItem.state)
+    return dict(session.execute(counted).tuples())
+
+
+def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[Mapping[str, Any]]:
+    """The rows of the view `catalogue_tags`, a mapping each, streamed in key order."""
+    conditions = ["1 = 1"]
+    if category is not None:
+        conditions.append("category = :category")
+    if needs_review:
+        conditions.append("needs_review")
+    columns = ", ".join(EXPORT_COLUMNS)
+    statement = text(f"SELECT {columns} FROM catalogue_tags WHERE {' AND '.join(conditions)} ORDER BY bucket, key")  # noqa: S608 -- our own words only
+    rows = session.execute(statement, {"category": category} if category else {}, execution_options={"yield_per": 2000})
+    for row in rows.mappings():
+        yield row
+
+
+def _lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
+    """Version tokens by object id. Rows are locked in id order, before any item: the order of every writer."""
+    locked = (
+        select(SourceObject.id, SourceObject.version_token)
+        .where(SourceObject.id.in_(sorted(object_ids)))
+        .order_by(SourceObject.id)
+        .with_for_update(key_share=True)
+    )
+    return dict(session.execute(locked).tuples())
+
+
+def _append_classifications(session: Session, results: Sequence[Tagged], model_version_id: int) -> None:
+    rows = [
+        {
+            "work_item_id": each.item.id,
+            "object_id": each.item.object_id,
+            "model_version_id": model_version_id,
+            "fence": each.item.fence,
+            "category": each.category,
+            "confidence": each.confidence,
+            "scores": each.scores,
+            "ood_score": each.ood_score,
+            "needs_review": each.needs_review,
+            "review_reason": each.review_reason,
+            "created_at": instant(session),
+        }
+        for each in results
+    ]
+    session.execute(insert(Classification).values(rows))
+
+
+def _tag(session: Session, results: Sequence[Tagged], model_version_id: int) -> None:
+    """Upsert the tags that change, and an event for each that did. The caller holds the objects' locks."""
+    if not results:
+        return
+    ids = [each.item.object_id for each in results]
+    before = {
+        tag.object_id: tag for tag in session.execute(select(ImageTag).where(ImageTag.object_id.in_(ids))).scalars()
+    }
+    versions = {object_id: before[object_id].version if object_id in before else 0 for object_id in ids}
+    olds = {object_id: _as_dict(before.get(object_id)) for object_id in ids}
+    fields = {each.item.object_id: _fields(each, model_version_id) for each in results}
+    rows = [
+        new | {"object_id": object_id, "version": versions[object_id] + 1, "tagged_at": instant(session)}
+        for object_id, new in fields.items()
+    ]
+    changed = set(session.execute(_upsert(session, rows, unless_human=True)).scalars())
+    events = [
+        {
+            "object_id": each.item.object_id,
+            "seq": versions[each.item.object_id] + 1,
+            "old": olds[each.item.object_id],
+            "new": fields[each.item.object_id],
+            "actor": f"run:{each.item.run_id}",
+            "why": "classified",
+            "at": instant(session),
+        }
+        for each in results
+        if each.item.object_id in changed
+    ]
+    if events:
+        session.execute(insert(TagEvent).values(events))
+
+
+def _upsert(session: Session, rows: Sequence[dict[str, Any]], *, unless_human: bool = False) -> Any:
+    """INSERT ... ON CONFLICT DO UPDATE, which itself leaves human and unchanged tags as they are."""
+    dialect_insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    statement = dialect_insert(ImageTag).values(list(rows))
+    new = statement.excluded
+    differs = (
+        (ImageTag.category != new.category)
+        | (ImageTag.confidence != new.confidence)
+        | (ImageTag.needs_review != new.needs_review)
+        | ImageTag.model_version_id.is_distinct_from(new.model_version_id)
+    )
+    return statement.on_conflict_do_update(
+        index_elements=[ImageTag.object_id],
+        set_={name: new[name] for name in (*_TAG_FIELDS, "version", "tagged_at")},
+        where=(ImageTag.source != "human") & differs if unless_human else None,
+    ).returning(ImageTag.object_id)
+
+
+def _fields(tagged: Tagged, model_version_id: int) -> dict[str, Any]:
+    return {
+        "category": tagged.category,
+        "confidence": tagged.confidence,
+        "needs_review": tagged.needs_review,
+        "review_reason": tagged.review_reason,
+        "source": "model",
+        "model_version_id": model_version_id,
+    }
+
+
+def _as_dict(tag: ImageTag | None) -> dict[str, Any] | None:
+    return {name: getattr(tag, name) for name in _TAG_FIELDS} if tag else None

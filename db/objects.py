@@ -1,0 +1,214 @@
+"""What the store holds, as the catalogue knows it: the reads and writes of a scan, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db.schema import OPEN_STATES, Run, SourceObject, WorkItem
+from db.session import instant, is_sqlite
+
+# Items that ended because their object version was not there to be read do not count as work on it.
+_UNREAD = ("superseded", "not_found", "changed_during_read")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownObject:
+    """A row of the catalogue, as far as a scan compares it. `queued`: this version has, or had, work for this model."""
+
+    id: int
+    key: str
+    version_token: str
+    is_gone: bool
+    was_missed: bool
+    queued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    key: str
+    version_token: str
+    size: int
+    last_modified: datetime
+    product_id: str | None
+
+
+def known_between(
+    session: Session, bucket: str, after: str, up_to: str | None, prefix: str, model_version_id: int
+) -> list[KnownObject]:
+    """The known objects with `after` < key <= `up_to` (None: no end) under `prefix`, in key order."""
+    queued = exists().where(
+        WorkItem.object_id == SourceObject.id,
+        WorkItem.model_version_id == model_version_id,
+        WorkItem.version_token == SourceObject.version_token,
+        or_(WorkItem.state != "skipped", WorkItem.reason.not_in(_UNREAD)),
+    )
+    statement = (
+        select(
+            SourceObject.id,
+            SourceObject.key,
+            SourceObject.version_token,
+            SourceObject.gone_at.is_not(None),
+            SourceObject.missing_in_run.is_not(None),
+            queued,
+        )
+        .where(SourceObject.bucket == bucket, SourceObject.key > after, under(prefix))
+        .order_by(SourceObject.key)
+    )
+    if up_to is not None:
+        statement = statement.where(SourceObject.key <= up_to)
+    return [KnownObject(*row) for row in session.execute(statement)]
+
+
+def under(prefix: str) -> ColumnElement[bool]:
+    """Keys that begin with `prefix`, compared as the store does: by bytes, with no wildcard."""
+    return func.substr(SourceObject.key, 1, len(prefix)) == prefix
+
+
+def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str, int]:
+    """Insert new objects; ids by key. Keys that another scan has just added are returned too."""
+    if not objects:
+        return {}
+    rows = [
+        {
+            "bucket": bucket,
+            "key": each.key,
+            "version_token": each.version_token,
+            "size": each.size,
+            "last_modified": each.last_modified,
+            "product_id": each.product_id,
+            "first_seen": instant(session),
+        }
+        for each in objects
+    ]
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    for start in range(0, len(rows), 500):
+        session.execute(insert(SourceObject).values(rows[start : start + 500]).on_conflict_do_nothing())
+    keys = [each.key for each in objects]
+    found = select(SourceObject.key, SourceObject.id).where(SourceObject.bucket == bucket, SourceObject.key.in_(keys))
+    return {key: object_id for key, object_id in session.execute(found)}
+
+
+def replace_versions(session: Session, changes: Mapping[int, NewObject]) -> None:
+    """These objects were overwritten: take the new version, and end the open work on the old one."""
+    if not changes:
+        return
+    session.connection().execute(
+        update(SourceObject.__table__)  # type: ignore[arg-type]
+        .where(SourceObject.__table__.c.id == bindparam("row_id"))
+        .values(
+            version_token=bindparam("token"),
+            size=bindparam("bytes"),
+            last_modified=bindparam("modified"),
+            product_id=bindparam("product"),
+            gone_at=None,
+            missing_in_run=None,
+        ),
+        [
+            {
+                "row_id": row_id,
+                "token": new.version_token,
+                "bytes": new.size,
+                "modified": new.last_modified,
+                "product": new.product_id,
+            }
+            for row_id, new in sorted(changes.items())
+        ],
+    )
+    _end_open_work(session, changes, "superseded")
+
+
+def bring_back(session: Session, object_ids: Collection[int]) -> None:
+    """These objects are in the store (again)."""
+    if object_ids:
+        values: dict[str, Any] = {"gone_at": None, "missing_in_run": None}
+        session.execute(update(SourceObject).where(SourceObject.id.in_(sorted(object_ids))).values(values))
+
+
+def note_missing(session: Session, object_ids: Collection[int], run_id: int) -> None:
+    """The listing of this run passed these objects by. They are gone only when it is complete."""
+    if object_ids:
+        ids = sorted(object_ids)
+        session.execute(update(SourceObject).where(SourceObject.id.in_(ids)).values(missing_in_run=run_id))
+
+
+def count_known(session: Session, bucket: str, prefix: str) -> int:
+    """How many objects are thought to be in the store under `prefix`."""
+    counted = select(func.count()).where(SourceObject.bucket == bucket, SourceObject.gone_at.is_(None), under(prefix))
+    return session.execute(counted).scalar_one()
+
+
+def count_missing(session: Session, run_id: int) -> int:
+    return session.execute(select(func.count()).where(SourceObject.missing_in_run == run_id)).scalar_one()
+
+
+def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
+    """Mark what this run's complete listing did not find as gone, or forget that it was missed. Returns how many."""
+    missed = SourceObject.missing_in_run == run_id
+    ids = list(session.execute(select(SourceObject.id).where(missed).order_by(SourceObject.id)).scalars())
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        values: dict[str, Any] = {"missing_in_run": None}
+        if remove:
+            values["gone_at"] = instant(session)
+            _end_open_work(session, some, "not_found")
+        session.execute(update(SourceObject).where(SourceObject.id.in_(some)).values(values))
+    return len(ids)
+
+
+def enqueue(session: Session, run: Run, tokens: Mapping[int, str], *, queue: str, priority: int) -> int:
+    """One pending item for each object version (id -> token). Returns how many; versions already queued are left.
+
+    The request is "scan"; a version that comes back after having been worked on (or ended unread) is a request of its own.
+    """
+    missing = dict(sorted(tokens.items()))
+    added = 0
+    for request in ("scan", f"scan:{run.id}"):
+        if not missing:
+            break
+        queued = _insert_items(session, run, missing, request, queue, priority)
+        added += len(queued)
+        for object_id in queued:
+            del missing[object_id]
+    return added
+
+
+def _insert_items(
+    session: Session, run: Run, tokens: Mapping[int, str], request: str, queue: str, priority: int
+) -> list[int]:
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    rows = [
+        {
+            "object_id": object_id,
+            "version_token": token,
+            "model_version_id": run.model_version_id,
+            "request_id": request,
+            "run_id": run.id,
+            "queue": queue,
+            "priority": priority,
+            "state": "pending",
+            "eligible_at": instant(session),
+        }
+        for object_id, token in tokens.items()
+    ]
+    queued: list[int] = []
+    for start in range(0, len(rows), 500):
+        statement = insert(WorkItem).values(rows[start : start + 500]).on_conflict_do_nothing()
+        queued += session.execute(statement.returning(WorkItem.object_id)).scalars()
+    return queued
+
+
+def _end_open_work(session: Session, object_ids: Collection[int], reason: str) -> None:
+    ids = sorted(object_ids)
+    open_items = and_(WorkItem.object_id.in_(ids), WorkItem.state.in_(OPEN_STATES))
+    locked = select(WorkItem.id).where(open_items).order_by(WorkItem.id).with_for_update()
+    items = list(session.execute(locked).scalars())
+    if items:
+        ended = {"state": "skipped", "reason": reason, "lease_owner": None}
+        session.execute(update(WorkItem).where(WorkItem.id.in_(items)).values(ended))

@@ -1,0 +1,257 @@
+"""The work queue in SQL: claim with a lease and a fence, renew, and end items under that fence.
+
+    pending --claim--> leased(fence+1) --> done | skipped | pending (back-off) | quarantined
+    leased, lease over --claim--> leased (suspect, alone)
+
+`eligible_at` is both the back-off and the end of the lease, so a claim finds lost work by itself and needs no reaper.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db.schema import Run, SourceObject, Throttle, WorkItem
+from db.session import instant, is_sqlite
+
+LEASE_S = 180.0
+MAX_FAILURES = 5
+MAX_CRASHES = 3
+BACKOFF_S = 10.0
+MAX_BACKOFF_S = 3600.0
+QUEUES = ("ops", "nightly")
+_STORE = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedItem:
+    """A leased item: the right to record one result for one object version, until the lease ends."""
+
+    id: int
+    fence: int
+    object_id: int
+    bucket: str
+    key: str
+    version_token: str
+    run_id: int
+    failures: int
+    alone: bool
+
+
+def next_model(session: Session, queue: str, run_id: int | None = None) -> int | None:
+    """The model that the next claimable item wants; None when nothing is claimable now."""
+    if throttled_until(session) is not None:
+        return None
+    for state in ("leased", "pending"):
+        wanted = (
+            select(WorkItem.model_version_id)
+            .where(*_claimable(session, queue, state, run_id))
+            .order_by(WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
+            .limit(1)
+        )
+        found = session.execute(wanted).scalar_one_or_none()
+        if found is not None:
+            return found
+    return None
+
+
+def claim(
+    session: Session,
+    *,
+    queue: str,
+    model_version_id: int,
+    owner: str,
+    limit: int,
+    lease_s: float = LEASE_S,
+    run_id: int | None = None,
+) -> list[ClaimedItem]:
+    """Lease up to `limit` items of one model. One whose lease ran out is suspected of killing its worker: it comes alone."""
+    of_model = WorkItem.model_version_id == model_version_id
+    lost = [*_claimable(session, queue, "leased", run_id), of_model]
+    _quarantine_killers(session, lost)
+    items = _lease(session, lost, owner, 1, lease_s, alone=True)
+    if not items:
+        waiting = [*_claimable(session, queue, "pending", run_id), of_model]
+        items = _lease(session, waiting, owner, limit, lease_s, alone=False)
+    return items
+
+
+def _claimable(session: Session, queue: str, state: str, run_id: int | None) -> list[ColumnElement[bool]]:
+    held_back = select(Run.id).where(Run.state.in_(("paused", "cancelled")))
+    conditions = [
+        WorkItem.state == state,
+        WorkItem.queue == queue,
+        WorkItem.eligible_at <= instant(session),
+        WorkItem.run_id.not_in(held_back),
+    ]
+    if run_id is not None:
+        conditions.append(WorkItem.run_id == run_id)
+    return conditions
+
+
+def _lease(
+    session: Session, conditions: Iterable[ColumnElement[bool]], owner: str, limit: int, lease_s: float, *, alone: bool
+) -> list[ClaimedItem]:
+    # A CTE, because a plain IN (SELECT ... LIMIT ... SKIP LOCKED) may be run again and exceed its limit.
+    pick = (
+        select(WorkItem.id)
+        .where(*conditions)
+        .order_by(WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("pick")
+    )
+    claimed = (
+        update(WorkItem)
+        .where(WorkItem.id.in_(select(pick.c.id)))
+        .values(
+            state="leased",
+            fence=WorkItem.fence + 1,
+            eligible_at=instant(session, lease_s),
+            lease_owner=owner,
+            suspect=alone,
+            crashes=WorkItem.crashes + case((WorkItem.claimed_alone & (WorkItem.state == "leased"), 1), else_=0),
+            claimed_alone=alone,
+        )
+        .returning(WorkItem.id, WorkItem.fence)
+        .execution_options(synchronize_session=False)
+    )
+    fences = dict(session.execute(claimed).tuples())
+    return _with_objects(session, fences, alone) if fences else []
+
+
+def _with_objects(session: Session, fences: dict[int, int], alone: bool) -> list[ClaimedItem]:
+    rows = session.execute(
+        select(
+            WorkItem.id,
+            WorkItem.object_id,
+            SourceObject.bucket,
+            SourceObject.key,
+            WorkItem.version_token,
+            WorkItem.run_id,
+            WorkItem.failures,
+        )
+        .join(SourceObject, SourceObject.id == WorkItem.object_id)
+        .where(WorkItem.id.in_(sorted(fences)))
+        .order_by(WorkItem.id)
+    )
+    return [ClaimedItem(row[0], fences[row[0]], *row[1:], alone=alone) for row in rows]
+
+
+def _quarantine_killers(session: Session, lost: Iterable[ColumnElement[bool]]) -> None:
+    """An item that was claimed alone and lost once too often is not tried again until a person says so."""
+    ended = {"state": "quarantined", "reason": "crashed_worker", "crashes": WorkItem.crashes + 1, "lease_owner": None}
+    session.execute(
+        update(WorkItem)
+        .where(*lost, WorkItem.claimed_alone, WorkItem.crashes >= MAX_CRASHES - 1)
+        .values(ended | {"detail": "the worker died while it worked on this image alone"})
+        .execution_options(synchronize_session=False)
+    )
+
+
+def held(items: Collection[ClaimedItem]) -> ColumnElement[bool]:
+    """The fence: true for the items that are still leased under the very claim in hand. Every write of a result asks it."""
+    return tuple_(WorkItem.id, WorkItem.fence).in_([(item.id, item.fence) for item in items]) & (
+        WorkItem.state == "leased"
+    )
+
+
+def lock_held(session: Session, items: Collection[ClaimedItem]) -> set[int]:
+    """Lock, in id order, the items that are still ours; their ids. The others were lost to somebody else, or cancelled."""
+    if not items:
+        return set()
+    return set(
+        session.execute(select(WorkItem.id).where(held(items)).order_by(WorkItem.id).with_for_update()).scalars()
+    )
+
+
+def renew(session: Session, items: Collection[ClaimedItem], lease_s: float = LEASE_S) -> set[int]:
+    """Put the end of the leases off; the ids of the items still ours. Drop the others."""
+    kept = lock_held(session, items)
+    if kept:
+        _set(session, kept, eligible_at=instant(session, lease_s))
+    return kept
+
+
+def finish(session: Session, item_ids: Collection[int]) -> None:
+    """leased -> done. Call in the transaction that records the classifications, with ids from `lock_held`."""
+    if item_ids:
+        _set(session, item_ids, state="done", lease_owner=None, reason=None, detail=None)
+
+
+def skip(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
+    """leased -> skipped(reason): final for this object version. False when the item is no longer ours."""
+    return _end(session, item, state="skipped", reason=reason, detail=detail, lease_owner=None)
+
+
+def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
+    """leased -> pending with back-off, or quarantined after MAX_FAILURES. False when the item is no longer ours."""
+    failures = item.failures + 1
+    if failures >= MAX_FAILURES:
+        ended = {"state": "quarantined", "lease_owner": None}
+    else:
+        ended = {"state": "pending", "lease_owner": None, "eligible_at": instant(session, backoff_s(failures))}
+    return _end(session, item, failures=failures, reason=reason, detail=detail, claimed_alone=False, **ended)
+
+
+def release(session: Session, items: Collection[ClaimedItem]) -> int:
+    """leased -> pending at once, with nothing counted against them. Returns how many were still ours."""
+    kept = lock_held(session, items)
+    if kept:
+        values: dict[str, Any] = {"lease_owner": None, "claimed_alone": False, "eligible_at": instant(session)}
+        _set(session, kept, state="pending", **values)
+    return len(kept)
+
+
+def backoff_s(failures: int) -> float:
+    """Seconds to wait after the n-th failure: doubling, capped, with jitter so that failures do not march in step."""
+    return float(min(BACKOFF_S * 2 ** (failures - 1), MAX_BACKOFF_S)) * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
+
+
+def claimable(session: Session, queue: str) -> int:
+    """How many items of a queue could be claimed now; 0 while an outage is waited for."""
+    if throttled_until(session) is not None:
+        return 0
+    states = [select(func.count()).where(*_claimable(session, queue, state, None)) for state in ("pending", "leased")]
+    return sum(session.execute(each).scalar_one() for each in states)
+
+
+def throttled_until(session: Session) -> datetime | None:
+    """The end of an outage's waiting time, if one is on."""
+    waiting = select(Throttle.until).where(Throttle.name == _STORE, Throttle.until > instant(session))
+    return session.execute(waiting).scalar_one_or_none()
+
+
+def hold_everybody(session: Session, reason: str) -> float:
+    """An outage: nobody claims for a while, longer each time in a row, 5 minutes at most. Returns the seconds."""
+    before = session.execute(select(Throttle).where(Throttle.name == _STORE)).scalar_one_or_none()
+    strikes = before.strikes + 1 if before else 1
+    pause_s = min(5.0 * 2 ** (strikes - 1), 300.0)
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    row = {"until": instant(session, pause_s), "strikes": strikes, "reason": reason}
+    statement = insert(Throttle).values(name=_STORE, **row)
+    session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
+    return pause_s
+
+
+def outage_over(session: Session) -> None:
+    """The store answers again: the next outage starts with a short wait."""
+    session.execute(update(Throttle).where(Throttle.name == _STORE, Throttle.strikes > 0).values(strikes=0))
+
+
+def _end(session: Session, item: ClaimedItem, **values: Any) -> bool:
+    ended = update(WorkItem).where(held([item])).values(values).execution_options(synchronize_session=False)
+    return len(session.execute(ended.returning(WorkItem.id)).all()) == 1
+
+
+def _set(session: Session, item_ids: Collection[int], **values: Any) -> None:
+    ids: Sequence[int] = sorted(item_ids)
+    statement = update(WorkItem).where(WorkItem.id.in_(ids)).values(values)
+    session.execute(statement.execution_options(synchronize_session=False))

@@ -1,0 +1,152 @@
+"""Runs: who asked for which work, how far its scan is, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db.schema import OPEN_STATES, Classification, ModelVersion, Run, WorkItem
+from db.session import instant, is_sqlite
+
+SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
+WORK_COUNTS = ("tagged", "needs_review", "skipped", "quarantined", "cancelled", "open")
+
+
+class ScanTakenOver(Exception):
+    """Another process moves this run's scan forward; this one must stop scanning."""
+
+
+def register_model(session: Session, name: str, version: str, location: str | None = None) -> ModelVersion:
+    """The row of a bundle, made at its first use. A location given anew replaces the old one."""
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    row = {"name": name, "version": version, "location": location, "registered_at": instant(session)}
+    session.execute(insert(ModelVersion).values(row).on_conflict_do_nothing())
+    found = session.execute(select(ModelVersion).filter_by(name=name, version=version)).scalar_one()
+    if location is not None:
+        found.location = location
+    return found
+
+
+def open_run(
+    session: Session,
+    *,
+    logical_key: str,
+    kind: str,
+    selection: dict[str, Any],
+    model: ModelVersion,
+    requested_by: str,
+    state: str = "scanning",
+) -> tuple[Run, bool]:
+    """The run with this logical key, and whether this call made it: two askers get one run."""
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    row = {
+        "logical_key": logical_key,
+        "kind": kind,
+        "selection": selection,
+        "model_version_id": model.id,
+        "requested_by": requested_by,
+        "state": state,
+        "cursor": "",
+        "counts": dict.fromkeys(SCAN_COUNTS, 0),
+        "created_at": instant(session),
+        "updated_at": instant(session),
+    }
+    made = session.execute(insert(Run).values(row).on_conflict_do_nothing().returning(Run.id)).scalar_one_or_none()
+    return session.execute(select(Run).filter_by(logical_key=logical_key)).scalar_one(), made is not None
+
+
+def unfinished(session: Session, *, kind: str, selection: dict[str, Any], model_version_id: int) -> Run | None:
+    """The newest run of the same work that was begun and has not ended."""
+    candidates = (
+        select(Run)
+        .where(Run.kind == kind, Run.model_version_id == model_version_id)
+        .where(Run.state.in_(("planned", "scanning", "running")))
+        .order_by(Run.id.desc())
+    )
+    return next((run for run in session.execute(candidates).scalars() if run.selection == selection), None)
+
+
+def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
+    """Planned runs, and scans that nobody has moved for `stale_s` seconds."""
+    waiting = (
+        select(Run)
+        .where((Run.state == "planned") | ((Run.state == "scanning") & (Run.updated_at < instant(session, -stale_s))))
+        .order_by(Run.id)
+    )
+    return session.execute(waiting).scalars().all()
+
+
+def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts: dict[str, int]) -> Run:
+    """Move the scan from key `expected` to `cursor` and add `counts`. The cursor is its own fence: of two scanners one wins."""
+    run = session.execute(select(Run).where(Run.id == run_id).with_for_update()).scalar_one()
+    session.refresh(run)
+    if run.state != "scanning" or run.cursor != expected:
+        raise ScanTakenOver(
+            f"run {run_id} is {run.state} and its scan stands at another key: another process has taken it over"
+        )
+    run.cursor = cursor
+    run.counts = {name: run.counts.get(name, 0) + counts.get(name, 0) for name in SCAN_COUNTS}
+    session.execute(update(Run).where(Run.id == run_id).values(updated_at=instant(session)))
+    return run
+
+
+def begin_scan(session: Session, run: Run) -> None:
+    """Set a run to scanning; one whose listing was complete starts over, so that what came since is seen."""
+    run = session.execute(select(Run).where(Run.id == run.id).with_for_update()).scalar_one()
+    if run.state == "running":
+        run.cursor = ""
+        run.counts = run.counts | {"seen": 0, "gone_refused": 0}
+    run.state = "scanning"
+    session.execute(update(Run).where(Run.id == run.id).values(updated_at=instant(session)))
+
+
+def scanned(session: Session, run_id: int) -> None:
+    """The listing is complete; from here on the run is its open items."""
+    values: dict[str, Any] = {"state": "running", "updated_at": instant(session)}
+    session.execute(update(Run).where(Run.id == run_id, Run.state == "scanning").values(values))
+
+
+def work_counts(session: Session, run_id: int) -> dict[str, int]:
+    """What became of a run's items so far."""
+    by_state = dict(
+        session.execute(
+            select(WorkItem.state, func.count()).where(WorkItem.run_id == run_id).group_by(WorkItem.state)
+        ).tuples()
+    )
+    reviews = (
+        select(func.count()).select_from(Classification).join(WorkItem, WorkItem.id == Classification.work_item_id)
+    )
+    return {
+        "tagged": by_state.get("done", 0),
+        "needs_review": session.execute(
+            reviews.where(WorkItem.run_id == run_id, Classification.needs_review)
+        ).scalar_one(),
+        "skipped": by_state.get("skipped", 0),
+        "quarantined": by_state.get("quarantined", 0),
+        "cancelled": by_state.get("cancelled", 0),
+        "open": sum(by_state.get(state, 0) for state in OPEN_STATES),
+    }
+
+
+def close_finished(session: Session, run_ids: Iterable[int] | None = None) -> list[int]:
+    """Finish the running runs that have no open item left, and keep their final counts. Idempotent."""
+    still_open = select(WorkItem.id).where(WorkItem.run_id == Run.id, WorkItem.state.in_(OPEN_STATES)).exists()
+    ready = select(Run).where(Run.state == "running", ~still_open).order_by(Run.id).with_for_update()
+    if run_ids is not None:
+        ready = ready.where(Run.id.in_(list(run_ids)))
+    closed = list(session.execute(ready).scalars())
+    for run in closed:
+        run.counts = run.counts | work_counts(session, run.id)
+        session.execute(update(Run).where(Run.id == run.id).values(state="finished", finished_at=instant(session)))
+    return [run.id for run in closed]
+
+
+def next_retry_at(session: Session, run_id: int) -> datetime | None:
+    """When the first of a run's waiting items may be tried again."""
+    waiting = select(func.min(WorkItem.eligible_at)).where(WorkItem.run_id == run_id, WorkItem.state == "pending")
+    return session.execute(waiting).scalar_one()

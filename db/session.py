@@ -1,0 +1,140 @@
+"""Connections to the catalogue: SQLite with WAL and BEGIN IMMEDIATE, or PostgreSQL.
+
+Functions elsewhere in `db` take a Session and never commit; entry points write `with sessions.begin() as session:`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Engine, create_engine, event, func, literal, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import NullPool
+
+from db.schema import UtcTime
+
+Sessions = sessionmaker[Session]
+T = TypeVar("T")
+
+_RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
+
+
+class CatalogueUnavailable(Exception):
+    """The database cannot be reached or refuses us. The message says what to check."""
+
+
+def connect(url: str, *, pool_size: int = 5, pooled: bool = True) -> Engine:
+    """An engine for the catalogue; opens no connection yet. Make it in the process that uses it: nothing survives a fork."""
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    if parsed.get_backend_name() == "postgresql":
+        return _postgresql(parsed, pool_size, pooled)
+    raise CatalogueUnavailable(
+        f"TAGGER_DATABASE_URL names {parsed.get_backend_name()!r}; use sqlite:///tagger.db or postgresql+psycopg://user@host/database"
+    )
+
+
+def sessions_of(engine: Engine) -> Sessions:
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def instant(session: Session, after_s: float = 0.0) -> ColumnElement[datetime]:
+    """The present, `after_s` seconds later, as SQL: by the database's clock on PostgreSQL, this host's on SQLite."""
+    delay = timedelta(seconds=after_s)
+    if is_sqlite(session):
+        return literal(datetime.now(UTC) + delay, UtcTime())
+    return func.now() + delay if after_s else func.now()
+
+
+def now(session: Session) -> datetime:
+    """The present as a value, by the same clock as `instant`."""
+    return (
+        datetime.now(UTC) if is_sqlite(session) else session.execute(func.now().select()).scalar_one().astimezone(UTC)
+    )
+
+
+def transact(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 6) -> T:
+    """Run `work` in a transaction; on a deadlock or a lost connection run the whole of it again, with jitter.
+
+    A commit whose answer was lost may be run twice, so `work` must be guarded by fences or be idempotent.
+    """
+    for attempt in range(attempts):
+        try:
+            with sessions.begin() as session:
+                return work(session)
+        except DBAPIError as error:
+            if attempt == attempts - 1 or not _worth_retrying(error):
+                raise
+        time.sleep(random.uniform(0.5, 1.5) * min(0.1 * 4**attempt, 5.0))  # noqa: S311 -- jitter, not a secret
+    raise AssertionError("unreachable")
+
+
+def _worth_retrying(error: DBAPIError) -> bool:
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    return (
+        error.connection_invalidated
+        or sqlstate in _RETRYABLE_SQLSTATES
+        or sqlstate.startswith(("08", "57P"))  # connection exceptions; the server shuts down or starts up
+        or (isinstance(error, OperationalError) and not sqlstate and "sqlite" not in type(error.orig).__module__)
+    )
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise CatalogueUnavailable(
+            "TAGGER_DATABASE_URL is not a database URL; write sqlite:///tagger.db or postgresql+psycopg://user@host/database"
+        ) from None
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:" and not Path(url.database).absolute().parent.is_dir():
+        raise CatalogueUnavailable(
+            f"the folder of the catalogue {url.database} does not exist; make it, or set TAGGER_DATABASE_URL"
+        )
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN is deferred, and deferred ones fail under load
+        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin_immediate(connection: Any) -> None:
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL, pool_size: int, pooled: bool) -> Engine:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    settings = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+    options: dict[str, Any] = {
+        "connect_args": {"connect_timeout": 5, "keepalives_idle": 30, "options": settings},
+        "pool_pre_ping": True,
+    }
+    if not pooled:
+        return create_engine(url, poolclass=NullPool, **options)
+    return create_engine(url, pool_size=pool_size, max_overflow=1, pool_recycle=1800, **options)
+
+
+def reading(sessions: Sessions) -> Session:
+    """A session that only reads: on SQLite it takes no write lock, so looking never stops the workers."""
+    engine = sessions.kw["bind"]
+    return Session(engine.execution_options(read_only=True), expire_on_commit=False)
