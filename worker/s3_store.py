@@ -1,0 +1,180 @@
+"""Any S3 server through boto3: listing by StartAfter, one version read whole, errors translated.
+
+Every rule here answers a fault that was measured: `Body.read(n)` returns a cut body without an error, errors
+while streaming are retried by nobody, a server that drips a byte at a time defeats the socket's time-out, and
+default checksums break servers other than AWS.
+"""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from urllib3.exceptions import HTTPError
+
+from worker.s3_errors import BOTO_ERRORS, image_error, store_error
+from worker.storage import (
+    PAGE_KEYS,
+    ChangedDuringRead,
+    S3Options,
+    StoredObject,
+    StoreUnavailable,
+    TooLarge,
+)
+
+_ATTEMPTS = 3
+_READ_BYTES = 1 << 18
+
+
+class _CutShort(Exception):
+    """The stream ended before the version's last byte, or said another length."""
+
+
+class S3Store:
+    """The objects of one bucket whose keys begin with `prefix`. One client a process, shared by its threads."""
+
+    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+        self._options = options
+        self._lock = threading.Lock()
+        self._made: tuple[int, Any] | None = None
+
+    def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
+        """Pages of at most 1,000 objects after the key `after`; folder markers (`a/` of 0 bytes) left out."""
+        more = True
+        while more:
+            answer = self._list(after, PAGE_KEYS)
+            listed = answer.get("Contents", [])
+            more = bool(answer.get("IsTruncated")) and bool(listed)
+            if listed:
+                _require_order(after, listed[0]["Key"], self.bucket)
+                after = listed[-1]["Key"]
+            if page := [_stored(entry) for entry in listed if not _is_marker(entry)]:
+                yield page
+
+    def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
+        """The object's bytes if its ETag and size are still those of `version_token`."""
+        etag, _, size_text = version_token.rpartition(":")
+        size = int(size_text)
+        if size > max_bytes:
+            raise TooLarge(f"{key} has {size:,} bytes, allowed are {max_bytes:,}; see TAGGER_MAX_IMAGE_BYTES")
+        deadline = time.monotonic() + self._options.deadline_s
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._get(key, etag, size, deadline)
+            except _CutShort as error:
+                if attempt == _ATTEMPTS or time.monotonic() >= deadline:
+                    raise StoreUnavailable(f"{key} was cut {attempt} times while read: {error}") from error
+            time.sleep(random.uniform(0.5, 1) * 0.1 * 2**attempt)  # noqa: S311 - jitter, no secret
+        raise AssertionError("the last attempt returns or raises")
+
+    def presign(self, key: str, *, expires_s: int = 3600) -> str:
+        """A GET URL signed for `expires_s` seconds."""
+        params = {"Bucket": self.bucket, "Key": key}
+        try:
+            url: str = self._client().generate_presigned_url("get_object", Params=params, ExpiresIn=expires_s)
+        except BOTO_ERRORS as error:
+            raise store_error(error, self.bucket) from error
+        return url
+
+    def check(self) -> None:
+        """Lists one key."""
+        self._list("", 1)
+
+    def _list(self, after: str, keys: int) -> dict[str, Any]:
+        """One answer. boto3 asks for keys percent-encoded (XML 1.0 lacks some characters) and decodes them."""
+        request: dict[str, Any] = {"Bucket": self.bucket, "MaxKeys": keys}
+        request |= {name: text for name, text in (("Prefix", self.prefix), ("StartAfter", after)) if text}
+        try:
+            answer: dict[str, Any] = self._client().list_objects_v2(**request)
+        except BOTO_ERRORS as error:
+            raise store_error(error, self.bucket) from error
+        return answer
+
+    def _get(self, key: str, etag: str, size: int, deadline: float) -> bytes:
+        condition = {"IfMatch": f'"{etag}"'} if etag else {}
+        try:
+            answer = self._client().get_object(Bucket=self.bucket, Key=key, **condition)
+        except BOTO_ERRORS as error:
+            raise image_error(error, key, self.bucket) from error
+        with answer["Body"] as stream:  # the urllib3 response: its read1 waits for one packet, not for all
+            if etag and answer.get("ETag", "").strip('"') != etag:
+                # a server that does not know If-Match
+                raise ChangedDuringRead(f"{key} is no longer the listed version; the next scan lists the new one")
+            if answer.get("ContentLength", size) != size:
+                raise _CutShort(f"{answer['ContentLength']:,} bytes announced, {size:,} listed")
+            try:
+                return _read_body(stream, key, size, deadline)
+            except (HTTPError, OSError) as error:
+                raise _CutShort(type(error).__name__) from error
+
+    def _client(self) -> Any:
+        """The process's own client: none survives a fork, and only a client is thread-safe."""
+        made = self._made
+        if made is None or made[0] != os.getpid():
+            with self._lock:
+                made = self._made
+                if made is None or made[0] != os.getpid():
+                    self._made = made = (os.getpid(), _make_client(self._options, self.bucket))
+        return made[1]
+
+
+def _make_client(options: S3Options, bucket: str) -> Any:
+    try:
+        session = boto3.session.Session()
+        return session.client(
+            "s3",
+            endpoint_url=options.endpoint_url,
+            region_name=options.region or session.region_name or "us-east-1",
+            aws_access_key_id=options.access_key_id,
+            aws_secret_access_key=options.secret_access_key,
+            config=Config(
+                connect_timeout=options.connect_timeout_s,
+                read_timeout=options.read_timeout_s,
+                max_pool_connections=options.io_threads + 2,
+                tcp_keepalive=True,
+                retries={"mode": "standard", "total_max_attempts": 4},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                s3={"addressing_style": "path" if options.endpoint_url else "auto"},
+                user_agent_extra="catalogue-tagger",
+            ),
+        )
+    except BOTO_ERRORS as error:
+        raise store_error(error, bucket) from error
+
+
+def _read_body(stream: Any, key: str, size: int, deadline: float) -> bytes:
+    """Reads to the end of the stream, but one byte more than `size` at most and never past the deadline."""
+    parts: list[bytes] = []
+    left = size + 1
+    while left and (part := stream.read1(min(left, _READ_BYTES))):
+        parts.append(part)
+        left -= len(part)
+        if time.monotonic() > deadline:
+            raise StoreUnavailable(f"{key} came too slowly: {size + 1 - left:,} of {size:,} bytes in time")
+    if left != 1:
+        raise _CutShort(f"{size + 1 - left:,} of {size:,} bytes came")
+    return b"".join(parts)
+
+
+def _require_order(after: str, first: str, bucket: str) -> None:
+    """A server that ignores StartAfter would list its first page for ever."""
+    if first <= after:
+        raise StoreUnavailable(f"{bucket} was asked for keys after {after!r} and began with {first!r}")
+
+
+def _is_marker(entry: dict[str, Any]) -> bool:
+    return bool(entry["Key"].endswith("/") and entry["Size"] == 0)
+
+
+def _stored(entry: dict[str, Any]) -> StoredObject:
+    etag = entry.get("ETag", "").strip('"')
+    modified = entry["LastModified"].astimezone(UTC)
+    return StoredObject(entry["Key"], f"{etag}:{entry['Size']}", entry["Size"], modified)
