@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, text
+from sqlalchemy import Row, RowMapping, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -36,7 +36,7 @@ class NoSuchObject(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """What a model said of one claimed image. Confidence and scores (in the order of the bundle's categories) in 1e-4."""
+    """What a model said of one claimed image. Confidence and scores (in the bundle's order of categories) in 1e-4."""
 
     item: ClaimedItem
     category: str
@@ -48,7 +48,7 @@ class Tagged:
 
 
 def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int) -> int:
-    """Results, tags, audit and state change of a micro-batch, in the caller's one transaction. Returns how many were ours.
+    """Results, tags, audit and states of a micro-batch, in the caller's one transaction. Returns how many were ours.
 
     A result whose lease was lost, or whose image was overwritten meanwhile, is dropped: somebody else records it.
     """
@@ -85,8 +85,8 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
     session.execute(insert(TagEvent).values(event | {"actor": f"person:{person}", "why": why, "at": instant(session)}))
 
 
-def failures(session: Session, reason: str | None = None) -> Sequence[Row[Any]]:
-    """Items that did not end in a tag, or have not yet because they failed: bucket, key, reason, detail, failures, crashes."""
+def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Items that ended without a tag, or wait because they failed."""
     statement = (
         select(
             SourceObject.bucket,
@@ -110,7 +110,7 @@ def items_by_state(session: Session) -> dict[str, int]:
     return dict(session.execute(counted).tuples())
 
 
-def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[Mapping[str, Any]]:
+def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[RowMapping]:
     """The rows of the view `catalogue_tags`, a mapping each, streamed in key order."""
     conditions = ["1 = 1"]
     if category is not None:
@@ -118,10 +118,10 @@ def export(session: Session, *, category: str | None = None, needs_review: bool 
     if needs_review:
         conditions.append("needs_review")
     columns = ", ".join(EXPORT_COLUMNS)
-    statement = text(f"SELECT {columns} FROM catalogue_tags WHERE {' AND '.join(conditions)} ORDER BY bucket, key")  # noqa: S608 -- our own words only
+    where = " AND ".join(conditions)
+    statement = text(f"SELECT {columns} FROM catalogue_tags WHERE {where} ORDER BY bucket, key")  # noqa: S608 -- our words
     rows = session.execute(statement, {"category": category} if category else {}, execution_options={"yield_per": 2000})
-    for row in rows.mappings():
-        yield row
+    yield from rows.mappings()
 
 
 def _lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:

@@ -92,7 +92,7 @@ def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str
         session.execute(insert(SourceObject).values(rows[start : start + 500]).on_conflict_do_nothing())
     keys = [each.key for each in objects]
     found = select(SourceObject.key, SourceObject.id).where(SourceObject.bucket == bucket, SourceObject.key.in_(keys))
-    return {key: object_id for key, object_id in session.execute(found)}
+    return dict(session.execute(found).tuples())
 
 
 def replace_versions(session: Session, changes: Mapping[int, NewObject]) -> None:
@@ -165,7 +165,7 @@ def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
 def enqueue(session: Session, run: Run, tokens: Mapping[int, str], *, queue: str, priority: int) -> int:
     """One pending item for each object version (id -> token). Returns how many; versions already queued are left.
 
-    The request is "scan"; a version that comes back after having been worked on (or ended unread) is a request of its own.
+    The request is "scan"; a version that comes back after it was worked on, or ended unread, is a request of its own.
     """
     missing = dict(sorted(tokens.items()))
     added = 0

@@ -72,7 +72,7 @@ def claim(
     lease_s: float = LEASE_S,
     run_id: int | None = None,
 ) -> list[ClaimedItem]:
-    """Lease up to `limit` items of one model. One whose lease ran out is suspected of killing its worker: it comes alone."""
+    """Lease up to `limit` items of one model. One whose lease ran out may have killed its worker: it comes alone."""
     of_model = WorkItem.model_version_id == model_version_id
     lost = [*_claimable(session, queue, "leased", run_id), of_model]
     _quarantine_killers(session, lost)
@@ -157,14 +157,14 @@ def _quarantine_killers(session: Session, lost: Iterable[ColumnElement[bool]]) -
 
 
 def held(items: Collection[ClaimedItem]) -> ColumnElement[bool]:
-    """The fence: true for the items that are still leased under the very claim in hand. Every write of a result asks it."""
+    """The fence: true for items still leased under the very claim in hand. Every write of a result asks it."""
     return tuple_(WorkItem.id, WorkItem.fence).in_([(item.id, item.fence) for item in items]) & (
         WorkItem.state == "leased"
     )
 
 
 def lock_held(session: Session, items: Collection[ClaimedItem]) -> set[int]:
-    """Lock, in id order, the items that are still ours; their ids. The others were lost to somebody else, or cancelled."""
+    """Lock, in id order, the items still ours; their ids. The others were lost to somebody else, or cancelled."""
     if not items:
         return set()
     return set(
@@ -195,7 +195,7 @@ def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool
     """leased -> pending with back-off, or quarantined after MAX_FAILURES. False when the item is no longer ours."""
     failures = item.failures + 1
     if failures >= MAX_FAILURES:
-        ended = {"state": "quarantined", "lease_owner": None}
+        ended: dict[str, Any] = {"state": "quarantined", "lease_owner": None}
     else:
         ended = {"state": "pending", "lease_owner": None, "eligible_at": instant(session, backoff_s(failures))}
     return _end(session, item, failures=failures, reason=reason, detail=detail, claimed_alone=False, **ended)
@@ -212,7 +212,7 @@ def release(session: Session, items: Collection[ClaimedItem]) -> int:
 
 def backoff_s(failures: int) -> float:
     """Seconds to wait after the n-th failure: doubling, capped, with jitter so that failures do not march in step."""
-    return float(min(BACKOFF_S * 2 ** (failures - 1), MAX_BACKOFF_S)) * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
+    return min(BACKOFF_S * 2.0 ** (failures - 1), MAX_BACKOFF_S) * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
 
 
 def claimable(session: Session, queue: str) -> int:
@@ -233,7 +233,7 @@ def hold_everybody(session: Session, reason: str) -> float:
     """An outage: nobody claims for a while, longer each time in a row, 5 minutes at most. Returns the seconds."""
     before = session.execute(select(Throttle).where(Throttle.name == _STORE)).scalar_one_or_none()
     strikes = before.strikes + 1 if before else 1
-    pause_s = min(5.0 * 2 ** (strikes - 1), 300.0)
+    pause_s = min(5.0 * 2.0 ** (strikes - 1), 300.0)
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     row = {"until": instant(session, pause_s), "strikes": strikes, "reason": reason}
     statement = insert(Throttle).values(name=_STORE, **row)

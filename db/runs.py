@@ -82,7 +82,7 @@ def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
 
 
 def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts: dict[str, int]) -> Run:
-    """Move the scan from key `expected` to `cursor` and add `counts`. The cursor is its own fence: of two scanners one wins."""
+    """Move the scan from key `expected` to `cursor`, add `counts`. The cursor is a fence: of two scanners one wins."""
     run = session.execute(select(Run).where(Run.id == run_id).with_for_update()).scalar_one()
     session.refresh(run)
     if run.state != "scanning" or run.cursor != expected:

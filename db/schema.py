@@ -52,7 +52,7 @@ REASONS = (
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware UTC datetime: timestamptz on PostgreSQL, fixed-width ISO text on SQLite, so that text order is time order."""
+    """An aware UTC datetime: timestamptz on PostgreSQL; on SQLite fixed-width ISO text, whose order is that of time."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -70,12 +70,13 @@ class UtcTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.strftime("%Y-%m-%d %H:%M:%S.%f") if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 -- SQLAlchemy's
         if value is None:
             return None
         if isinstance(value, str):
             return datetime.fromisoformat(value).replace(tzinfo=UTC)
-        return datetime.astimezone(value, UTC)
+        assert isinstance(value, datetime)
+        return value.astimezone(UTC)
 
 
 # SQLite numbers rows by itself only for a column of exactly INTEGER.

@@ -31,7 +31,7 @@ class CatalogueUnavailable(Exception):
 
 
 def connect(url: str, *, pool_size: int = 5, pooled: bool = True) -> Engine:
-    """An engine for the catalogue; opens no connection yet. Make it in the process that uses it: nothing survives a fork."""
+    """An engine for the catalogue; opens no connection yet. Make it in the process that uses it (no fork)."""
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)

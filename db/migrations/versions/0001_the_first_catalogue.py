@@ -29,7 +29,8 @@ WHERE o.gone_at IS NULL
 """
 
 # A product's category is the one with the largest sum of its images' confidences; its confidence is that sum over all
-# its images, so that a product whose images disagree is less sure than each of them. What a person said outweighs any model.
+# its images, so that a product whose images disagree is less sure than each of them. What a person said outweighs any
+# model.
 PRODUCT_TAGS = """
 CREATE VIEW product_tags AS
 WITH votes AS (

@@ -1,0 +1,37 @@
+"""`tagger`: one command in front of every part. Verbs import what is heavy only when they are called."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli import catalogue, models, running, services
+
+app = typer.Typer(
+    name="tagger",
+    help="Tag a product catalogue: photographs in a folder or S3 become categories and review flags in SQL.",
+    epilog="First steps: tagger run photos/   then   tagger status   and   tagger export -o tags.csv",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+running.register(app)
+catalogue.register(app)
+services.register(app)
+app.add_typer(models.app, name="model")
+
+
+def main() -> None:
+    """Entry point. Errors that a person can mend end in one line and exit code 3, never in a traceback."""
+    try:
+        app()
+    except Exception as error:
+        from cli.errors import describe
+
+        message = describe(error)
+        if message is None:
+            raise
+        print(f"tagger: {message}", file=sys.stderr)
+        sys.exit(3)

@@ -1,0 +1,209 @@
+"""What is in the catalogue: `tagger status`, `failures`, `verify`, `export`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.opening import load_settings, open_catalogue
+
+if TYPE_CHECKING:
+    from db.session import Sessions
+    from worker.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+class Format(StrEnum):
+    csv = "csv"
+    jsonl = "jsonl"
+    parquet = "parquet"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the command."""
+    app.command(epilog="Example: tagger status --watch")(status)
+    app.command(epilog="Example: tagger failures --reason corrupt --json")(failures)
+    app.command(epilog="Example: tagger verify --json")(verify)
+    app.command(epilog="Example: tagger export --format csv -o tags.csv --needs-review")(export)
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Draw again every 2 seconds, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Images by state, runs that are not finished, workers and queues."""
+    settings = load_settings()
+    sessions = open_catalogue(settings)
+    if as_json:
+        print(json.dumps(_status(settings, sessions)))
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    if not watch:
+        Console().print(_status_table(_status(settings, sessions)))
+        return
+    with Live(_status_table(_status(settings, sessions)), auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(2)
+                live.update(_status_table(_status(settings, sessions)), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+def failures(
+    reason: Annotated[str | None, typer.Option(help="Only this reason, for example corrupt.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Images that got no tag, and why; also those that wait for another try."""
+    from db import catalogue
+    from db.schema import REASONS
+    from db.session import reading
+
+    if reason is not None and reason not in REASONS:
+        raise typer.BadParameter(f"{reason!r} is none of the reasons: {', '.join(REASONS)}", param_hint="--reason")
+    with reading(open_catalogue(load_settings())) as session:
+        rows = [dict(row._mapping) for row in catalogue.failures(session, reason)]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    from rich.console import Console
+
+    Console().print(_table(rows, empty="No image failed."))
+
+
+def verify(as_json: AsJson = False) -> None:
+    """Check what must always hold in the catalogue; name every row that breaks it. Exit code 1 if one does."""
+    from dataclasses import asdict
+
+    from db.invariants import INVARIANTS, violations
+    from db.session import reading
+
+    with reading(open_catalogue(load_settings())) as session:
+        broken = [asdict(violation) for violation in violations(session)]
+    if as_json:
+        print(json.dumps({"ok": not broken, "violations": broken}))
+    elif broken:
+        for row in broken:
+            print(f"{row['invariant']} {row['table']} {row['row_id']}: {row['detail']}", file=sys.stderr)
+        print(f"{len(broken)} rows break an invariant:", file=sys.stderr)
+        for name in sorted({row["invariant"] for row in broken}):
+            print(f"  {name}: {INVARIANTS[name]}", file=sys.stderr)
+    else:
+        print(f"All {len(INVARIANTS)} invariants hold.")
+    raise typer.Exit(1 if broken else 0)
+
+
+def export(
+    format: Annotated[Format, typer.Option(help="csv, jsonl or parquet.")] = Format.csv,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; default: standard output.")] = None,
+    category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+    needs_review: Annotated[bool, typer.Option("--needs-review", help="Only what a person should look at.")] = False,
+) -> None:
+    """The tags, a row an image: bucket, key, product, category, confidence, review flag, source, model, time."""
+    from cli.exporting import write
+    from db import catalogue
+    from db.session import reading
+
+    if format is Format.parquet and output is None:
+        raise typer.BadParameter("parquet is binary: name a file with -o", param_hint="--format")
+    with reading(open_catalogue(load_settings())) as session:
+        rows = catalogue.export(session, category=category, needs_review=needs_review)
+        count = write(rows, format.value, output)
+    if output is not None:
+        print(f"{count:,} rows in {output}", file=sys.stderr)
+
+
+def _status(settings: Settings, sessions: Sessions) -> dict[str, Any]:
+    from sqlalchemy import select
+
+    from db import catalogue, heartbeats, queue
+    from db.schema import Run
+    from db.session import reading
+
+    with reading(sessions) as session:
+        unfinished = select(Run).where(Run.state.not_in(("finished", "cancelled"))).order_by(Run.id)
+        leader = heartbeats.leader(session, "scheduler")
+        until = queue.throttled_until(session)
+        return {
+            "items": catalogue.items_by_state(session),
+            "runs": [_run(run) for run in session.execute(unfinished).scalars()],
+            "workers": [
+                {"name": worker.name, "slots": worker.slots, "seen_at": worker.seen_at.isoformat()}
+                for worker in heartbeats.alive(session)
+            ],
+            "scheduler": leader.holder if leader else None,
+            "queues": {
+                name: {"claimable": queue.claimable(session, name), "doorbells": _doorbells(settings, name)}
+                for name in queue.QUEUES
+            },
+            "held_until": until.isoformat() if until else None,
+        }
+
+
+def _run(run: Any) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "logical_key": run.logical_key,
+        "kind": run.kind,
+        "state": run.state,
+        "created_at": run.created_at.isoformat(),
+        **run.counts,
+    }
+
+
+def _doorbells(settings: Settings, queue_name: str) -> int | None:
+    """Messages waiting; None where there is no broker, or it does not answer."""
+    if settings.embedded:
+        return None
+    from worker.celery import BrokerUnavailable, check_broker, create_app, depth
+
+    app = create_app(settings)
+    try:
+        check_broker(app)
+    except BrokerUnavailable:
+        return None
+    return depth(app, queue_name)
+
+
+def _status_table(found: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    table = Table(show_header=False, title="Catalogue", title_justify="left")
+    for state, count in sorted(found["items"].items()):
+        table.add_row(f"images {state}", f"{count:,}")
+    for run in found["runs"]:
+        table.add_row(f"run {run['id']} {run['kind']}", f"{run['state']}, {run['seen']:,} seen, {run['new']:,} new")
+    for worker in found["workers"]:
+        age = (datetime.now().astimezone() - datetime.fromisoformat(worker["seen_at"])).total_seconds()
+        table.add_row(f"worker {worker['name']}", f"{worker['slots']} slots, seen {max(age, 0):.0f} s ago")
+    table.add_row("scheduler", found["scheduler"] or "none")
+    for name, queue in found["queues"].items():
+        bells = "" if queue["doorbells"] is None else f", {queue['doorbells']} doorbells"
+        table.add_row(f"queue {name}", f"{queue['claimable']:,} claimable{bells}")
+    if found["held_until"]:
+        table.add_row("store outage", f"nobody claims until {found['held_until']}")
+    return table
+
+
+def _table(rows: list[dict[str, Any]], *, empty: str) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        return empty
+    table = Table()
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
+    return table

@@ -1,0 +1,73 @@
+"""Writing tags to a file for other programs: streamed, written aside and renamed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+from db.catalogue import EXPORT_COLUMNS
+
+_BATCH = 20_000
+
+
+def write(rows: Iterable[Mapping[str, Any]], format: str, output: Path | None) -> int:
+    """Write the rows as csv, jsonl or parquet; how many. A file appears whole or not at all."""
+    plain = (_plain(row) for row in rows)
+    if output is None:
+        return _write_text(plain, format, sys.stdout)
+    aside = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        if format == "parquet":
+            count = _write_parquet(plain, aside)
+        else:
+            with aside.open("w", encoding="utf-8", newline="") as file:
+                count = _write_text(plain, format, file)
+        aside.replace(output)
+    finally:
+        aside.unlink(missing_ok=True)
+    return count
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns as JSON knows them: confidence a float, needs_review a boolean, tagged_at ISO 8601 with its zone."""
+    values = dict(row)
+    values["confidence"] = float(row["confidence"])
+    values["tagged_at"] = row["tagged_at"].isoformat()
+    return values
+
+
+def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO) -> int:
+    count = 0
+    if format == "csv":
+        writer = csv.DictWriter(file, EXPORT_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for count, row in enumerate(rows, 1):
+            writer.writerow(row | {"needs_review": "true" if row["needs_review"] else "false"})
+        return count
+    for count, row in enumerate(rows, 1):
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return count
+
+
+def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        from worker.settings import BadSettings
+
+        raise BadSettings("parquet needs the extra: pip install 'catalogue-tagger[parquet]'") from None
+    types = {"confidence": pa.float64(), "needs_review": pa.bool_()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in EXPORT_COLUMNS])
+    count = 0
+    with pq.ParquetWriter(path, schema) as writer:
+        while batch := list(islice(rows, _BATCH)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+            count += len(batch)
+    return count

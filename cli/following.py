@@ -1,0 +1,199 @@
+"""Following a run to its end, with a bar: in this process when embedded, else while workers elsewhere do the work."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import TimeRemainingColumn as Eta
+from rich.text import Text
+
+from db import queue, runs
+from db.session import Sessions, now, reading
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+RING_S = 2.0
+
+
+class Interrupted(Exception):
+    """The person pressed Ctrl-C; `left` images still wait in the catalogue."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"{left} images left")
+        self.left = left
+
+
+@contextmanager
+def listing() -> Iterator[Callable[[int], None]]:
+    """A spinner with the number of keys seen; yields what the scan calls after each page."""
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=_console(), transient=True) as progress:
+        task = progress.add_task("listing…", total=None)
+        yield lambda seen: progress.update(task, description=f"listing… {seen:,} images seen")
+
+
+def follow(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int]:
+    """Wait until every item of the run is final; its counts. Raises Interrupted at Ctrl-C or SIGTERM."""
+    with _interruptible() as stopped:
+        engine = _Embedded(settings, sessions, run_id, stopped) if settings.embedded else _Workers(settings, sessions)
+        with engine, _bar() as show:
+            while True:
+                engine.step()
+                counts = _counts(sessions, run_id)
+                show(counts, _hint(sessions, run_id))
+                if counts["open"] == 0 or stopped.is_set():
+                    break
+                time.sleep(0.1)
+    with sessions.begin() as session:
+        runs.close_finished(session, [run_id])
+        counts = runs.work_counts(session, run_id)
+    if counts["open"]:
+        raise Interrupted(counts["open"])
+    return counts
+
+
+class _Embedded:
+    """The pipeline in a thread of this process. An error in it ends the command."""
+
+    def __init__(self, settings: Settings, sessions: Sessions, run_id: int, stopped: threading.Event) -> None:
+        from worker.process import build_tagger
+
+        self._tagger = build_tagger(settings, sessions, stopping=lambda: stopped.is_set() or self._ended)
+        self._run_id = run_id
+        self._ended = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="tagging")
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = True
+        self._thread.join()
+        self._tagger.pool.shutdown()
+
+    def step(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        from worker.tagging import work
+
+        try:
+            while not self._tagger.stopping():
+                for name in queue.QUEUES:
+                    work(self._tagger, name, run_id=self._run_id)
+                time.sleep(0.05)
+        except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits, which raises it
+            self._error = error
+
+
+class _Workers:
+    """Workers elsewhere tag; this process rings for them too, so that a run needs no scheduler."""
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        from worker.celery import create_app
+
+        self._app: Celery = create_app(settings)
+        self._sessions = sessions
+        self._chunk = settings.chunk
+        self._rung_at = float("-inf")
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def step(self) -> None:
+        from scheduler.ring import ring_all
+
+        if time.monotonic() - self._rung_at >= RING_S:
+            ring_all(self._app, self._sessions, chunk=self._chunk)
+            self._rung_at = time.monotonic()
+
+
+def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:
+    """Counting a large run takes a while; then it is counted less often."""
+    begun = time.monotonic()
+    with reading(sessions) as session:
+        counts = runs.work_counts(session, run_id)
+    time.sleep(min(5 * (time.monotonic() - begun), 5.0))
+    return counts
+
+
+def _hint(sessions: Sessions, run_id: int) -> str:
+    """Why nothing moves, if something is waited for."""
+    with reading(sessions) as session:
+        until = queue.throttled_until(session)
+        if until is not None:
+            return f"the store does not answer; trying again at {until:%H:%M:%S} UTC"
+        waiting = runs.next_retry_at(session, run_id)
+        if waiting is not None and waiting > now(session):
+            return f"next try at {waiting:%H:%M:%S} UTC"
+    return ""
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that the work ends in order. A second Ctrl-C is not held back."""
+    stopped = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[dict[str, int], str], None]]:
+    columns: list[ProgressColumn] = [
+        TextColumn("tagging"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TextColumn("ETA"),
+        Eta(),
+        TextColumn("needs review {task.fields[needs_review]:,}  failed {task.fields[failed]:,} {task.fields[hint]}"),
+    ]
+    with Progress(*columns, console=_console(), transient=False) as progress:
+        task = progress.add_task("", total=None, needs_review=0, failed=0, hint="")
+
+        def show(counts: dict[str, int], hint: str) -> None:
+            failed = counts["skipped"] + counts["quarantined"]
+            done = counts["tagged"] + failed + counts["cancelled"]
+            progress.update(
+                task,
+                total=done + counts["open"],
+                completed=done,
+                needs_review=counts["needs_review"],
+                failed=failed,
+                hint=hint,
+            )
+
+        yield show
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "–/s")
+
+
+def _console() -> Console:
+    return Console(stderr=True)

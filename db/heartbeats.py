@@ -1,0 +1,68 @@
+"""Who is alive: workers by their heartbeat, the one acting scheduler by its lease."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db.schema import LeaderLease, WorkerHeartbeat
+from db.session import instant, is_sqlite
+
+ALIVE_S = 45.0
+LEADER_S = 30.0
+
+
+def beat(session: Session, name: str, *, slots: int, started_at: datetime) -> None:
+    """This worker is alive and answers `slots` doorbells at once."""
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    row = {"slots": slots, "started_at": started_at, "seen_at": instant(session)}
+    statement = insert(WorkerHeartbeat).values(name=name, **row)
+    session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
+
+
+def forget(session: Session, name: str) -> None:
+    """This worker stops, or has been dead for long."""
+    session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.name == name))
+
+
+def alive(session: Session) -> Sequence[WorkerHeartbeat]:
+    living = select(WorkerHeartbeat).where(WorkerHeartbeat.seen_at > instant(session, -ALIVE_S))
+    return session.execute(living.order_by(WorkerHeartbeat.name)).scalars().all()
+
+
+def slots(session: Session) -> int:
+    """Doorbells that the living workers answer at once."""
+    living = select(func.coalesce(func.sum(WorkerHeartbeat.slots), 0))
+    return int(session.execute(living.where(WorkerHeartbeat.seen_at > instant(session, -ALIVE_S))).scalar_one())
+
+
+def lead(session: Session, name: str, holder: str) -> bool:
+    """Take or keep the lease `name`; True while `holder` may act. Whoever loses it finds out at its next call."""
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    first = {"name": name, "holder": "", "fence": 0, "expires_at": instant(session)}
+    session.execute(insert(LeaderLease).values(first).on_conflict_do_nothing())
+    taken = (
+        update(LeaderLease)
+        .where(LeaderLease.name == name)
+        .where(or_(LeaderLease.holder == holder, LeaderLease.expires_at <= instant(session)))
+        .values(holder=holder, fence=LeaderLease.fence + 1, expires_at=instant(session, LEADER_S))
+        .returning(LeaderLease.fence)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(taken).first() is not None
+
+
+def resign(session: Session, name: str, holder: str) -> None:
+    """Give the lease back, so that another need not wait for its end."""
+    mine = (LeaderLease.name == name) & (LeaderLease.holder == holder)
+    session.execute(update(LeaderLease).where(mine).values(expires_at=instant(session)))
+
+
+def leader(session: Session, name: str) -> LeaderLease | None:
+    """The lease as it stands, if it has not run out."""
+    current = select(LeaderLease).where(LeaderLease.name == name, LeaderLease.expires_at > instant(session))
+    return session.execute(current).scalar_one_or_none()

@@ -1,0 +1,38 @@
+"""Doorbells: enough messages in the broker that every free worker hears there is work, and never more."""
+
+from __future__ import annotations
+
+import math
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from db import heartbeats, queue
+from db.session import Sessions
+from worker import celery as broker
+
+log = structlog.get_logger()
+
+
+def needed(claimable: int, chunk: int, slots: int, depth: int) -> int:
+    """How many doorbells to add: one a chunk, at most two a slot, less what already waits."""
+    return max(0, min(math.ceil(claimable / chunk), 2 * slots) - depth)
+
+
+def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
+    """Ring each queue as much as it needs; how many went out. A broker that is down is tried again next time."""
+    with sessions.begin() as session:
+        waiting = {name: queue.claimable(session, name) for name in queue.QUEUES}
+        slots = max(1, heartbeats.slots(session))
+    rung = 0
+    for name, claimable in waiting.items():
+        if not claimable:
+            continue
+        try:
+            for _ in range(needed(claimable, chunk, slots, broker.depth(app, name))):
+                broker.ring(app, name)
+                rung += 1
+        except (OperationalError, OSError, *app.connection_for_write().connection_errors) as error:
+            log.warning("ring_failed", queue=name, error=str(error))
+    return rung

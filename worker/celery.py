@@ -1,0 +1,111 @@
+"""The Celery app: Redis carries doorbells, SQL the work. The settings are those measured in docs/decisions.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+from kombu.exceptions import OperationalError
+
+from db.queue import QUEUES
+from worker.settings import Settings, hide_password
+
+DOORBELL = "tagger.classify"
+MESSAGE_VERSION = 1
+
+
+class BrokerUnavailable(Exception):
+    """The broker cannot be reached or refuses us."""
+
+
+def create_app(settings: Settings) -> Celery:
+    """The app, for ringing and for working. Makes no connection."""
+    app = Celery("tagger", broker=settings.broker_url, include=["worker.tasks"], set_as_current=True)
+    app.conf.update(_BEHAVIOUR)
+    app.conf.update(task_queues=[Queue(name) for name in QUEUES], task_default_queue="nightly")
+    if settings.broker_url.startswith("redis"):
+        app.conf.broker_transport_options = dict(_REDIS)
+    return app
+
+
+def check_broker(app: Celery) -> None:
+    """Raise BrokerUnavailable when the broker does not answer within a few seconds."""
+    url = hide_password(app.conf.broker_url)
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=6)
+            connection.default_channel.client.ping() if connection.transport.driver_type == "redis" else None
+    except (OperationalError, *app.connection_for_write().connection_errors) as error:
+        raise BrokerUnavailable(
+            f"the broker {url} cannot be used ({error}); check TAGGER_BROKER_URL, its password and that the server runs"
+        ) from None
+
+
+def ring(app: Celery, queue: str) -> None:
+    """Put one doorbell into a queue. It names the queue and no image."""
+    app.send_task(DOORBELL, kwargs={"v": MESSAGE_VERSION, "queue": queue}, queue=queue)
+
+
+def depth(app: Celery, queue: str) -> int:
+    """Doorbells waiting in a queue."""
+    with app.connection_for_write() as connection, connection.channel() as channel:
+        try:
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        except connection.channel_errors:
+            return 0  # Redis forgets an empty list
+
+
+_BEHAVIOUR: dict[str, Any] = {
+    "result_backend": None,
+    "task_ignore_result": True,
+    "task_store_errors_even_if_ignored": False,
+    "task_serializer": "json",
+    "event_serializer": "json",
+    "result_serializer": "json",
+    "accept_content": ["json"],
+    "task_acks_late": True,
+    "task_acks_on_failure": True,
+    "task_acks_on_timeout": True,
+    "task_reject_on_worker_lost": False,  # the SQL lease recovers; True loops for ever
+    "task_retry_on_worker_lost": False,
+    "task_publish_retry": True,
+    "task_publish_retry_policy": {
+        "max_retries": 2,
+        "interval_start": 0.2,
+        "interval_step": 0.3,
+        "interval_max": 1.0,
+    },
+    "task_soft_time_limit": 240,
+    "task_time_limit": 300,  # a task works 60 s by its own clock
+    "task_create_missing_queues": False,
+    "worker_prefetch_multiplier": 1,
+    "worker_proc_alive_timeout": 120.0,  # with the default 4 s a slow start never comes back after one death
+    "worker_max_tasks_per_child": 500,
+    "worker_max_memory_per_child": 1_500_000,  # kB
+    "worker_lost_wait": 10.0,
+    "worker_soft_shutdown_timeout": 30.0,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,  # the fence makes the double one harmless
+    "worker_enable_remote_control": False,
+    "worker_send_task_events": False,
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "broker_pool_limit": 4,
+    "broker_pool_acquire_timeout": 10.0,
+}
+
+_REDIS: dict[str, Any] = {
+    "visibility_timeout": 900,  # over task_time_limit
+    "unacked_restore_interval": 30,
+    "unacked_restore_throttle": 1,
+    "queue_order_strategy": "priority",
+    "priority_steps": [0],
+    "socket_timeout": 15,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "retry_on_timeout": False,
+    "max_connections": 20,
+}

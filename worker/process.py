@@ -1,0 +1,106 @@
+"""What a tagging process is made of: built from the settings, in the process that uses it (no fork)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+from typing import Literal, cast
+
+from model.classifier import Classifier
+from sqlalchemy import make_url
+
+from db.schema import ModelVersion
+from db.session import Sessions, connect, reading, sessions_of
+from model import bundle
+from worker.settings import Settings
+from worker.storage import Store, open_bucket, open_source
+from worker.tagging import Tagger
+
+_LOADED_AT_ONCE = 2
+
+
+def build_tagger(settings: Settings, sessions: Sessions, *, stopping: Callable[[], bool] = lambda: False) -> Tagger:
+    """A Tagger with its own threads, stores and bundles."""
+    return Tagger(
+        sessions=sessions,
+        store_of=Stores(settings),
+        classifier_of=Classifiers(settings, sessions),
+        pool=ThreadPoolExecutor(settings.io_threads, thread_name_prefix="read-decode"),
+        limits=settings.decode_limits,
+        chunk=settings.chunk,
+        micro_batch=settings.micro_batch,
+        stopping=stopping,
+    )
+
+
+def open_sessions(settings: Settings, *, pool_size: int = 2) -> Sessions:
+    return sessions_of(connect(settings.database_url, pool_size=pool_size))
+
+
+def source_store(settings: Settings, source: str) -> Store:
+    """The store that a command names. The catalogue's own files in the folder are no images."""
+    return open_source(source, settings.s3, ignore=_catalogue_files(settings.database_url))
+
+
+def _catalogue_files(database_url: str) -> list[Path]:
+    url = make_url(database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return []
+    path = Path(url.database).absolute()
+    return [path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))]
+
+
+class Stores:
+    """Opens each bucket once. Shared by the reading threads: boto3's clients are safe to share, making them is not."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: dict[str, Store] = {}
+        self._lock = Lock()
+
+    def __call__(self, bucket: str) -> Store:
+        with self._lock:
+            if bucket not in self._open:
+                self._open[bucket] = open_bucket(bucket, self._settings.s3)
+            return self._open[bucket]
+
+
+class Classifiers:
+    """Loaded bundles by model_version id; the two used last are kept, so that a change of model costs no restart."""
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._loaded: OrderedDict[int, Classifier] = OrderedDict()
+
+    def __call__(self, model_version_id: int) -> Classifier:
+        if model_version_id not in self._loaded:
+            self._loaded[model_version_id] = self._load(model_version_id)
+        self._loaded.move_to_end(model_version_id)
+        while len(self._loaded) > _LOADED_AT_ONCE:
+            self._loaded.popitem(last=False)
+        return self._loaded[model_version_id]
+
+    def _load(self, model_version_id: int) -> Classifier:
+        with reading(self._sessions) as session:
+            wanted = session.get_one(ModelVersion, model_version_id)
+        runtime = cast(Literal["litert", "tensorflow"], self._settings.runtime)
+        return Classifier.load(self._find(wanted), runtime)
+
+    def _find(self, wanted: ModelVersion) -> Path:
+        """By name and version; a bundle that was given by path, where it was, if it is still the same."""
+        try:
+            return bundle.find(f"{wanted.name}@{wanted.version}", folders=self._settings.bundle_folders)
+        except bundle.BundleNotFound:
+            if wanted.location is None or not Path(wanted.location).is_dir():
+                raise
+        folder = Path(wanted.location)
+        if bundle.read(folder).version != wanted.version:
+            raise bundle.BundleNotFound(
+                f"the bundle {wanted.name}@{wanted.version} was at {folder}, which now holds another version; "
+                "put it into the folder that TAGGER_BUNDLES names"
+            )
+        return folder

@@ -1,0 +1,140 @@
+"""Every setting, read from TAGGER_* variables or `.env`, once a process, by its entry point."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from model.decoding import DecodeLimits
+from worker.storage import S3Options
+
+_PASSWORD = re.compile(r"(://[^/@]*:)[^/@]*@")
+
+
+class BadSettings(Exception):
+    """A setting cannot be used. The message names it and says what to write."""
+
+
+class Settings(BaseSettings):
+    """The settings of every tagger process. `tagger config` prints them; docs/settings.md lists them."""
+
+    model_config = SettingsConfigDict(env_prefix="TAGGER_", env_file=".env", extra="ignore")
+
+    database_url: str = Field("sqlite:///tagger.db", description="Where the catalogue is: SQLite or PostgreSQL.")
+    broker_url: str = Field(
+        "memory://", description="memory:// works in one process; redis:// or rediss:// rings workers elsewhere."
+    )
+    source: str | None = Field(
+        None, description="What to tag when a command names nothing: a folder or s3://bucket/prefix."
+    )
+    s3_endpoint_url: str | None = Field(None, description="An S3 server other than AWS.")
+    s3_region: str | None = Field(None, description="The S3 region.")
+    s3_access_key_id: str | None = Field(None, description="S3 key id; unset: boto3's own chain finds credentials.")
+    s3_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
+    model: str = Field("fashion-mnist", description="The bundle to tag with: a name, name@version, or a path.")
+    bundles: Path | None = Field(None, description="A folder of more bundles, beside those that come with the program.")
+    runtime: str = Field(
+        "litert", pattern="^(litert|tensorflow)$", description="What runs the network: litert or tensorflow."
+    )
+    chunk: int = Field(256, ge=1, le=2000, description="Images a worker claims at once.")
+    micro_batch: int = Field(64, ge=1, le=512, description="Images classified and recorded at once.")
+    io_threads: int = Field(4, ge=1, le=64, description="Threads that read and decode, in each worker child.")
+    workers: int | None = Field(None, ge=1, le=256, description="Children of `tagger worker`; unset: one a core.")
+    max_image_bytes: int = Field(50_000_000, ge=1, description="Larger images are skipped as too_large.")
+    max_image_pixels: int = Field(40_000_000, ge=1, description="Images of more pixels are skipped as too_many_pixels.")
+    product_pattern: str | None = Field(
+        None,
+        description="A regular expression with a group `product`, searched in each key: several images, one product.",
+    )
+    log_format: str = Field(
+        "text", pattern="^(text|json)$", description="Log lines for people (text) or programs (json)."
+    )
+
+    @field_validator("product_pattern")
+    @classmethod
+    def _names_a_product(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            pattern = re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression ({error})") from None
+        if "product" not in pattern.groupindex:
+            raise ValueError("it has no group named product; write for example (?P<product>[^/_]+)_")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_a_broker(cls, value: str) -> str:
+        if not re.match(r"^(memory|rediss?|sentinel|amqps?)://", value):
+            raise ValueError("write memory:// or redis://host:6379/0")
+        return value
+
+    @property
+    def embedded(self) -> bool:
+        """True when everything happens in one process, with no broker."""
+        return self.broker_url.startswith("memory:")
+
+    @property
+    def decode_limits(self) -> DecodeLimits:
+        return DecodeLimits(max_bytes=self.max_image_bytes, max_pixels=self.max_image_pixels)
+
+    @property
+    def s3(self) -> S3Options:
+        secret = self.s3_secret_access_key
+        return S3Options(
+            endpoint_url=self.s3_endpoint_url,
+            region=self.s3_region,
+            access_key_id=self.s3_access_key_id,
+            secret_access_key=secret.get_secret_value() if secret else None,
+            io_threads=self.io_threads,
+        )
+
+    @property
+    def bundle_folders(self) -> tuple[Path, ...]:
+        return (self.bundles,) if self.bundles else ()
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings of this process; raises BadSettings naming every wrong one."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        wrong = [f"TAGGER_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+        raise BadSettings("; ".join(wrong)) from None
+
+
+def masked(settings: Settings) -> dict[str, str]:
+    """Setting -> value as text, fit to be shown: no password, no secret."""
+    shown: dict[str, str] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        text = "" if value is None else str(value)
+        shown[f"TAGGER_{name.upper()}"] = (
+            _hide_database_password(text) if name == "database_url" else hide_password(text)
+        )
+    return shown
+
+
+def hide_password(url: str) -> str:
+    """The URL with any password in it starred out."""
+    return _PASSWORD.sub(r"\1***@", url)
+
+
+def _hide_database_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return hide_password(url)
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,284 @@
+"""The pipeline: claim a chunk, read and decode in threads, classify in micro-batches, record under the fence.
+
+    SQL --claim--> items --pool: read, decode, prepare--> arrays --classify--> predictions --one transaction--> SQL
+
+No transaction is open while images are read or classified. A picture's fault ends that picture, never its batch.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import numpy as np
+import structlog
+from model.classifier import Classifier, Prediction
+from sqlalchemy.orm import Session
+
+from db import catalogue, queue
+from db.catalogue import Tagged
+from db.queue import ClaimedItem
+from db.schema import CONFIDENCE_UNIT
+from db.session import Sessions, transact
+from model.decoding import DecodeLimits, ImageRejected
+from worker.storage import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable
+
+log = structlog.get_logger()
+
+RENEW_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why an image could not be prepared. `lasting`: final for this version of it; else it is worth another try."""
+
+    item: ClaimedItem
+    reason: str
+    detail: str
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image as the network takes it: uint8[H, W, C]."""
+
+    item: ClaimedItem
+    pixels: np.ndarray
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one call of `work` did, in images."""
+
+    tagged: int = 0
+    needs_review: int = 0
+    skipped: int = 0
+    retried: int = 0
+    released: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """What a tagging process holds: made once, in the process that uses it."""
+
+    sessions: Sessions
+    store_of: Callable[[str], Store]  # by the catalogue's bucket
+    classifier_of: Callable[[int], Classifier]  # by model_version id
+    pool: ThreadPoolExecutor
+    limits: DecodeLimits
+    chunk: int = 256
+    micro_batch: int = 64
+    lease_s: float = queue.LEASE_S
+    owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    stopping: Callable[[], bool] = lambda: False
+
+
+def work(tagger: Tagger, queue_name: str, *, budget_s: float = 60.0, run_id: int | None = None) -> Outcome:
+    """Claim and tag chunk after chunk until nothing is claimable, `budget_s` is over, or the process is stopping."""
+    outcome = Outcome()
+    ends_at = time.monotonic() + budget_s
+    while time.monotonic() < ends_at and not tagger.stopping():
+        chunk = _claim(tagger, queue_name, run_id)
+        if chunk is None:
+            break
+        model_version_id, classifier, items = chunk
+        _Chunk(tagger, classifier, model_version_id, items, ends_at, outcome).process()
+    return outcome
+
+
+def _claim(tagger: Tagger, queue_name: str, run_id: int | None) -> tuple[int, Classifier, list[ClaimedItem]] | None:
+    """The bundle is loaded before its items are leased: one that cannot be loaded costs no item a lease."""
+    with tagger.sessions.begin() as session:
+        model_version_id = queue.next_model(session, queue_name, run_id)
+    if model_version_id is None:
+        return None
+    classifier = tagger.classifier_of(model_version_id)
+
+    def claim(session: Session) -> list[ClaimedItem]:
+        return queue.claim(
+            session,
+            queue=queue_name,
+            model_version_id=model_version_id,
+            owner=tagger.owner,
+            limit=tagger.chunk,
+            lease_s=tagger.lease_s,
+            run_id=run_id,
+        )
+
+    items = transact(tagger.sessions, claim)
+    return (model_version_id, classifier, items) if items else None
+
+
+@dataclass
+class _Chunk:
+    """One claimed chunk on its way through the pipeline."""
+
+    tagger: Tagger
+    classifier: Classifier
+    model_version_id: int
+    items: list[ClaimedItem]
+    ends_at: float
+    outcome: Outcome
+    transient: list[Fault] = field(default_factory=list)
+    open: dict[int, ClaimedItem] = field(default_factory=dict)
+    renewed_at: float = field(default_factory=time.monotonic)
+
+    def process(self) -> None:
+        self.open = {item.id: item for item in self.items}
+        try:
+            for micro_batch in self._micro_batches():
+                self._record(micro_batch)
+            self._settle_transient()
+        finally:
+            self._release(list(self.open.values()))
+
+    def _micro_batches(self) -> Iterator[list[Prepared | Fault]]:
+        """Results of reading and decoding as they come, `micro_batch` at a time."""
+        waiting = {self.tagger.pool.submit(_prepare, self.tagger, self.classifier, item) for item in self.items}
+        ready: list[Prepared | Fault] = []
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, timeout=5.0, return_when=FIRST_COMPLETED)
+                ready += [future.result() for future in finished]
+                while len(ready) >= self.tagger.micro_batch:
+                    yield ready[: self.tagger.micro_batch]
+                    del ready[: self.tagger.micro_batch]
+                self._renew()
+                if self._must_stop():
+                    waiting = _cancel(waiting)
+            if ready:
+                yield ready
+        finally:
+            _cancel(waiting)
+
+    def _must_stop(self) -> bool:
+        return self.tagger.stopping() or time.monotonic() > self.ends_at
+
+    def _renew(self) -> None:
+        if time.monotonic() - self.renewed_at < min(RENEW_S, self.tagger.lease_s / 3):
+            return
+        self.renewed_at = time.monotonic()
+        kept = transact(self.tagger.sessions, lambda s: queue.renew(s, list(self.open.values()), self.tagger.lease_s))
+        self.outcome.lost += len(self.open) - len(kept)
+        self.open = {item_id: item for item_id, item in self.open.items() if item_id in kept}
+
+    def _record(self, micro_batch: list[Prepared | Fault]) -> None:
+        """Classify a micro-batch and write all of it, results and lasting faults, in one transaction."""
+        prepared = [each for each in micro_batch if isinstance(each, Prepared) and each.item.id in self.open]
+        faults = [each for each in micro_batch if isinstance(each, Fault) and each.item.id in self.open]
+        self.transient += [fault for fault in faults if not fault.lasting]
+        lasting = [fault for fault in faults if fault.lasting]
+        tagged = self._classify(prepared)
+
+        def write(session: Session) -> tuple[int, int]:
+            recorded = catalogue.record(session, tagged, model_version_id=self.model_version_id)
+            skipped = sum(
+                queue.skip(session, fault.item, fault.reason, fault.detail)
+                for fault in sorted(lasting, key=lambda each: each.item.id)
+            )
+            return recorded, skipped
+
+        recorded, skipped = transact(self.tagger.sessions, write)
+        self._count(tagged, recorded, skipped, len(lasting))
+        for item in (*(each.item for each in tagged), *(fault.item for fault in lasting)):
+            del self.open[item.id]
+
+    def _classify(self, prepared: list[Prepared]) -> list[Tagged]:
+        if not prepared:
+            return []
+        try:
+            predictions = self.classifier.classify(np.stack([each.pixels for each in prepared]))
+        except Exception as error:
+            log.exception("classify_failed", images=len(prepared), bundle=self.classifier.bundle.id)
+            detail = f"{type(error).__name__}: {error}"
+            self.transient += [Fault(each.item, "internal", detail, lasting=False) for each in prepared]
+            return []
+        return [_tagged(each.item, prediction) for each, prediction in zip(prepared, predictions, strict=True)]
+
+    def _count(self, tagged: list[Tagged], recorded: int, skipped: int, lasting: int) -> None:
+        self.outcome.tagged += recorded
+        self.outcome.needs_review += sum(each.needs_review for each in tagged)
+        self.outcome.skipped += skipped
+        self.outcome.lost += len(tagged) - recorded + lasting - skipped
+
+    def _settle_transient(self) -> None:
+        """An outage burns nobody's attempts: the rows go back and everybody waits. Else each fault counts by itself."""
+        faults = [fault for fault in self.transient if fault.item.id in self.open]
+        if not faults:
+            if len(self.items) > len(self.open):
+                transact(self.tagger.sessions, queue.outage_over)
+            return
+        if self._is_outage(faults):
+            pause_s = transact(self.tagger.sessions, lambda s: queue.hold_everybody(s, faults[0].detail))
+            log.warning("store_outage", images=len(faults), pause_s=pause_s, detail=faults[0].detail)
+            return
+        self.outcome.retried += transact(self.tagger.sessions, lambda s: _retry(s, faults))
+        for fault in faults:
+            del self.open[fault.item.id]
+
+    def _is_outage(self, faults: list[Fault]) -> bool:
+        of_store = [fault for fault in faults if fault.reason in ("store_unavailable", "access_denied")]
+        if len(self.items) >= 4:
+            return 2 * len(of_store) >= len(self.items)
+        return bool(of_store) and not _reachable(self.tagger.store_of(of_store[0].item.bucket))
+
+    def _release(self, items: list[ClaimedItem]) -> None:
+        if items:
+            self.outcome.released += transact(self.tagger.sessions, lambda s: queue.release(s, items))
+
+
+def _prepare(tagger: Tagger, classifier: Classifier, item: ClaimedItem) -> Prepared | Fault:
+    """Read and decode one image, in a thread of the pool."""
+    try:
+        store = tagger.store_of(item.bucket)
+        data = store.read(item.key, item.version_token, max_bytes=tagger.limits.max_bytes)
+        return Prepared(item, classifier.prepare(data, tagger.limits))
+    except ImageRejected as error:
+        return Fault(item, error.reason, error.detail, lasting=True)
+    except AccessDenied as error:
+        # A folder's permissions stay; a bucket's 403 may be a policy on its way, so it is tried again.
+        return Fault(item, error.reason, str(error), lasting=item.bucket.startswith("file:"))
+    except (StoreUnavailable, StoreMisconfigured) as error:
+        return Fault(item, "store_unavailable", str(error), lasting=False)
+    except StorageError as error:
+        return Fault(item, error.reason, str(error), lasting=True)
+    except Exception as error:
+        log.exception("image_failed", bucket=item.bucket, key=item.key)
+        return Fault(item, "internal", f"{type(error).__name__}: {error}", lasting=False)
+
+
+def _tagged(item: ClaimedItem, prediction: Prediction) -> Tagged:
+    return Tagged(
+        item=item,
+        category=prediction.category,
+        confidence=round(prediction.confidence * CONFIDENCE_UNIT),
+        scores=np.rint(prediction.scores * CONFIDENCE_UNIT).astype(int).tolist(),
+        ood_score=prediction.ood_score,
+        needs_review=prediction.needs_review,
+        review_reason=prediction.review_reason,
+    )
+
+
+def _retry(session: Session, faults: list[Fault]) -> int:
+    by_id = sorted(faults, key=lambda fault: fault.item.id)
+    return sum(queue.retry(session, fault.item, fault.reason, fault.detail) for fault in by_id)
+
+
+def _reachable(store: Store) -> bool:
+    try:
+        store.check()
+    except (StoreUnavailable, StoreMisconfigured):
+        return False
+    return True
+
+
+def _cancel(
+    waiting: set[Future[Prepared | Fault]],
+) -> set[Future[Prepared | Fault]]:
+    """Cancel what has not begun; what has is waited for by the caller."""
+    return {future for future in waiting if not future.cancel()}
