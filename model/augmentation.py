@@ -1,0 +1,48 @@
+"""Random changes to training images that leave their category as it was. Pure numpy, so that a seed says it all."""
+
+import numpy as np
+import numpy.typing as npt
+
+Images = npt.NDArray[np.uint8]
+
+
+def augment(images: Images, random: np.random.Generator, *, shift: int, erase: float) -> Images:
+    """uint8[N, H, W, 1] -> the same shape: shifted by up to `shift` pixels, mirrored half of the time, partly erased.
+
+    `erase` is the share of images that lose a rectangle (random erasing: Zhong et al. 2017, arXiv:1708.04896).
+    """
+    return erased(mirrored(shifted(images, random, shift), random), random, erase)
+
+
+def shifted(images: Images, random: np.random.Generator, shift: int) -> Images:
+    """Each image moved by -shift..shift pixels in both directions; what comes in is black, as the background is."""
+    height, width = images.shape[1:3]
+    padded = np.pad(images[..., 0], ((0, 0), (shift, shift), (shift, shift)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    y, x = random.integers(0, 2 * shift + 1, (2, len(images)))
+    moved: Images = windows[np.arange(len(images)), y, x][..., None]
+    return moved
+
+
+def mirrored(images: Images, random: np.random.Generator) -> Images:
+    """Each image left-right mirrored with probability 1/2."""
+    flip = random.uniform(size=(len(images), 1, 1, 1)) < 0.5
+    return np.where(flip, images[:, :, ::-1], images)
+
+
+def erased(images: Images, random: np.random.Generator, probability: float) -> Images:
+    """A rectangle of 2–25 % of the area, sides at most 1:3, filled with noise, in a share of the images."""
+    count, height, width, _ = images.shape
+    area = random.uniform(0.02, 0.25, count) * height * width
+    aspect = np.exp(random.uniform(-np.log(3), np.log(3), count))
+    inside = _within(random, np.sqrt(area * aspect), height)[:, :, None]
+    inside = inside & _within(random, np.sqrt(area / aspect), width)[:, None, :]
+    chosen = inside & (random.uniform(size=(count, 1, 1)) < probability)
+    noise = random.integers(0, 256, images.shape, dtype=np.uint8)
+    return np.where(chosen[..., None], noise, images)
+
+
+def _within(random: np.random.Generator, length: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.bool_]:
+    start = random.uniform(0, 1, len(length)) * np.maximum(size - length, 0)
+    place = np.arange(size)
+    return (place >= start[:, None]) & (place < (start + length)[:, None])

@@ -1,0 +1,92 @@
+"""Photographs -> categories with calibrated confidence, and whether a person should look. Needs no TensorFlow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from model import bundle as bundles
+from model.bundle import Bundle, BundleCorrupt
+from model.calibration import softmax
+from model.decoding import DEFAULT_LIMITS, DecodeLimits, decode
+from model.preprocessing import prepare
+from model.runtimes import LiteRT, Runtime, TensorFlow
+
+RuntimeName = Literal["litert", "tensorflow"]
+Images = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.float32]
+
+GOLDEN_TOLERANCE = 0.02
+"""Of a score, between this machine and the one that made the bundle: processors round int8 sums differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One image's category. `scores` are calibrated probabilities float32[K]; `confidence` is the highest of them."""
+
+    category: str
+    confidence: float
+    scores: Scores
+    ood_score: float | None
+    needs_review: bool
+    review_reason: str | None  # low_confidence or unlike_training
+
+
+class Classifier:
+    """A bundle, running. `prepare` may be called from several threads, `scores` and `classify` from one at a time."""
+
+    def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
+        self.bundle = bundle
+        self._runtime = runtime
+        self._thresholds = np.asarray(bundle.thresholds, np.float32)
+
+    @classmethod
+    def load(cls, folder: Path, runtime: RuntimeName = "litert", *, threads: int = 1) -> "Classifier":
+        """Read the bundle, start the runtime and let it answer the golden images, which warms it up, too.
+
+        Raises BundleError: see model.bundle.read; BundleCorrupt also when the golden images get other scores.
+        """
+        bundle = bundles.read(folder)
+        try:
+            classifier = cls(bundle, start(folder, runtime, threads))
+        except (ValueError, RuntimeError, OSError) as error:
+            raise BundleCorrupt(f"{runtime} cannot run bundle {folder} ({error}): {bundles.RETRAIN}") from error
+        classifier._check_golden(runtime)
+        return classifier
+
+    def prepare(self, data: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Images:
+        """A file's bytes -> uint8[H, W, C] for the network. Raises ImageRejected."""
+        spec = self.bundle.preprocessing
+        return prepare(decode(data, limits=limits, min_edge=spec.min_edge), spec)
+
+    def scores(self, images: Images) -> Scores:
+        """uint8[N, H, W, C] -> calibrated probabilities float32[N, K]."""
+        return softmax(self._runtime.logits(images), self.bundle.temperature)
+
+    def classify(self, images: Images) -> list[Prediction]:
+        """uint8[N, H, W, C] -> a prediction each."""
+        return [self._prediction(row) for row in self.scores(images)]
+
+    def _prediction(self, scores: Scores) -> Prediction:
+        best = int(scores.argmax())
+        unsure = bool(scores[best] < self._thresholds[best])
+        reason = "low_confidence" if unsure else None
+        return Prediction(self.bundle.categories[best], float(scores[best]), scores, None, unsure, reason)
+
+    def _check_golden(self, runtime: str) -> None:
+        with np.load(self.bundle.folder / "golden.npz", allow_pickle=False) as golden:
+            difference = float(np.abs(self.scores(golden["images"]) - golden[runtime]).max())
+        if not difference <= GOLDEN_TOLERANCE:
+            raise BundleCorrupt(
+                f"bundle {self.bundle.folder}: {runtime} gives the golden images other scores than recorded"
+                f" (by {difference:.3f}): {bundles.RETRAIN}"
+            )
+
+
+def start(folder: Path, runtime: RuntimeName, threads: int) -> Runtime:
+    """The bundle's network in a runtime."""
+    if runtime == "tensorflow":
+        return TensorFlow(folder / "model.keras", threads)
+    return LiteRT(folder / "model.tflite", threads)

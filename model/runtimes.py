@@ -1,0 +1,69 @@
+"""Two ways to run one network: LiteRT (small, quick to start) and TensorFlow (the reference; GPU)."""
+
+import contextlib
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Images = npt.NDArray[np.uint8]
+Logits = npt.NDArray[np.float32]
+BATCH = 64  # images; what the pipeline's micro-batches are, too
+
+
+class Runtime(Protocol):
+    """uint8[N, H, W, C] -> logits float32[N, K]. Not thread-safe: one a thread."""
+
+    def logits(self, images: Images) -> Logits: ...
+
+
+class LiteRT:
+    """A .tflite file. Tensors are allocated once, for batches of BATCH; the last batch is padded to it.
+
+    So a picture's scores do not depend on how many come with it: float sums differ a little between batch sizes.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter: Any = Interpreter(model_path=str(path), num_threads=threads)
+        source = self._interpreter.get_input_details()[0]
+        self._in, self._out = source["index"], self._interpreter.get_output_details()[0]["index"]
+        self._interpreter.resize_tensor_input(self._in, [BATCH, *source["shape"][1:]])
+        self._interpreter.allocate_tensors()
+        self._batch = np.zeros([BATCH, *source["shape"][1:]], np.float32)
+
+    def logits(self, images: Images) -> Logits:
+        starts = range(0, len(images), BATCH)
+        parts = [self._one_batch(images[at : at + BATCH]) for at in starts]
+        return np.concatenate(parts) if parts else self._one_batch(images)
+
+    def _one_batch(self, images: Images) -> Logits:
+        self._batch[: len(images)] = images
+        self._batch[len(images) :] = 0
+        self._interpreter.set_tensor(self._in, self._batch)
+        self._interpreter.invoke()
+        found: Logits = self._interpreter.get_tensor(self._out)[: len(images)]
+        return found
+
+
+class TensorFlow:
+    """A .keras file, as one compiled function of any batch size."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import keras
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):  # once TensorFlow has run, its threads are what they are
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)]
+        self._function = tf.function(
+            lambda images: model(tf.cast(images, tf.float32), training=False),
+            input_signature=signature,
+            autograph=False,
+        )
+
+    def logits(self, images: Images) -> Logits:
+        return np.asarray(self._function(images))
