@@ -47,11 +47,13 @@ def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO) -> in
     if format == "csv":
         writer = csv.DictWriter(file, EXPORT_COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for count, row in enumerate(rows, 1):
+        for row in rows:
             writer.writerow(row | {"needs_review": "true" if row["needs_review"] else "false"})
+            count += 1
         return count
-    for count, row in enumerate(rows, 1):
+    for row in rows:
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        count += 1
     return count
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, RowMapping, func, insert, select, text
+from sqlalchemy import Boolean, Row, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db import queue
 from db.queue import ClaimedItem
-from db.schema import CONFIDENCE_UNIT, Classification, ImageTag, SourceObject, TagEvent, WorkItem
+from db.schema import CONFIDENCE_UNIT, Classification, ImageTag, SourceObject, TagEvent, UtcTime, WorkItem
 from db.session import instant, is_sqlite
 
 EXPORT_COLUMNS = (
@@ -107,21 +107,22 @@ def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple
 
 def items_by_state(session: Session) -> dict[str, int]:
     counted = select(WorkItem.state, func.count()).group_by(WorkItem.state)
-    return dict(session.execute(counted).tuples())
+    return dict(session.execute(counted).tuples().all())
 
 
-def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[RowMapping]:
-    """The rows of the view `catalogue_tags`, a mapping each, streamed in key order."""
+def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[dict[str, Any]]:
+    """The rows of the view `catalogue_tags`, by EXPORT_COLUMNS, streamed in key order."""
     conditions = ["1 = 1"]
     if category is not None:
         conditions.append("category = :category")
     if needs_review:
         conditions.append("needs_review")
-    columns = ", ".join(EXPORT_COLUMNS)
-    where = " AND ".join(conditions)
+    columns, where = ", ".join(EXPORT_COLUMNS), " AND ".join(conditions)
     statement = text(f"SELECT {columns} FROM catalogue_tags WHERE {where} ORDER BY bucket, key")  # noqa: S608 -- our words
-    rows = session.execute(statement, {"category": category} if category else {}, execution_options={"yield_per": 2000})
-    yield from rows.mappings()
+    typed = statement.columns(needs_review=Boolean(), tagged_at=UtcTime())
+    parameters = {"category": category} if category is not None else {}
+    for row in session.execute(typed, parameters, execution_options={"yield_per": 2000}):
+        yield dict(zip(EXPORT_COLUMNS, row, strict=True))
 
 
 def _lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
@@ -132,7 +133,7 @@ def _lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]
         .order_by(SourceObject.id)
         .with_for_update(key_share=True)
     )
-    return dict(session.execute(locked).tuples())
+    return dict(session.execute(locked).tuples().all())
 
 
 def _append_classifications(session: Session, results: Sequence[Tagged], model_version_id: int) -> None:

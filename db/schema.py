@@ -168,7 +168,7 @@ class WorkItem(Base):
 
     __tablename__ = "work_item"
     __table_args__ = (
-        UniqueConstraint("object_id", "model_version_id", "version_token", "request_id"),
+        UniqueConstraint("object_id", "model_version_id", "version_token", "request_id", name="uq_work_item_request"),
         CheckConstraint(f"state IN {ITEM_STATES}", name="state"),
         Index(
             "uq_work_item_open",

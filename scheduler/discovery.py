@@ -69,7 +69,7 @@ def scan(
     """List the store from the run's cursor on and record what differs, then settle what is gone.
 
     `tick` is called with the number of keys seen after each page. Raises ScanTakenOver when another process moves the
-    same run's scan, and the store's errors; either way every page recorded so far stays, and a later call goes on there.
+    same run's scan, and the store's errors; either way the pages recorded so far stay, and a later call goes on there.
     """
     scanner = _Scanner(sessions, store, run_id, request)
     cursor = transact(sessions, lambda session: session.get_one(Run, run_id).cursor)

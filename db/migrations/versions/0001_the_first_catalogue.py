@@ -154,7 +154,7 @@ def upgrade() -> None:
         sa.Column("model_version_id", ID, nullable=True),
         sa.Column("version", ID, nullable=False),
         sa.Column("tagged_at", UtcTime(), nullable=False),
-        sa.CheckConstraint("source IN ('model', 'human')", name="ck_image_tag_source"),
+        sa.CheckConstraint("source IN ('model', 'human')", name=op.f("ck_image_tag_source")),
         sa.ForeignKeyConstraint(
             ["model_version_id"], ["model_version.id"], name="fk_image_tag_model_version_id_model_version"
         ),
@@ -196,7 +196,7 @@ def upgrade() -> None:
         sa.Column("finished_at", UtcTime(), nullable=True),
         sa.CheckConstraint(
             "state IN ('planned', 'scanning', 'running', 'paused', 'finished', 'cancelled')",
-            name="ck_run_state",
+            name=op.f("ck_run_state"),
         ),
         sa.ForeignKeyConstraint(
             ["model_version_id"], ["model_version.id"], name="fk_run_model_version_id_model_version"
@@ -241,14 +241,14 @@ def upgrade() -> None:
         sa.Column("fence", ID, server_default="0", nullable=False),
         sa.Column("failures", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("crashes", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("suspect", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("claimed_alone", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("suspect", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("claimed_alone", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("lease_owner", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'leased', 'done', 'skipped', 'quarantined', 'cancelled')",
-            name="ck_work_item_state",
+            name=op.f("ck_work_item_state"),
         ),
         sa.ForeignKeyConstraint(
             ["model_version_id"], ["model_version.id"], name="fk_work_item_model_version_id_model_version"
@@ -261,7 +261,7 @@ def upgrade() -> None:
             "model_version_id",
             "version_token",
             "request_id",
-            name="uq_work_item_object_id_model_version_id_version_token_request_id",
+            name="uq_work_item_request",
         ),
         postgresql_with={"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"},
     )
