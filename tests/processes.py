@@ -1,0 +1,202 @@
+"""Child processes that never outlive this one, free ports, and bounded waits.
+
+`PR_SET_PDEATHSIG` would be simpler, but it fires when the *thread* that started the child ends, and fault tests
+restart servers from threads. So one small guard process reads a pipe from us; when the pipe closes, however we
+died, it stops what is still registered and removes its folders.
+"""
+
+import atexit
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_GUARD = """
+import os, shutil, sys, time
+watched, paths = {}, set()
+for line in sys.stdin:
+    verb, what = line.rstrip("\\n").split(" ", 1)
+    if verb == "watch":
+        pid, number = what.split()
+        watched[int(pid)] = int(number)
+    elif verb == "forget":
+        watched.pop(int(what), None)
+    else:
+        (paths.add if verb == "path" else paths.discard)(what)
+for pid, number in watched.items():
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        pass
+time.sleep(0.5)
+for pid in watched:
+    try:
+        os.killpg(pid, 9)
+    except ProcessLookupError:
+        pass
+for path in paths:
+    if os.path.isdir(path):
+        shutil.rmtree(path, ignore_errors=True)
+    elif os.path.lexists(path):
+        os.unlink(path)
+"""
+_LOWEST_PORT, _HIGHEST_PORT = 10_100, 22_000  # with 10,000 more still below Linux's range for clients
+_GRPC_OFFSET = 10_000
+
+
+class _Guard:
+    """The pipe to the guard of this process, started with the first child."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._owner = 0
+
+    def tell(self, line: str) -> None:
+        if self._process is None or self._owner != os.getpid():
+            self._owner = os.getpid()
+            command = [sys.executable, "-I", "-S", "-c", _GUARD]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
+            atexit.register(self._close, self._process, self._owner)
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    @staticmethod
+    def _close(process: subprocess.Popen[str], owner: int) -> None:
+        if owner == os.getpid() and process.stdin is not None:
+            process.stdin.close()
+            process.wait(timeout=10)
+
+
+_guard = _Guard()
+
+
+@dataclass
+class Child:
+    """A process of our own in its own group, its output in a file. `last_wish` is what stops it cleanly."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    last_wish: signal.Signals = signal.SIGTERM
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self, timeout_s: float = 20) -> int:
+        """Asks it to end, kills its group after `timeout_s`; the exit status."""
+        if self.alive:
+            self.process.send_signal(self.last_wish)
+        try:
+            return self._ended(timeout_s)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self) -> int:
+        """SIGKILL to the whole group, now."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return self._ended(10)
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit status; fails with its log when it takes longer."""
+        try:
+            return self._ended(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"pid {self.pid} still runs after {timeout_s} s\n{self.tail()}") from None
+
+    def tail(self, characters: int = 4000) -> str:
+        """The end of what it has written."""
+        return self.log.read_text(errors="replace")[-characters:]
+
+    def _ended(self, timeout_s: float) -> int:
+        status = self.process.wait(timeout_s)
+        _guard.tell(f"forget {self.pid}")
+        return status
+
+
+def spawn(
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    user: int | None = None,
+    last_wish: signal.Signals = signal.SIGTERM,
+) -> Child:
+    """Starts `command` in a process group of its own, appending both outputs to `log`.
+
+    `env` is added to ours, `user` is a numeric id to run as. The child ends when we end, even by SIGKILL.
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            user=user,
+            start_new_session=True,
+        )
+    _guard.tell(f"watch {process.pid} {int(last_wish)}")
+    return Child(process, log, last_wish)
+
+
+@contextmanager
+def temporary_folder(name: str) -> Iterator[Path]:
+    """A folder that goes away with this block or, at the latest, with this process."""
+    folder = Path(tempfile.mkdtemp(prefix=f"tagger-{name}-"))
+    remove_at_the_end(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _guard.tell(f"done {folder}")
+
+
+def remove_at_the_end(path: Path) -> None:
+    """The guard removes this file or folder when we are gone."""
+    _guard.tell(f"path {path}")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on which, and 10,000 above which (SeaweedFS's gRPC), nobody listens."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.SystemRandom().randrange(_LOWEST_PORT, _HIGHEST_PORT)
+        if port not in found and _is_free(port) and _is_free(port + _GRPC_OFFSET):
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 20, every_s: float = 0.02) -> None:
+    """Returns when `condition()` is true; TimeoutError names `what` after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {timeout_s} s")
+        time.sleep(every_s)
