@@ -1,0 +1,27 @@
+"""A trained keras.Model -> model.keras and model.tflite."""
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+
+def write_networks(model: Any, folder: Path, weights: str) -> None:
+    """Write both files into `folder`.
+
+    model.keras has no optimizer in it. model.tflite takes float32[N, H, W, C] and gives logits; its weights are
+    int8 (activations are quantised as they come: "dynamic range") or float16.
+    """
+    model.save(folder / "model.keras", include_optimizer=False)
+    (folder / "model.tflite").write_bytes(_tflite(model, weights))
+
+
+def _tflite(model: Any, weights: str) -> bytes:
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if weights == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    with contextlib.redirect_stdout(io.StringIO()):  # the converter prints a page about itself
+        return bytes(converter.convert())
