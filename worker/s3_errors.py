@@ -3,7 +3,14 @@
 Codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    ParamValidationError,
+)
 from botocore.parsers import ResponseParserError
 
 from worker.storage import (
@@ -18,6 +25,7 @@ from worker.storage import (
 BOTO_ERRORS = (BotoCoreError, ClientError, ResponseParserError, ValueError, OSError)
 """All that a client's call raises; ValueError is its word for an endpoint that is no URL."""
 
+_NETWORK = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError, OSError)
 _FOR_NOW = {
     "ExpiredToken",
     "InternalError",
@@ -78,9 +86,9 @@ def _is_for_now(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = _status(error)
         return status >= 500 or status == 429 or _code(error) in _FOR_NOW
-    if isinstance(error, HTTPClientError):  # connections and time-outs
-        return "CERTIFICATE_VERIFY_FAILED" not in str(error)
-    return isinstance(error, ResponseParserError | OSError)
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return False
+    return isinstance(error, _NETWORK)
 
 
 def _code(error: Exception) -> str:

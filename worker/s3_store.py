@@ -18,8 +18,8 @@ from botocore.config import Config
 from urllib3.exceptions import HTTPError
 
 from worker.s3_errors import BOTO_ERRORS, image_error, store_error
+from worker.s3_order import ordered_pages
 from worker.storage import (
-    PAGE_KEYS,
     ChangedDuringRead,
     S3Options,
     StoredObject,
@@ -46,16 +46,13 @@ class S3Store:
         self._made: tuple[int, Any] | None = None
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
-        """Pages of at most 1,000 objects after the key `after`; folder markers (`a/` of 0 bytes) left out."""
-        more = True
-        while more:
-            answer = self._list(after, PAGE_KEYS)
-            listed = answer.get("Contents", [])
-            more = bool(answer.get("IsTruncated")) and bool(listed)
-            if listed:
-                _require_order(after, listed[0]["Key"], self.bucket)
-                after = listed[-1]["Key"]
-            if page := [_stored(entry) for entry in listed if not _is_marker(entry)]:
+        """Pages of at most 1,000 objects after the key `after`; folder markers (`a/` of 0 bytes) left out.
+
+        Raises StoreMisconfigured for a server that lists in no order known here.
+        """
+        may_differ = self._options.endpoint_url is not None  # AWS documents binary order
+        for objects in ordered_pages(self._list, self.prefix, after, probe=may_differ):
+            if page := [found for found in objects if found.size or not found.key.endswith("/")]:
                 yield page
 
     def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
@@ -85,17 +82,17 @@ class S3Store:
 
     def check(self) -> None:
         """Lists one key."""
-        self._list("", 1)
+        self._list(self.prefix, "", 1)
 
-    def _list(self, after: str, keys: int) -> dict[str, Any]:
-        """One answer. boto3 asks for keys percent-encoded (XML 1.0 lacks some characters) and decodes them."""
+    def _list(self, prefix: str, after: str, keys: int) -> list[StoredObject]:
+        """Up to `keys` objects. boto3 asks for their keys percent-encoded, since XML lacks some characters."""
         request: dict[str, Any] = {"Bucket": self.bucket, "MaxKeys": keys}
-        request |= {name: text for name, text in (("Prefix", self.prefix), ("StartAfter", after)) if text}
+        request |= {name: text for name, text in (("Prefix", prefix), ("StartAfter", after)) if text}
         try:
-            answer: dict[str, Any] = self._client().list_objects_v2(**request)
+            answer = self._client().list_objects_v2(**request)
         except BOTO_ERRORS as error:
             raise store_error(error, self.bucket) from error
-        return answer
+        return [_stored(entry) for entry in answer.get("Contents", ())]
 
     def _get(self, key: str, etag: str, size: int, deadline: float) -> bytes:
         condition = {"IfMatch": f'"{etag}"'} if etag else {}
@@ -162,16 +159,6 @@ def _read_body(stream: Any, key: str, size: int, deadline: float) -> bytes:
     if left != 1:
         raise _CutShort(f"{size + 1 - left:,} of {size:,} bytes came")
     return b"".join(parts)
-
-
-def _require_order(after: str, first: str, bucket: str) -> None:
-    """A server that ignores StartAfter would list its first page for ever."""
-    if first <= after:
-        raise StoreUnavailable(f"{bucket} was asked for keys after {after!r} and began with {first!r}")
-
-
-def _is_marker(entry: dict[str, Any]) -> bool:
-    return bool(entry["Key"].endswith("/") and entry["Size"] == 0)
 
 
 def _stored(entry: dict[str, Any]) -> StoredObject:
