@@ -70,7 +70,7 @@ def upgrade() -> None:
     before = migrations.current(engine)
     migrations.upgrade(engine)
     after = migrations.current(engine)
-    print(f"the catalogue is at {after} already" if before == after else f"the catalogue went from {before} to {after}")
+    print(f"the catalogue is at {after}" + (" already" if before == after else f", from {before or 'no tables'}"))
 
 
 def check() -> None:

@@ -107,7 +107,7 @@ def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple
 
 def items_by_state(session: Session) -> dict[str, int]:
     counted = select(WorkItem.state, func.count()).group_by(WorkItem.state)
-    return dict(session.execute(counted).tuples().all())
+    return dict(session.execute(counted).all())
 
 
 def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[dict[str, Any]]:
@@ -133,7 +133,7 @@ def _lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]
         .order_by(SourceObject.id)
         .with_for_update(key_share=True)
     )
-    return dict(session.execute(locked).tuples().all())
+    return dict(session.execute(locked).all())
 
 
 def _append_classifications(session: Session, results: Sequence[Tagged], model_version_id: int) -> None:

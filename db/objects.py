@@ -92,7 +92,7 @@ def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str
         session.execute(insert(SourceObject).values(rows[start : start + 500]).on_conflict_do_nothing())
     keys = [each.key for each in objects]
     found = select(SourceObject.key, SourceObject.id).where(SourceObject.bucket == bucket, SourceObject.key.in_(keys))
-    return dict(session.execute(found).tuples().all())
+    return dict(session.execute(found).all())
 
 
 def replace_versions(session: Session, changes: Mapping[int, NewObject]) -> None:

@@ -123,7 +123,7 @@ def _lease(
         .returning(WorkItem.id, WorkItem.fence)
         .execution_options(synchronize_session=False)
     )
-    fences = dict(session.execute(claimed).tuples().all())
+    fences = dict(session.execute(claimed).all())
     return _with_objects(session, fences, alone) if fences else []
 
 

@@ -114,9 +114,9 @@ def scanned(session: Session, run_id: int) -> None:
 def work_counts(session: Session, run_id: int) -> dict[str, int]:
     """What became of a run's items so far."""
     by_state = dict(
-        session.execute(select(WorkItem.state, func.count()).where(WorkItem.run_id == run_id).group_by(WorkItem.state))
-        .tuples()
-        .all()
+        session.execute(
+            select(WorkItem.state, func.count()).where(WorkItem.run_id == run_id).group_by(WorkItem.state)
+        ).all()
     )
     reviews = (
         select(func.count()).select_from(Classification).join(WorkItem, WorkItem.id == Classification.work_item_id)
