@@ -6,7 +6,9 @@ its size is checked against caps before any pixel is decoded (a 20,000×20,000 P
 
 import contextlib
 import io
+import re
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 
@@ -15,6 +17,8 @@ from PIL import ExifTags, Image, ImageOps
 from model.colour import to_rgb
 from model.magic import DECODED, kind_of
 
+_PILLOW = r"PIL\."
+_PILLOW_IS_QUIET = ("ignore", None, Warning, re.compile(_PILLOW), 0)
 ALMOST_ALL = (
     OSError,  # truncated data; UnidentifiedImageError is one too
     SyntaxError,  # Pillow's word for a broken PNG chunk
@@ -26,7 +30,6 @@ ALMOST_ALL = (
     AttributeError,
     AssertionError,
     RuntimeError,
-    Warning,  # odd metadata, where the process turns warnings into errors
     struct.error,
     zlib.error,
 )
@@ -63,15 +66,23 @@ def decode(data: bytes, *, limits: DecodeLimits = DEFAULT_LIMITS, min_edge: int 
     Raises ImageRejected and nothing else.
     """
     kind = _accepted_kind(data, limits)
-    # Pillow's own cap warns first and fails later; ours, checked before any pixel, is the one that counts.
-    # (Silencing the warning instead is no way: warning filters are shared by all threads.)
-    Image.MAX_IMAGE_PIXELS = None
+    _leave_judging_to_us()
     try:
         return _decoded(data, kind, limits, min_edge)
     except (Image.DecompressionBombError, MemoryError) as error:
         raise ImageRejected("too_many_pixels", f"decoding it would take too much memory: {error}") from error
     except ALMOST_ALL as error:
         raise ImageRejected("corrupt", f"the {kind} data cannot be decoded: {error}") from error
+
+
+def _leave_judging_to_us() -> None:
+    """Pillow's own cap on pixels off, as ours comes first, and its warnings of odd metadata ignored.
+
+    Both hold for the process. To silence them for one call is no way: warning filters are shared by all threads.
+    """
+    Image.MAX_IMAGE_PIXELS = None
+    if warnings.filters[:1] != [_PILLOW_IS_QUIET]:
+        warnings.filterwarnings("ignore", module=_PILLOW)
 
 
 def _accepted_kind(data: bytes, limits: DecodeLimits) -> str:

@@ -1,0 +1,44 @@
+"""Pictures made for tests, good and bad. Nothing here is random but by a seed."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+SHARED = Path(__file__).parents[3] / "shared" / "clothing-dataset-small"
+
+
+def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """An image as the bytes of a file."""
+    sink = io.BytesIO()
+    image.save(sink, kind, **options)
+    return sink.getvalue()
+
+
+def photograph(width: int = 300, height: int = 400, ground: int = 230) -> Image.Image:
+    """A dark garment with sleeves on an even ground, RGB."""
+    pixels = np.full((height, width, 3), ground, np.uint8)
+    pixels[height // 4 : 3 * height // 4, width // 3 : 2 * width // 3] = (60, 40, 90)
+    pixels[height // 4 : height // 3, width // 5 : 4 * width // 5] = (90, 50, 100)
+    return Image.fromarray(pixels)
+
+
+def noise(seed: int, size: tuple[int, int] = (40, 30), channels: int = 3) -> Image.Image:
+    """Every pixel its own colour."""
+    random = np.random.default_rng(seed)
+    shape = (size[1], size[0], channels) if channels > 1 else (size[1], size[0])
+    return Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8))
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds next to nothing."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"\0")) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
