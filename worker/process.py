@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, cast
 
-from model.classifier import Classifier
 from sqlalchemy import make_url
 
 from db.schema import ModelVersion
 from db.session import Sessions, connect, reading, sessions_of
 from model import bundle
+from model.classifier import Classifier
 from worker.settings import Settings
 from worker.storage import Store, open_bucket, open_source
 from worker.tagging import Tagger
@@ -32,6 +32,7 @@ def build_tagger(settings: Settings, sessions: Sessions, *, stopping: Callable[[
         limits=settings.decode_limits,
         chunk=settings.chunk,
         micro_batch=settings.micro_batch,
+        lease_s=settings.lease_s,
         stopping=stopping,
     )
 

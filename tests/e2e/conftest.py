@@ -1,0 +1,78 @@
+"""Deployments for the end-to-end tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PHOTOS
+from tests.e2e.deployment import Deployment
+from tests.servers import Postgres, Seaweed, Valkey, valkey
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Deployment:
+    """No setting at all: SQLite, no broker."""
+    return Deployment(tmp_path)
+
+
+@dataclass
+class Bucket:
+    """A bucket and how many images it holds."""
+
+    name: str
+    images: int
+
+    @property
+    def source(self) -> str:
+        return f"s3://{self.name}"
+
+
+@pytest.fixture(scope="session")
+def bucket_of_photos(seaweed_server: Seaweed) -> Bucket:
+    """All shared photographs, uploaded once."""
+    if not PHOTOS.is_dir():
+        pytest.skip(f"needs the shared photographs at {PHOTOS}")
+    name = seaweed_server.new_bucket()
+    client = seaweed_server.client()
+    files = sorted(PHOTOS.rglob("*.jpg"))
+
+    def upload(file: Path) -> None:
+        client.put_object(Bucket=name, Key=str(file.relative_to(PHOTOS)), Body=file.read_bytes())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(upload, files))
+    return Bucket(name, len(files))
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[Valkey]:
+    """A broker that this test may kill."""
+    with valkey() as server:
+        yield server
+
+
+@pytest.fixture
+def distributed(
+    tmp_path: Path, postgres_server: Postgres, own_valkey: Valkey, seaweed_server: Seaweed
+) -> Iterator[Deployment]:
+    """S3, Redis and PostgreSQL, with tables, without workers. A short lease, so that take-overs take no minutes."""
+    deployment = Deployment(
+        tmp_path,
+        {
+            "TAGGER_DATABASE_URL": postgres_server.new_database(),
+            "TAGGER_BROKER_URL": own_valkey.url,
+            "TAGGER_S3_ENDPOINT_URL": seaweed_server.url,
+            "TAGGER_S3_REGION": "us-east-1",
+            "TAGGER_S3_ACCESS_KEY_ID": seaweed_server.access_key_id,
+            "TAGGER_S3_SECRET_ACCESS_KEY": seaweed_server.secret_access_key,
+            "TAGGER_LEASE_S": "6",
+        },
+    )
+    assert deployment.tagger("db", "upgrade").returncode == 0
+    yield deployment
+    deployment.stop()

@@ -1,0 +1,81 @@
+"""A deployment as a user has it: the `tagger` command and worker processes on real servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.processes import Child, spawn, wait_until
+
+TAGGER = Path(sys.executable).parent / "tagger"
+
+
+@dataclass
+class Deployment:
+    """Settings, a working folder, and the workers started in it."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    children: list[Child] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TAGGER_")}
+        return {**clean, **self.settings}
+
+    def tagger(self, *arguments: str | Path, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
+        """One `tagger` command, to its end."""
+        return subprocess.run(
+            [str(part) for part in (TAGGER, *arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def json(self, *arguments: str | Path) -> Any:
+        """The JSON that a command prints; fails with its messages when it fails."""
+        done = self.tagger(*arguments, "--json")
+        assert done.returncode == 0, done.stderr + done.stdout
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def start(self, *arguments: str) -> Child:
+        """A long-lived `tagger` process."""
+        log = self.folder / f"{arguments[0]}-{len(self.children)}.log"
+        child = spawn([TAGGER, *arguments], log, env=self.settings, cwd=self.folder)
+        self.children.append(child)
+        return child
+
+    def start_worker(self, concurrency: int = 1) -> Child:
+        """A worker that has said it is alive."""
+        before = len(self.json("status")["workers"])
+        worker = self.start("worker", "--concurrency", str(concurrency))
+        wait_until(
+            lambda: not worker.alive or len(self.json("status")["workers"]) > before, "a worker's heartbeat", 60, 0.3
+        )
+        assert worker.alive, worker.tail()
+        return worker
+
+    def clean(self) -> bool:
+        """Whether `tagger verify` finds nothing."""
+        done = self.tagger("verify")
+        assert done.returncode == 0, done.stderr
+        return True
+
+    def stop(self) -> None:
+        for child in self.children:
+            child.stop(timeout_s=30)
+
+
+def children_of(worker: Child) -> list[psutil.Process]:
+    """The pool processes of a worker."""
+    return psutil.Process(worker.pid).children(recursive=True)

@@ -1,0 +1,146 @@
+"""The same work from S3 with Redis, Celery workers and PostgreSQL, whatever is killed."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from db.session import connect
+from tests.e2e.conftest import Bucket
+from tests.e2e.deployment import TAGGER, Deployment, children_of
+from tests.processes import wait_until
+from tests.servers import Valkey
+
+
+def final_tags(deployment: Deployment) -> tuple[int, int, int]:
+    """Images tagged, classifications, and items that have more than one."""
+    engine = connect(deployment.settings["TAGGER_DATABASE_URL"])
+    with engine.connect() as connection:
+        tags = connection.execute(text("SELECT count(*) FROM image_tag")).scalar_one()
+        results = connection.execute(text("SELECT count(*) FROM classification")).scalar_one()
+        twice = (
+            "SELECT count(*) FROM (SELECT object_id FROM classification GROUP BY object_id HAVING count(*) > 1) AS x"
+        )
+        double = connection.execute(text(twice)).scalar_one()
+    engine.dispose()
+    return tags, results, double
+
+
+def test_two_workers_tag_every_photograph_of_a_bucket_once(distributed: Deployment, bucket_of_photos: Bucket) -> None:
+    workers = [distributed.start_worker(), distributed.start_worker()]
+
+    found = distributed.json("run", bucket_of_photos.source)
+
+    assert (found["seen"], found["new"], found["tagged"]) == (bucket_of_photos.images,) * 3
+    assert final_tags(distributed) == (bucket_of_photos.images, bucket_of_photos.images, 0)
+    assert distributed.clean()
+    family = [child for worker in workers for child in children_of(worker)]
+    memory = [child.memory_info().rss / 2**20 for child in family]
+    print(f"worker children: {[round(each) for each in memory]} MB, {found['images_per_second']} images/s")
+    assert max(memory) < 300
+    assert all(
+        "tensorflow" not in each.path
+        for worker in workers
+        for child in children_of(worker)
+        for each in child.memory_maps()
+    )
+
+
+def test_nothing_is_lost_or_tagged_twice_when_children_workers_and_redis_are_killed(
+    distributed: Deployment, bucket_of_photos: Bucket, own_valkey: Valkey
+) -> None:
+    seed = random.randrange(10_000)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    workers = [distributed.start_worker(2), distributed.start_worker(1)]
+    following = subprocess.Popen(
+        [str(TAGGER), "run", bucket_of_photos.source, "--json"],
+        cwd=distributed.folder,
+        env=distributed.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def tagged() -> int:
+        return distributed.json("status")["items"].get("done", 0)
+
+    wait_until(lambda: tagged() > 200, "the first images", 60, 0.2)
+    chance.choice(children_of(workers[0])).kill()
+    wait_until(lambda: tagged() > 900, "more images", 60, 0.2)
+    own_valkey.restart()
+    wait_until(lambda: tagged() > 1_600, "images after the broker's death", 60, 0.2)
+    workers[1].kill()
+    time.sleep(1)
+    distributed.start_worker(1)
+    out, err = following.communicate(timeout=200)
+
+    assert following.returncode == 0, err
+    assert json.loads(out.splitlines()[-1])["tagged"] == bucket_of_photos.images
+    assert final_tags(distributed) == (bucket_of_photos.images, bucket_of_photos.images, 0)
+    assert distributed.clean()
+
+
+def test_the_scheduler_goes_on_with_a_run_whose_command_was_killed(
+    distributed: Deployment, bucket_of_photos: Bucket
+) -> None:
+    distributed.start_worker(2)
+    distributed.start("scheduler")
+    following = subprocess.Popen(
+        [str(TAGGER), "run", f"{bucket_of_photos.source}/test/"],
+        cwd=distributed.folder,
+        env=distributed.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: distributed.json("status")["items"], "the scan", 60, 0.1)
+    following.kill()
+    following.wait()
+
+    wait_until(lambda: not distributed.json("status")["runs"], "the scheduler to finish the run", 90, 0.5)
+
+    assert final_tags(distributed) == (372, 372, 0)
+    assert distributed.clean()
+
+
+def test_a_worker_stops_in_order_and_gives_its_chunk_back(distributed: Deployment, bucket_of_photos: Bucket) -> None:
+    worker = distributed.start_worker(2)
+    following = subprocess.Popen(
+        [str(TAGGER), "run", bucket_of_photos.source, "--json"],
+        cwd=distributed.folder,
+        env=distributed.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: distributed.json("status")["items"].get("done", 0) > 100, "the first images", 60, 0.2)
+    begun = time.monotonic()
+
+    status = worker.stop(timeout_s=60)
+
+    took = time.monotonic() - begun
+    items = distributed.json("status")["items"]
+    assert status == 0, worker.tail()
+    assert took < 20
+    assert items.get("leased", 0) == 0
+    following.terminate()
+    assert following.wait(30) == 130
+    assert distributed.clean()
+
+
+@pytest.mark.parametrize("verb", ["worker", "scheduler"])
+def test_processes_leave_nothing_behind(distributed: Deployment, verb: str) -> None:
+    process = distributed.start(verb)
+    wait_until(lambda: "started" in process.tail() or distributed.json("status")["workers"], "its start", 60, 0.3)
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+
+    status = process.stop(timeout_s=30)
+
+    assert status == 0, process.tail()
+    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
