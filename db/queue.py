@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.schema import Run, SourceObject, Throttle, WorkItem
-from db.session import instant, is_sqlite
+from db.session import instant, is_sqlite, now
 
 LEASE_S = 180.0
 MAX_FAILURES = 5
@@ -230,10 +230,16 @@ def throttled_until(session: Session) -> datetime | None:
 
 
 def hold_everybody(session: Session, reason: str) -> float:
-    """An outage: nobody claims for a while, longer each time in a row, 5 minutes at most. Returns the seconds."""
+    """An outage: nobody claims for a while, longer each time in a row, 5 minutes at most. Returns the seconds.
+
+    Workers that meet an outage already waited for add nothing to it: ten at once are one strike.
+    """
     before = session.execute(select(Throttle).where(Throttle.name == _STORE)).scalar_one_or_none()
+    left_s = (before.until - now(session)).total_seconds() if before else 0.0
+    if left_s > 0:
+        return left_s
     strikes = before.strikes + 1 if before else 1
-    pause_s = min(5.0 * 2.0 ** (strikes - 1), 300.0)
+    pause_s = min(5.0 * 2.0 ** min(strikes - 1, 10), 300.0)
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     row = {"until": instant(session, pause_s), "strikes": strikes, "reason": reason}
     statement = insert(Throttle).values(name=_STORE, **row)

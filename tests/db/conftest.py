@@ -1,0 +1,61 @@
+"""A catalogue on each database; PostgreSQL's is migrated once and emptied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from db import migrations
+from db.schema import Base
+from db.session import connect, sessions_of
+from tests.db.catalogues import Catalogue, a_catalogue
+from tests.servers import Postgres
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: Postgres) -> Iterator[Engine]:
+    engine = connect(postgres_server.new_database(), pool_size=8)
+    migrations.upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "catalogue.db"
+    engine = connect(f"sqlite:///{path}")
+    migrations.upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
+    path = tmp_path / "catalogue.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    engine = connect(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_engine(migrated_postgres: Engine) -> Engine:
+    tables = ", ".join(f'"{name}"' for name in Base.metadata.tables)
+    with migrated_postgres.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    return migrated_postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogue(request: pytest.FixtureRequest) -> Catalogue:
+    name = "sqlite_engine" if request.param == "sqlite" else "postgres_engine"
+    return a_catalogue(sessions_of(request.getfixturevalue(name)))
+
+
+@pytest.fixture
+def postgres_catalogue(postgres_engine: Engine) -> Catalogue:
+    return a_catalogue(sessions_of(postgres_engine))

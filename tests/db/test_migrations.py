@@ -1,0 +1,133 @@
+"""The tables that migrations make are those of `schema`, on both databases, from any state and any process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from db import migrations
+from db.schema import Base
+from db.session import connect
+from tests.processes import spawn
+from tests.servers import Postgres
+
+CODE = "import sys; from db import migrations, session; migrations.upgrade(session.connect(sys.argv[1]))"
+UPGRADE = [sys.executable, "-W", "error", "-c", CODE]
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[Engine]:
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+def names(engine: Engine) -> set[str]:
+    found = inspect(engine)
+    return {*found.get_table_names(), *found.get_view_names()}
+
+
+def test_migrations_go_up_down_and_up_again(empty: Engine) -> None:
+    migrations.upgrade(empty)
+    all_names = names(empty)
+    migrations.downgrade(empty, "base")
+    left = names(empty)
+
+    migrations.upgrade(empty)
+
+    assert all_names == {*Base.metadata.tables, "alembic_version", "catalogue_tags", "product_tags"}
+    assert left == {"alembic_version"}
+    assert names(empty) == all_names
+    assert migrations.current(empty) == migrations.head()
+
+
+def test_upgrading_twice_changes_nothing(empty: Engine) -> None:
+    migrations.upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(text("INSERT INTO model_version VALUES (1, 'net', '1', NULL, '2026-01-01 00:00:00.000000')"))
+
+    migrations.upgrade(empty)
+
+    with empty.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM model_version")).scalar_one() == 1
+
+
+def test_the_migrated_tables_are_those_of_the_schema(empty: Engine) -> None:
+    migrations.upgrade(empty)
+
+    with empty.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        differences = compare_metadata(context, Base.metadata)
+
+    assert differences == []
+
+
+def test_check_accepts_the_head_revision(empty: Engine) -> None:
+    migrations.upgrade(empty)
+
+    assert migrations.check(empty) is None
+
+
+def test_check_names_the_remedy_for_an_empty_database_and_changes_nothing(empty: Engine) -> None:
+    with pytest.raises(migrations.SchemaMismatch, match="no tables yet; run `tagger db upgrade`"):
+        migrations.check(empty)
+
+    assert names(empty) == set()
+
+
+def test_check_names_the_remedy_for_an_older_catalogue(empty: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrations.upgrade(empty, "0001")
+    monkeypatch.setattr(migrations, "head", lambda: "9999")
+
+    with pytest.raises(migrations.SchemaMismatch, match="schema is 0001, this program needs 9999; run `tagger db up"):
+        migrations.check(empty)
+
+
+def test_check_names_the_remedy_for_a_newer_catalogue(empty: Engine) -> None:
+    migrations.upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(migrations.SchemaMismatch, match="schema 9999 is newer .* install the newer tagger"):
+        migrations.check(empty)
+
+
+def test_two_processes_may_upgrade_postgresql_at_once(postgres_server: Postgres, tmp_path: Path) -> None:
+    url = postgres_server.new_database()
+
+    both = [spawn([*UPGRADE, url], tmp_path / f"{number}.log") for number in range(2)]
+    ended = [(each.wait(30), each.tail()) for each in both]
+
+    assert [status for status, _ in ended] == [0, 0], ended
+    engine = connect(url)
+    assert migrations.check(engine) is None
+    engine.dispose()
+
+
+def test_the_migrations_are_found_as_a_package_from_any_folder(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
+
+    upgrade = spawn([*UPGRADE, url], tmp_path / "upgrade.log", cwd=tmp_path)
+
+    assert upgrade.wait(30) == 0, upgrade.tail()
+    engine = connect(url)
+    assert migrations.check(engine) is None
+    engine.dispose()
+
+
+def test_a_downgrade_leaves_no_index_or_sequence_behind(postgres_server: Postgres) -> None:
+    engine = connect(postgres_server.new_database())
+    migrations.upgrade(engine)
+
+    migrations.downgrade(engine, "base")
+
+    with engine.connect() as connection:
+        left = connection.execute(text("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"))
+        assert {name for (name,) in left} == {"alembic_version", "alembic_version_pkc"}
+    engine.dispose()

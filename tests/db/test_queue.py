@@ -1,0 +1,350 @@
+"""The queue: who gets which item when, and what becomes of an item whose worker is lost or whose image fails."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from db import queue
+from tests.db.catalogues import LONG_AGO, Catalogue, in_the_future, keys_of
+
+
+def row(catalogue: Catalogue, item_id: int) -> dict[str, object]:
+    return dict(catalogue.sql("SELECT * FROM work_item WHERE id = :id", id=item_id)[0]._mapping)
+
+
+def ask(catalogue: Catalogue, question: object, *arguments: object) -> object:
+    """`question(session, *arguments)` in a transaction."""
+    with catalogue.sessions.begin() as session:
+        return question(session, *arguments)  # type: ignore[operator]
+
+
+# Claims
+
+
+def test_items_are_claimed_by_priority_then_time_then_id(catalogue: Catalogue) -> None:
+    catalogue.items("third", "fourth", "second")
+    catalogue.items("first", priority=10)
+    catalogue.items("not yet", priority=1)
+    for key, then in (
+        ("second", LONG_AGO),
+        ("third", datetime(2021, 1, 1, tzinfo=UTC)),
+        ("fourth", datetime(2021, 1, 1, tzinfo=UTC)),
+        ("first", datetime(2022, 1, 1, tzinfo=UTC)),
+        ("not yet", in_the_future(600)),
+    ):
+        catalogue.sql(
+            "UPDATE work_item SET eligible_at = :at WHERE object_id = (SELECT id FROM source_object WHERE key = :key)",
+            at=then,
+            key=key,
+        )
+
+    claimed = [keys_of(catalogue.claim(1)) for _ in range(5)]
+
+    assert claimed == [["first"], ["second"], ["third"], ["fourth"], []]
+
+
+def test_a_claim_raises_the_fence_and_hands_over_what_the_work_needs(catalogue: Catalogue) -> None:
+    catalogue.items("a.jpg")
+
+    (item,) = catalogue.claim(owner="worker:7")
+
+    assert (item.fence, item.bucket, item.key, item.version_token, item.alone) == (1, "photos", "a.jpg", "v1", False)
+    leased = row(catalogue, item.id)
+    assert (leased["state"], leased["fence"], leased["lease_owner"]) == ("leased", 1, "worker:7")
+    assert catalogue.violations() == []
+
+
+def test_a_leased_item_is_not_claimed_again_before_its_lease_is_over(catalogue: Catalogue) -> None:
+    catalogue.items("a")
+    catalogue.claim()
+
+    assert catalogue.claim() == []
+
+
+def test_a_claim_takes_its_own_queue_only(catalogue: Catalogue) -> None:
+    catalogue.items("night")
+    catalogue.items("now", queue_name="ops")
+
+    assert keys_of(catalogue.claim(queue_name="ops")) == ["now"]
+    assert keys_of(catalogue.claim(queue_name="nightly")) == ["night"]
+
+
+def test_a_claim_may_be_confined_to_one_run(catalogue: Catalogue) -> None:
+    other = catalogue.another_run("scan:2")
+    catalogue.items("a")
+    catalogue.items("b", run_id=other)
+
+    assert ask(catalogue, queue.next_model, "nightly", other) == catalogue.model_id
+    assert keys_of(catalogue.claim(run_id=other)) == ["b"]
+    assert ask(catalogue, queue.next_model, "nightly", other) is None
+
+
+def test_a_claim_never_mixes_models(catalogue: Catalogue) -> None:
+    other = catalogue.another_run("scan:2", model="other")
+    other_model = catalogue.value("SELECT model_version_id FROM run WHERE id = :id", id=other)
+    catalogue.items("a", "b")
+    catalogue.items("urgent", run_id=other, priority=10)
+
+    first_model = ask(catalogue, queue.next_model, "nightly")
+    first = catalogue.claim(model_version_id=first_model)
+    second_model = ask(catalogue, queue.next_model, "nightly")
+    second = catalogue.claim(model_version_id=second_model)
+
+    assert (first_model, keys_of(first)) == (other_model, ["urgent"])
+    assert (second_model, keys_of(second)) == (catalogue.model_id, ["a", "b"])
+
+
+@pytest.mark.parametrize("state", ["paused", "cancelled"])
+def test_items_of_a_paused_or_cancelled_run_are_not_claimed(catalogue: Catalogue, state: str) -> None:
+    catalogue.items("waiting", "leased")
+    catalogue.claim(1)
+    catalogue.let_leases_end()
+    catalogue.sql("UPDATE run SET state = :state", state=state)
+
+    assert ask(catalogue, queue.next_model, "nightly") is None
+    assert ask(catalogue, queue.claimable, "nightly") == 0
+    assert catalogue.claim() == []
+
+
+def test_a_resumed_run_is_claimed_again(catalogue: Catalogue) -> None:
+    catalogue.items("a")
+    catalogue.sql("UPDATE run SET state = 'paused'")
+    catalogue.claim()
+
+    catalogue.sql("UPDATE run SET state = 'running'")
+
+    assert keys_of(catalogue.claim()) == ["a"]
+
+
+def test_concurrent_claims_are_disjoint_and_keep_to_their_limit(catalogue: Catalogue) -> None:
+    catalogue.items(*(f"{number:03}" for number in range(120)))
+    together = threading.Barrier(4)
+
+    def claim_three_times(_: int) -> list[list[int]]:
+        together.wait()
+        return [[item.id for item in catalogue.claim(10)] for _ in range(3)]
+
+    with ThreadPoolExecutor(4) as pool:
+        claims = [claim for claims in pool.map(claim_three_times, range(4)) for claim in claims]
+
+    claimed = [item_id for claim in claims for item_id in claim]
+    assert all(len(claim) <= 10 for claim in claims)
+    assert len(claimed) == len(set(claimed)) == 120
+
+
+def test_a_claim_steps_over_items_that_another_transaction_holds(postgres_catalogue: Catalogue) -> None:
+    postgres_catalogue.items("a", "b", "c", "d")
+
+    with postgres_catalogue.sessions.begin() as slow:
+        model = postgres_catalogue.model_id
+        first = queue.claim(slow, queue="nightly", model_version_id=model, owner="slow", limit=2)
+        second = postgres_catalogue.claim(3)
+
+    assert keys_of(first) == ["a", "b"]
+    assert keys_of(second) == ["c", "d"]
+
+
+# Leases
+
+
+def test_an_item_whose_lease_ended_is_suspect_and_comes_alone(catalogue: Catalogue) -> None:
+    catalogue.items("a", "b", "c", "waiting")
+    catalogue.claim(3)
+    catalogue.let_leases_end()
+
+    again = catalogue.claim(100)
+
+    assert [(item.key, item.alone, item.fence) for item in again] == [("a", True, 2)]
+    suspect = row(catalogue, again[0].id)
+    assert (suspect["suspect"], suspect["claimed_alone"], suspect["crashes"]) == (True, True, 0)
+
+
+def test_only_crashes_of_items_claimed_alone_count(catalogue: Catalogue) -> None:
+    catalogue.items("a", "b")
+    catalogue.claim()
+    catalogue.let_leases_end()
+    (alone,) = catalogue.claim()
+    catalogue.let_leases_end()
+
+    again = [*catalogue.claim(), *catalogue.claim()]
+
+    crashes = {item.key: row(catalogue, item.id)["crashes"] for item in again}
+    assert alone.key == "a"
+    assert crashes == {"a": 1, "b": 0}
+
+
+def test_three_crashes_alone_quarantine_an_image_and_spare_its_neighbours(catalogue: Catalogue) -> None:
+    catalogue.items("good", "killer")
+    seen = []
+    for _ in range(12):
+        items = catalogue.claim()
+        seen += keys_of(items)
+        if any(item.key == "killer" for item in items):
+            catalogue.let_leases_end()
+        else:
+            catalogue.record(items)
+
+    assert catalogue.states() == {"good": "done", "killer": "quarantined"}
+    assert seen.count("killer") == 1 + queue.MAX_CRASHES
+    ended = catalogue.sql("SELECT reason, crashes, lease_owner FROM work_item WHERE state = 'quarantined'")
+    assert ended == [("crashed_worker", queue.MAX_CRASHES, None)]
+    assert catalogue.violations() == []
+
+
+def test_renew_puts_the_end_off_and_names_only_what_is_still_ours(catalogue: Catalogue) -> None:
+    catalogue.items("kept", "lost", "cancelled")
+    items = catalogue.claim()
+    catalogue.let_leases_end([items[1]])
+    catalogue.claim()
+    catalogue.sql("UPDATE work_item SET state = 'cancelled' WHERE id = :id", id=items[2].id)
+
+    kept = ask(catalogue, queue.renew, items, 600.0)
+
+    assert kept == {items[0].id}
+    (until,) = catalogue.sql("SELECT count(*) FROM work_item WHERE eligible_at > :at", at=in_the_future(500))
+    assert until == (1,)
+
+
+def test_release_gives_items_back_at_once_and_counts_nothing(catalogue: Catalogue) -> None:
+    catalogue.items("a", "b", "lost")
+    items = catalogue.claim()
+    catalogue.let_leases_end([items[2]])
+    catalogue.claim()
+
+    released = ask(catalogue, queue.release, items)
+
+    assert released == 2
+    counted = catalogue.sql("SELECT DISTINCT failures, crashes, state, lease_owner FROM work_item WHERE fence = 1")
+    assert counted == [(0, 0, "pending", None)]
+    assert keys_of(catalogue.claim()) == ["a", "b"]
+
+
+def test_a_release_of_an_image_claimed_alone_is_no_crash(catalogue: Catalogue) -> None:
+    catalogue.items("a")
+    catalogue.claim()
+    catalogue.let_leases_end()
+    (alone,) = catalogue.claim()
+    ask(catalogue, queue.release, [alone])
+
+    (again,) = catalogue.claim()
+    catalogue.let_leases_end()
+    (last,) = catalogue.claim()
+
+    assert (again.alone, last.alone) == (False, True)
+    assert row(catalogue, last.id)["crashes"] == 0
+
+
+# Failures
+
+
+def test_a_failed_image_waits_longer_each_time_and_is_quarantined_at_last(catalogue: Catalogue) -> None:
+    catalogue.items("a")
+    waits = []
+    for _ in range(queue.MAX_FAILURES - 1):
+        (item,) = catalogue.claim()
+        assert ask(catalogue, queue.retry, item, "internal", "boom")
+        assert catalogue.claim() == []
+        state = row(catalogue, item.id)
+        assert (state["state"], state["reason"], state["detail"]) == ("pending", "internal", "boom")
+        waits.append(_seconds_until(catalogue, item.id))
+        catalogue.let_backoffs_end()
+    (item,) = catalogue.claim()
+
+    ask(catalogue, queue.retry, item, "internal", "boom")
+
+    assert waits == sorted(waits)
+    ended = row(catalogue, item.id)
+    assert (ended["state"], ended["failures"], ended["lease_owner"]) == ("quarantined", queue.MAX_FAILURES, None)
+    assert catalogue.violations() == []
+
+
+def test_the_back_off_doubles_up_to_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue.random, "uniform", lambda low, high: (low + high) / 2)
+
+    assert [queue.backoff_s(failures) for failures in (1, 2, 3, 10, 1000)] == [10, 20, 40, 3600, 3600]
+
+
+def test_skip_is_final_and_says_why(catalogue: Catalogue) -> None:
+    catalogue.items("a")
+    (item,) = catalogue.claim()
+
+    skipped = ask(catalogue, queue.skip, item, "corrupt", "cut short")
+
+    ended = row(catalogue, item.id)
+    assert skipped is True
+    assert (ended["state"], ended["reason"], ended["detail"]) == ("skipped", "corrupt", "cut short")
+    assert catalogue.claim() == []
+
+
+@pytest.mark.parametrize("end", [queue.skip, queue.retry])
+def test_who_lost_the_lease_cannot_end_the_item(catalogue: Catalogue, end: object) -> None:
+    catalogue.items("a")
+    (zombie,) = catalogue.claim()
+    catalogue.let_leases_end()
+    (owner,) = catalogue.claim(owner="worker:2")
+
+    ended = ask(catalogue, end, zombie, "corrupt", "late")
+
+    assert ended is False
+    leased = row(catalogue, owner.id)
+    assert (leased["state"], leased["reason"], leased["failures"]) == ("leased", None, 0)
+
+
+# Outages
+
+
+def test_a_throttle_holds_everybody_until_it_is_over(catalogue: Catalogue) -> None:
+    catalogue.items("a")
+
+    pause_s = ask(catalogue, queue.hold_everybody, "503")
+
+    assert pause_s == 5.0
+    assert ask(catalogue, queue.next_model, "nightly") is None
+    assert ask(catalogue, queue.claimable, "nightly") == 0
+    catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
+    assert ask(catalogue, queue.next_model, "nightly") == catalogue.model_id
+    assert ask(catalogue, queue.claimable, "nightly") == 1
+
+
+def test_outages_in_a_row_wait_longer_up_to_five_minutes_however_many(catalogue: Catalogue) -> None:
+    def next_outage() -> object:
+        catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
+        return ask(catalogue, queue.hold_everybody, "503")
+
+    pauses = [next_outage() for _ in range(8)]
+    catalogue.sql("UPDATE throttle SET strikes = 2000")
+    days_later = next_outage()
+
+    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300]
+    assert days_later == 300
+
+
+def test_many_workers_that_meet_one_outage_count_it_once(catalogue: Catalogue) -> None:
+    for _ in range(10):
+        ask(catalogue, queue.hold_everybody, "503")
+
+    assert catalogue.value("SELECT strikes FROM throttle") == 1
+
+
+def test_after_an_outage_the_next_wait_is_short_again(catalogue: Catalogue) -> None:
+    for _ in range(3):
+        ask(catalogue, queue.hold_everybody, "503")
+        catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
+
+    ask(catalogue, queue.outage_over)
+
+    assert ask(catalogue, queue.hold_everybody, "503") == 5.0
+
+
+def _seconds_until(catalogue: Catalogue, item_id: int) -> float:
+    from sqlalchemy import select
+
+    from db.schema import WorkItem
+
+    with catalogue.sessions.begin() as session:
+        eligible_at = session.execute(select(WorkItem.eligible_at).where(WorkItem.id == item_id)).scalar_one()
+    return (eligible_at - datetime.now(UTC)).total_seconds()
