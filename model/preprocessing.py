@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+DARK = 64  # of 255
 PREPARED_SHARE = 0.25  # of the border is dark in each of the 60,000 training images
 
 
@@ -46,7 +47,7 @@ class Preprocessing:
         }
 
 
-FASHION_MNIST = Preprocessing("fashion-mnist", 1, 28, 1, {"min_edge": 64, "trim_level": 16, "stretch": 1, "margin": 0})
+FASHION_MNIST = Preprocessing("fashion-mnist", 1, 28, 1, {"min_edge": 64, "trim_level": 16})
 
 
 def check(spec: Preprocessing) -> None:
@@ -71,17 +72,18 @@ def prepare(image: Image.Image, spec: Preprocessing) -> npt.NDArray[np.uint8]:
 def _is_prepared(grey: Image.Image) -> bool:
     """Is this already a garment, light on black, of the network's own size, as Fashion-MNIST's images are?"""
     border = _border(grey)
-    return sum(border[:64]) >= PREPARED_SHARE * sum(border)
+    return int(border[int(PREPARED_SHARE * len(border))]) < DARK
 
 
 def _garment(grey: Image.Image, spec: Preprocessing) -> Image.Image:
-    ground = _median(_border(grey))
+    border = _border(grey)
+    ground = int(border[len(border) // 2])
     lifted = grey.point([abs(level - ground) for level in range(256)])
     box = _trimmed(lifted, spec)
     width, height = box[2] - box[0], box[3] - box[1]
     scale = spec.size / max(width, height)
     fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = lifted.resize(fitted, Image.Resampling.BOX, box=box)
+    small = lifted.resize(fitted, Image.Resampling.LANCZOS, box=box)
     canvas = Image.new("L", (spec.size, spec.size))
     canvas.paste(small, ((spec.size - fitted[0]) // 2, (spec.size - fitted[1]) // 2))
     return canvas
@@ -94,18 +96,9 @@ def _trimmed(lifted: Image.Image, spec: Preprocessing) -> tuple[int, int, int, i
     return shape.getbbox() or (0, 0, *lifted.size)
 
 
-def _border(grey: Image.Image) -> list[int]:
-    """How often each of the 256 levels occurs on the outermost pixels."""
-    width, height = grey.size
-    sides = ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))
-    counts = [grey.crop(side).histogram() for side in sides]
-    return [sum(levels) for levels in zip(*counts, strict=True)]
-
-
-def _median(histogram: list[int]) -> int:
-    half, seen = sum(histogram) / 2, 0
-    for level, count in enumerate(histogram):
-        seen += count
-        if seen >= half:
-            return level
-    return 0
+def _border(grey: Image.Image) -> npt.NDArray[np.uint8]:
+    """The outermost pixels, sorted by level."""
+    levels = np.asarray(grey)
+    border = np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
+    border.sort()
+    return border
