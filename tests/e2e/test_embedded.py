@@ -1,0 +1,242 @@
+"""`tagger run` on a folder with no setting at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.e2e.deployment import TAGGER, Deployment
+from tests.processes import wait_until
+
+
+def picture(path: Path, seed: int = 0, size: tuple[int, int] = (120, 160)) -> None:
+    """A garment-like blob on a light background, different for each seed."""
+    noise = np.random.default_rng(seed).integers(200, 256, (size[1], size[0], 3), dtype=np.uint8)
+    noise[size[1] // 4 : -size[1] // 4, size[0] // 3 : -size[0] // 3] //= 3
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(noise).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten pictures in two sub-folders."""
+    for number in range(10):
+        picture(tmp_path / "photos" / "ab"[number % 2] / f"{number}.jpg", number)
+    return tmp_path / "photos"
+
+
+def test_photographs_new_then_changed_then_gone(embedded: Deployment, photos: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "test"
+    shutil.copytree(photos / "test", mine, copy_function=shutil.copyfile)
+    one, other = sorted(mine.rglob("*.jpg"))[:2]
+
+    first = embedded.json("run", mine)
+    second = embedded.json("run", mine)
+    os.utime(one, (1, 1))
+    third = embedded.json("run", mine)
+    other.unlink()
+    fourth = embedded.json("run", mine)
+
+    assert (first["seen"], first["new"], first["tagged"], first["skipped"], first["quarantined"]) == (
+        372,
+        372,
+        372,
+        0,
+        0,
+    )
+    assert (second["seen"], second["new"], second["changed"], second["gone"], second["tagged"]) == (372, 0, 0, 0, 0)
+    assert (third["changed"], third["new"], third["gone"], third["tagged"]) == (1, 0, 0, 1)
+    assert (fourth["seen"], fourth["gone"], fourth["changed"], fourth["tagged"]) == (371, 1, 0, 0)
+    assert embedded.clean()
+
+
+def test_the_json_line_has_every_key_that_other_programs_read(embedded: Deployment, folder: Path) -> None:
+    found = embedded.json("run", folder)
+
+    assert list(found) == [
+        "run",
+        "seen",
+        "new",
+        "changed",
+        "gone",
+        "tagged",
+        "needs_review",
+        "skipped",
+        "quarantined",
+        "seconds",
+        "images_per_second",
+    ]
+
+
+def test_a_limit_tags_that_many_and_the_rest_later(embedded: Deployment, folder: Path) -> None:
+    first = json.loads(embedded.tagger("run", folder, "--limit", "4", "--json").stdout)
+    rest = embedded.json("run", folder)
+
+    assert (first["tagged"], rest["tagged"]) == (4, 6)
+    assert embedded.clean()
+
+
+def test_scan_records_and_the_next_run_tags(embedded: Deployment, folder: Path) -> None:
+    scanned = embedded.json("scan", folder)
+    waiting = embedded.json("status")["items"]
+    found = embedded.json("run", folder)
+
+    assert (scanned["new"], waiting) == (10, {"pending": 10})
+    assert found["tagged"] == 10
+
+
+def test_a_source_that_lost_most_of_its_images_is_not_believed(embedded: Deployment, folder: Path) -> None:
+    embedded.json("run", folder)
+    for number in range(3):
+        next(folder.rglob(f"{number}.jpg")).unlink()
+
+    refused = embedded.tagger("run", folder, "--json")
+    allowed = embedded.tagger("run", folder, "--allow-mass-removal", "--json")
+
+    assert refused.returncode == 1
+    assert "3 of 10 known images are missing" in refused.stderr
+    assert json.loads(refused.stdout)["gone"] == 0
+    assert allowed.returncode == 0
+    assert json.loads(allowed.stdout)["gone"] == 3
+
+
+def test_ctrl_c_leaves_what_the_next_run_continues(embedded: Deployment, tmp_path: Path) -> None:
+    many = tmp_path / "many"
+    for number in range(40):
+        picture(many / f"{number:03}.png", number, (1200, 1600))
+    embedded.settings["TAGGER_MICRO_BATCH"] = "2"
+    running = subprocess.Popen(
+        [str(TAGGER), "run", str(many)],
+        cwd=embedded.folder,
+        env=embedded.environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    wait_until(lambda: _done(embedded) >= 2, "the first tags", 60, 0.05)
+
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    tagged_before = embedded.json("status")["items"]["done"]
+    found = embedded.json("run", many)
+
+    assert running.returncode == 130
+    assert "the same command goes on" in err.lower()
+    assert tagged_before < 40
+    assert found["tagged"] == 40
+    assert embedded.clean()
+
+
+def test_a_run_killed_in_the_middle_is_continued_and_nothing_is_tagged_twice(
+    embedded: Deployment, tmp_path: Path
+) -> None:
+    many = tmp_path / "many"
+    for number in range(40):
+        picture(many / f"{number:03}.png", number, (1200, 1600))
+    embedded.settings |= {"TAGGER_MICRO_BATCH": "2", "TAGGER_LEASE_S": "5"}
+    running = subprocess.Popen(
+        [str(TAGGER), "run", str(many)],
+        cwd=embedded.folder,
+        env=embedded.environment,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    wait_until(lambda: _done(embedded) >= 2, "the first tags", 60, 0.05)
+
+    running.kill()
+    running.wait()
+    found = embedded.json("run", many)
+
+    assert found["tagged"] == 40
+    assert embedded.clean()
+
+
+def test_a_model_that_is_new_to_known_images_tags_them_again(
+    embedded: Deployment, folder: Path, tmp_path: Path
+) -> None:
+    from model import bundle
+
+    embedded.json("run", folder)
+    other = tmp_path / "bundles" / "other"
+    shutil.copytree(bundle.find("fashion-mnist"), other)
+
+    again = embedded.json("run", folder, "--model", bundle.read(other).id)
+
+    assert again["new"] == 0
+    assert again["tagged"] == 0  # the same content is the same version
+
+
+def test_export_writes_whole_files_in_three_formats(embedded: Deployment, folder: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    embedded.json("run", folder)
+
+    for name in ("csv", "jsonl", "parquet"):
+        done = embedded.tagger("export", "--format", name, "-o", tmp_path / f"tags.{name}")
+        assert done.returncode == 0, done.stderr
+
+    with (tmp_path / "tags.csv").open(newline="") as file:
+        from_csv = list(csv.DictReader(file))
+    from_jsonl = [json.loads(line) for line in (tmp_path / "tags.jsonl").read_text().splitlines()]
+    from_parquet = pq.read_table(tmp_path / "tags.parquet").to_pylist()
+    assert len(from_csv) == len(from_jsonl) == len(from_parquet) == 10
+    assert from_jsonl == from_parquet
+    assert list(from_csv[0]) == [
+        "bucket",
+        "key",
+        "product_id",
+        "category",
+        "confidence",
+        "needs_review",
+        "review_reason",
+        "source",
+        "model",
+        "tagged_at",
+    ]
+    assert from_csv[0]["key"] == from_jsonl[0]["key"] == "a/0.jpg"
+
+
+def test_products_come_from_the_pattern(embedded: Deployment, folder: Path) -> None:
+    embedded.settings["TAGGER_PRODUCT_PATTERN"] = "^(?P<product>[^/]+)/"
+    embedded.json("run", folder)
+
+    exported = embedded.tagger("export", "--format", "jsonl").stdout
+
+    assert {json.loads(line)["product_id"] for line in exported.splitlines()} == {"a", "b"}
+
+
+def test_the_catalogue_in_the_folder_is_no_image_of_it(embedded: Deployment) -> None:
+    picture(embedded.folder / "a.jpg")
+
+    first = embedded.json("run", ".")
+    second = embedded.json("run", ".")
+
+    assert (first["seen"], first["tagged"], first["skipped"]) == (1, 1, 0)
+    assert (second["new"], second["changed"]) == (0, 0)
+
+
+def test_help_comes_at_once(embedded: Deployment) -> None:
+    took = []
+    for _ in range(3):
+        begun = time.monotonic()
+        assert embedded.tagger("--help").returncode == 0
+        took.append(time.monotonic() - begun)
+
+    assert min(took) < 0.5
+
+
+def _done(deployment: Deployment) -> int:
+    if not (deployment.folder / "tagger.db").exists():
+        return 0
+    found = deployment.tagger("status", "--json")
+    return json.loads(found.stdout)["items"].get("done", 0) if found.returncode == 0 else 0
