@@ -65,7 +65,6 @@ def test_seaweed_keeps_its_objects_over_a_kill() -> None:
         server.restart()
 
         assert client.get_object(Bucket=bucket, Key="a.jpg")["Body"].read() == b"photo"
-        client.close()
 
 
 def test_a_server_that_cannot_start_shows_its_log(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from worker.s3_errors import BOTO_ERRORS, image_error, store_error
 from worker.s3_order import ordered_pages
 from worker.storage import (
     ChangedDuringRead,
+    ImageNotFound,
     S3Options,
     StoredObject,
     StoreUnavailable,
@@ -92,6 +93,7 @@ class S3Store:
             answer = self._client().list_objects_v2(**request)
         except BOTO_ERRORS as error:
             raise store_error(error, self.bucket) from error
+        _require_listing(answer, self.bucket)
         return [_stored(entry) for entry in answer.get("Contents", ())]
 
     def _get(self, key: str, etag: str, size: int, deadline: float) -> bytes:
@@ -99,7 +101,10 @@ class S3Store:
         try:
             answer = self._client().get_object(Bucket=self.bucket, Key=key, **condition)
         except BOTO_ERRORS as error:
-            raise image_error(error, key, self.bucket) from error
+            found = image_error(error, key, self.bucket)
+            if isinstance(found, ImageNotFound):
+                self._list(key, "", 1)  # some servers say the same of a bucket that is gone
+            raise found from error
         with answer["Body"] as stream:  # the urllib3 response: its read1 waits for one packet, not for all
             if etag and answer.get("ETag", "").strip('"') != etag:
                 # a server that does not know If-Match
@@ -159,6 +164,14 @@ def _read_body(stream: Any, key: str, size: int, deadline: float) -> bytes:
     if left != 1:
         raise _CutShort(f"{size + 1 - left:,} of {size:,} bytes came")
     return b"".join(parts)
+
+
+def _require_listing(answer: dict[str, Any], bucket: str) -> None:
+    """boto3 takes an empty answer, or XML about something else, for an empty bucket."""
+    if "IsTruncated" not in answer:
+        raise StoreUnavailable(f"bucket {bucket!r} answered a listing with something else; it is tried again")
+    if answer["IsTruncated"] and not answer.get("Contents"):
+        raise StoreUnavailable(f"bucket {bucket!r} says that more keys follow, but gives none; it is tried again")
 
 
 def _stored(entry: dict[str, Any]) -> StoredObject:

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -37,7 +38,11 @@ class Seaweed(Server):
         (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
 
     def client(self) -> Any:
-        """A boto3 client for this server."""
+        """The one boto3 client for this server; making one costs more than most calls."""
+        return self._client
+
+    @cached_property
+    def _client(self) -> Any:
         return boto3.session.Session().client(
             "s3",
             endpoint_url=self.url,

@@ -77,7 +77,13 @@ class Postgres(Server):
         self._data.mkdir(mode=0o700)
         if self.user is not None:
             os.chown(self._data, self.user, -1)
-        command = [self._programs / "initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
+        command: list[str | Path] = [
+            self._programs / "initdb",
+            "--no-sync",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ]
         command += ["--username=postgres", "--pgdata", self._data]
         done = subprocess.run(command, check=False, user=self.user, capture_output=True, text=True, cwd=self.folder)
         if done.returncode:

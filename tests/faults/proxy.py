@@ -1,0 +1,115 @@
+"""A TCP proxy that delays, cuts and swallows: what a network does to a client of Redis, PostgreSQL or S3.
+
+with Proxy(server_port) as proxy:
+    connect to 127.0.0.1:proxy.port
+    proxy.delay_s = 0.2          each piece, each way
+    proxy.black_hole = True      connections stay open, nothing passes
+    proxy.cut()                  every connection is reset, now
+    proxy.refuse = True          new connections are reset at once
+    proxy.cut_after = 10_000     bytes from the server, then that connection is reset
+"""
+
+import socket
+import struct
+import threading
+import time
+from contextlib import suppress
+from typing import Self
+
+_PIECE = 65536
+
+
+class Proxy:
+    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target`; its switches may be thrown at any time."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.delay_s = 0.0
+        self.black_hole = False
+        self.refuse = False
+        self.cut_after: int | None = None
+        self.connections = 0
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.05)
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Resets every open connection."""
+        with self._lock:
+            doomed, self._open = self._open, set()
+        for connection in doomed:
+            _reset(connection)
+
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                client, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            self.connections += 1
+            if self.refuse:
+                _reset(client)
+                continue
+            self._join(client)
+
+    def _join(self, client: socket.socket) -> None:
+        client.settimeout(None)
+        try:
+            server = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+        except OSError:
+            _reset(client)
+            return
+        server.settimeout(None)
+        with self._lock:
+            self._open |= {client, server}
+        for source, target in ((client, server), (server, client)):
+            limited = source is server
+            threading.Thread(target=self._pump, args=(source, target, limited), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket, limited: bool) -> None:
+        passed = 0
+        with suppress(OSError):  # the other end, or cut(), closed it
+            while piece := source.recv(_PIECE):
+                passed += len(piece)
+                self._hold()
+                if limited and self.cut_after is not None and passed > self.cut_after:
+                    target.sendall(piece[: max(0, len(piece) - (passed - self.cut_after))])
+                    break
+                target.sendall(piece)
+        self._drop(source, target)
+
+    def _hold(self) -> None:
+        if self.delay_s:
+            time.sleep(self.delay_s)
+        while self.black_hole and not self._stopping.wait(0.02):
+            pass
+
+    def _drop(self, *connections: socket.socket) -> None:
+        with self._lock:
+            self._open -= set(connections)
+        for connection in connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+
+def _reset(connection: socket.socket) -> None:
+    """Closes with RST, so that the other end sees an error and not an orderly end."""
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.shutdown(socket.SHUT_RD)  # wakes our own reader; SHUT_WR would send an orderly FIN
+    connection.close()

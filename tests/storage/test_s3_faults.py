@@ -1,0 +1,294 @@
+"""An S3 server that misbehaves: whole bytes of the right version, or the right error in bounded time."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.faults.s3_server import BUCKET, LISTING, Fault, FaultyS3
+from tests.processes import free_ports
+from tests.storage.listing import keys_of, listed
+from worker.storage import (
+    AccessDenied,
+    ChangedDuringRead,
+    ImageNotFound,
+    S3Options,
+    Store,
+    StoreMisconfigured,
+    StoreUnavailable,
+    open_source,
+)
+
+DATA = bytes(range(256)) * 400
+IMPATIENT = S3Options(
+    access_key_id="id", secret_access_key="not-a-secret", connect_timeout_s=0.5, read_timeout_s=0.5, deadline_s=8
+)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyS3]:
+    with FaultyS3() as server:
+        yield server
+
+
+@pytest.fixture
+def store(server: FaultyS3) -> Store:
+    return opened(server.url)
+
+
+@pytest.fixture(autouse=True)
+def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore waits up to 8 s between its attempts; what is tested is that it makes them."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.01)
+
+
+def opened(url: str, **changes: float) -> Store:
+    return open_source(f"s3://{BUCKET}", replace(IMPATIENT, endpoint_url=url, **changes))
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [Fault(status=503, code="SlowDown")] * 2,
+        [Fault(status=500, code="InternalError")] * 3,
+        [Fault(cut_after=40_000)] * 2,
+        [Fault(cut_after=0)],
+        [Fault(stall_after=40_000)],
+        [Fault(cut_after=40_000), Fault(status=503), Fault(cut_after=1)],
+    ],
+    ids=["503", "500", "cut", "cut at once", "stalled", "mixed"],
+)
+def test_a_passing_fault_is_overcome(server: FaultyS3, store: Store, faults: list[Fault]) -> None:
+    token = server.put("a.jpg", DATA)
+    server.script("a.jpg", *faults)
+
+    assert store.read("a.jpg", token, max_bytes=10**6) == DATA
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=503),
+        Fault(cut_after=40_000),
+        Fault(stall_after=40_000),
+        Fault(body=DATA[:-1]),
+        Fault(announce=200_000),
+    ],
+    ids=["503", "cut", "stalled", "shorter than listed", "announces more than it sends"],
+)
+def test_a_lasting_fault_is_an_outage_in_bounded_time(server: FaultyS3, store: Store, fault: Fault) -> None:
+    token = server.put("a.jpg", DATA)
+    server.script("a.jpg", *[fault] * 50)
+    started = time.monotonic()
+
+    with pytest.raises(StoreUnavailable):
+        store.read("a.jpg", token, max_bytes=10**6)
+
+    assert time.monotonic() - started < 10
+    assert len(server.requests) <= 14
+
+
+def test_a_cut_stream_is_tried_three_times(server: FaultyS3, store: Store) -> None:
+    token = server.put("a.jpg", DATA)
+    server.script("a.jpg", *[Fault(cut_after=40_000)] * 50)
+
+    with pytest.raises(StoreUnavailable, match="3 times"):
+        store.read("a.jpg", token, max_bytes=10**6)
+
+    assert len(server.requests) == 3
+
+
+def test_a_dripping_server_holds_nobody_longer_than_the_deadline(server: FaultyS3) -> None:
+    token = server.put("a.jpg", DATA)
+    server.script("a.jpg", *[Fault(drip_s=0.05)] * 5)
+    started = time.monotonic()
+
+    with pytest.raises(StoreUnavailable, match="too slowly"):
+        opened(server.url, deadline_s=1).read("a.jpg", token, max_bytes=10**6)
+
+    assert time.monotonic() - started < 2
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(status=403, code="AccessDenied"), AccessDenied),
+        (Fault(status=403, code="InvalidObjectState"), AccessDenied),
+        (Fault(status=404, code="NoSuchKey"), ImageNotFound),
+        (Fault(status=412, code="PreconditionFailed"), ChangedDuringRead),
+        (Fault(status=404, code="NoSuchBucket"), StoreMisconfigured),
+        (Fault(status=403, code="SignatureDoesNotMatch"), StoreMisconfigured),
+        (Fault(status=403, code="RequestTimeTooSkewed"), StoreUnavailable),
+        (Fault(status=400, code="ExpiredToken"), StoreUnavailable),
+        (Fault(status=429, code="TooManyRequests"), StoreUnavailable),
+    ],
+    ids=lambda value: value.code if isinstance(value, Fault) else "",
+)
+def test_each_answer_has_its_error(server: FaultyS3, store: Store, fault: Fault, error: type[Exception]) -> None:
+    token = server.put("a.jpg", DATA)
+    server.script("a.jpg", *[fault] * 20)
+
+    with pytest.raises(error):
+        store.read("a.jpg", token, max_bytes=10**6)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchKey", "PreconditionFailed"])
+def test_an_answer_about_one_image_is_not_asked_for_often(server: FaultyS3, store: Store, code: str) -> None:
+    token = server.put("a.jpg", DATA)
+    statuses = {"AccessDenied": 403, "NoSuchKey": 404, "PreconditionFailed": 412}
+    server.script("a.jpg", *[Fault(status=statuses[code], code=code)] * 20)
+
+    with pytest.raises((AccessDenied, ImageNotFound, ChangedDuringRead)):
+        store.read("a.jpg", token, max_bytes=10**6)
+
+    assert len(server.requests) <= 2
+
+
+def test_another_version_is_refused_even_by_a_server_without_if_match(server: FaultyS3, store: Store) -> None:
+    token = server.put("a.jpg", DATA)
+    server.put("a.jpg", DATA[::-1])
+    server.script("a.jpg", *[Fault(ignore_if_match=True)] * 5)
+
+    with pytest.raises(ChangedDuringRead):
+        store.read("a.jpg", token, max_bytes=10**6)
+
+
+def test_a_store_without_etags_is_read_by_its_sizes(server: FaultyS3, store: Store) -> None:
+    server.put("a.jpg", DATA)
+
+    assert store.read("a.jpg", f":{len(DATA)}", max_bytes=10**6) == DATA
+    with pytest.raises(StoreUnavailable):
+        store.read("a.jpg", ":5", max_bytes=10**6)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=503),
+        Fault(body=b"<html>hello</html>!"),
+        Fault(body=b""),
+        Fault(body=b"<a></a>"),
+        Fault(cut_after=30),
+    ],
+    ids=["503", "200 and no XML", "200 and nothing", "200 and other XML", "cut"],
+)
+def test_a_listing_with_a_lasting_fault_is_an_outage_and_no_empty_bucket(
+    server: FaultyS3, store: Store, fault: Fault
+) -> None:
+    server.put("a.jpg", DATA)
+    server.script(LISTING, *[fault] * 20)
+
+    with pytest.raises(StoreUnavailable):
+        keys_of(store)
+
+
+def test_a_listing_overcomes_a_passing_fault(server: FaultyS3, store: Store) -> None:
+    server.put("a.jpg", DATA)
+    server.script(LISTING, Fault(status=503), Fault(body=b"<html>no XML"))
+
+    assert keys_of(store) == ["a.jpg"]
+
+
+def test_a_listing_that_is_forbidden_is_a_matter_of_configuration(server: FaultyS3, store: Store) -> None:
+    server.script(LISTING, Fault(status=403, code="AccessDenied"))
+
+    with pytest.raises(StoreMisconfigured, match="s3:ListBucket"):
+        store.check()
+
+
+def test_a_listing_has_pages_of_a_thousand_in_order(server: FaultyS3, store: Store) -> None:
+    for number in range(2_500):
+        server.put(f"{number % 7}-{number:04}/{number}.jpg", b"x")
+
+    pages = list(store.list_pages())
+
+    keys = [found.key for page in pages for found in page]
+    assert [len(page) for page in pages] == [1000, 1000, 500]
+    assert keys == sorted(server.objects)
+    assert keys_of(store, keys[1200]) == keys[1201:]
+
+
+def test_a_server_that_lists_in_byte_order_is_not_sorted_again(
+    server: FaultyS3, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("worker.s3_order._sorted_on_disk")
+    for key in ("a-b/1", "a.b/1", "a/1", "a0", "b"):
+        server.put(key, b"x")
+
+    assert keys_of(store) == ["a-b/1", "a.b/1", "a/1", "a0", "b"]
+    assert server.requests == ["list"] * 3  # a page, how it sorts, the empty page at the end
+
+
+def test_a_server_that_ignores_start_after_is_named(
+    server: FaultyS3, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put("a.jpg", b"x")
+    whole = listed(store)
+    monkeypatch.setattr(type(store), "_list", lambda self, prefix, after, keys: whole)
+
+    with pytest.raises(StoreMisconfigured, match="StartAfter"):
+        keys_of(store)
+
+
+def test_a_server_that_is_not_there_is_an_outage_that_names_it() -> None:
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    started = time.monotonic()
+
+    with pytest.raises(StoreUnavailable, match=url):
+        opened(url).check()
+    with pytest.raises(StoreUnavailable, match=url):
+        opened(url).read("a.jpg", "x:1", max_bytes=10)
+
+    assert time.monotonic() - started < 5
+
+
+def test_an_endpoint_that_is_no_url_is_a_matter_of_configuration() -> None:
+    with pytest.raises(StoreMisconfigured, match="TAGGER_S3"):
+        opened("photos.example.com").check()
+
+
+def test_without_any_credentials_the_settings_are_named(server: FaultyS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", "/nowhere")
+    store = open_source(f"s3://{BUCKET}", S3Options(endpoint_url=server.url))
+
+    with pytest.raises(StoreMisconfigured, match="credentials"):
+        store.check()
+    with pytest.raises(StoreMisconfigured, match="credentials"):
+        store.read("a.jpg", "x:1", max_bytes=10)
+
+
+def test_one_client_serves_many_threads(server: FaultyS3, store: Store) -> None:
+    tokens = {f"{number}.jpg": server.put(f"{number}.jpg", os.urandom(5_000)) for number in range(40)}
+    read: dict[str, bytes] = {}
+    threads = [
+        threading.Thread(
+            target=lambda key=key, token=token: read.update({key: store.read(key, token, max_bytes=10**6)})
+        )
+        for key, token in tokens.items()
+    ]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert read == server.objects
+
+
+def test_a_forked_child_makes_a_client_of_its_own(server: FaultyS3, store: Store) -> None:
+    token = server.put("a.jpg", DATA)
+    store.check()
+
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if store.read("a.jpg", token, max_bytes=10**6) == DATA else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.read("a.jpg", token, max_bytes=10**6) == DATA
