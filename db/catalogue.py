@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Row, func, insert, select, text
+from sqlalchemy import Boolean, Float, Row, exists, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from db import queue
 from db.queue import ClaimedItem
@@ -86,7 +86,14 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
 
 
 def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Items that ended without a tag, or wait because they failed."""
+    """Items that ended without a tag, or wait because they failed, unless the same version was queued anew since."""
+    later = aliased(WorkItem)
+    superseded = exists().where(
+        later.object_id == WorkItem.object_id,
+        later.model_version_id == WorkItem.model_version_id,
+        later.version_token == WorkItem.version_token,
+        later.id > WorkItem.id,
+    )
     statement = (
         select(
             SourceObject.bucket,
@@ -99,7 +106,7 @@ def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple
         )
         .join(SourceObject, SourceObject.id == WorkItem.object_id)
         .where(WorkItem.reason.is_not(None), WorkItem.state.not_in(("done", "cancelled")))
-        .where(WorkItem.version_token == SourceObject.version_token, SourceObject.gone_at.is_(None))
+        .where(WorkItem.version_token == SourceObject.version_token, SourceObject.gone_at.is_(None), ~superseded)
         .order_by(SourceObject.bucket, SourceObject.key)
     )
     return session.execute(statement.where(WorkItem.reason == reason) if reason else statement).all()
@@ -119,7 +126,7 @@ def export(session: Session, *, category: str | None = None, needs_review: bool 
         conditions.append("needs_review")
     columns, where = ", ".join(EXPORT_COLUMNS), " AND ".join(conditions)
     statement = text(f"SELECT {columns} FROM catalogue_tags WHERE {where} ORDER BY bucket, key")  # noqa: S608 -- our words
-    typed = statement.columns(needs_review=Boolean(), tagged_at=UtcTime())
+    typed = statement.columns(confidence=Float(), needs_review=Boolean(), tagged_at=UtcTime())
     parameters = {"category": category} if category is not None else {}
     for row in session.execute(typed, parameters, execution_options={"yield_per": 2000}):
         yield dict(zip(EXPORT_COLUMNS, row, strict=True))
@@ -198,6 +205,7 @@ def _upsert(session: Session, rows: Sequence[dict[str, Any]], *, unless_human: b
         (ImageTag.category != new.category)
         | (ImageTag.confidence != new.confidence)
         | (ImageTag.needs_review != new.needs_review)
+        | ImageTag.review_reason.is_distinct_from(new.review_reason)
         | ImageTag.model_version_id.is_distinct_from(new.model_version_id)
     )
     return statement.on_conflict_do_update(

@@ -59,7 +59,12 @@ def _checks(session: Session) -> Iterator[tuple[str, str, Select[Any, Any]]]:
 
 
 def _objects_without_work() -> Select[Any, Any]:
-    works = exists().where(WorkItem.object_id == SourceObject.id, WorkItem.version_token == SourceObject.version_token)
+    """No item for the version that is there now. One ended as superseded was for an earlier stay of that version."""
+    works = exists().where(
+        WorkItem.object_id == SourceObject.id,
+        WorkItem.version_token == SourceObject.version_token,
+        or_(WorkItem.state != "skipped", WorkItem.reason.is_distinct_from("superseded")),
+    )
     return select(SourceObject.id, literal("scanned, but never queued: ") + SourceObject.key).where(
         SourceObject.gone_at.is_(None), ~works
     )
@@ -101,16 +106,23 @@ def _fence_off() -> Select[Any, Any]:
 
 
 def _human_decisions_lost() -> Select[Any, Any]:
-    """Objects whose trail holds a person's decision, while the tag, or a later event, is a model's."""
-    later = aliased(TagEvent)
+    """Objects where a model's event follows a person's decision, or whose last decision is not what the tag says."""
+    following = aliased(TagEvent)
     overruled = exists().where(
-        later.object_id == TagEvent.object_id, later.seq > TagEvent.seq, ~later.actor.startswith("person:")
+        following.object_id == TagEvent.object_id,
+        following.seq == TagEvent.seq + 1,
+        ~following.actor.startswith("person:"),
     )
-    decided = exists().where(ImageTag.object_id == TagEvent.object_id, ImageTag.source != "human")
-    return select(TagEvent.object_id, literal("a model replaced the decision of ") + TagEvent.actor).where(
+    is_last = ~exists().where(following.object_id == TagEvent.object_id, following.seq > TagEvent.seq)
+    kept = exists().where(
+        ImageTag.object_id == TagEvent.object_id,
+        ImageTag.source == "human",
+        ImageTag.category == TagEvent.new["category"].as_string(),
+    )
+    return select(TagEvent.object_id, literal("replaced without a person: the decision of ") + TagEvent.actor).where(
         TagEvent.actor.startswith("person:"),
         TagEvent.new["source"].as_string() == "human",
-        or_(overruled, decided),
+        or_(overruled, and_(is_last, ~kept)),
     )
 
 
@@ -124,10 +136,11 @@ def _stuck(session: Session) -> Select[Any, Any]:
 
 
 def _gaps_in_trail() -> Select[Any, Any]:
+    untagged = ~exists().where(ImageTag.object_id == TagEvent.object_id)
     return (
-        select(func.max(TagEvent.id), literal("events are missing from an object's trail"))
+        select(func.max(TagEvent.id), literal("events, or the tag they lead to, are missing from an object's trail"))
         .group_by(TagEvent.object_id)
-        .having(or_(func.max(TagEvent.seq) != func.count(), func.min(TagEvent.seq) != 1))
+        .having(or_(func.max(TagEvent.seq) != func.count(), func.min(TagEvent.seq) != 1, untagged))
     )
 
 

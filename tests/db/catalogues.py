@@ -111,7 +111,7 @@ class Catalogue:
         found = self.sql(
             "SELECT o.key, w.state FROM work_item w JOIN source_object o ON o.id = w.object_id ORDER BY w.id"
         )
-        return {key: state for key, state in found}
+        return dict(found)
 
     def violations(self) -> list[Violation]:
         with self.sessions.begin() as session:

@@ -94,7 +94,7 @@ def test_check_names_the_remedy_for_a_newer_catalogue(empty: Engine) -> None:
     with empty.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(migrations.SchemaMismatch, match="schema 9999 is newer .* install the newer tagger"):
+    with pytest.raises(migrations.SchemaMismatch, match=r"schema 9999 is newer .* install the newer tagger"):
         migrations.check(empty)
 
 
