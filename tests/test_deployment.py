@@ -10,7 +10,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer.main
 import yaml
@@ -187,7 +186,7 @@ def _config(program: str, folder: Path, variables: dict[str, str]) -> subprocess
     return subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=60)
 
 
-def _resolve(words: list[str]) -> click.Command:
+def _resolve(words: list[str]) -> Any:
     """The command that these words call."""
     command: Any = typer.main.get_command(app)
     for word in words:

@@ -1,0 +1,139 @@
+"""The documentation names every setting, command and file there is, and none that is not."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from cli.app import app
+from db.catalogue import EXPORT_COLUMNS
+from db.invariants import INVARIANTS
+from db.schema import REASONS
+from worker.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+PACKAGES = ("cli", "scheduler", "worker", "review", "model", "db")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every command with the words that call it; groups are left out."""
+    if not hasattr(command, "commands"):
+        yield " ".join(words), command
+        return
+    for name, each in command.commands.items():
+        yield from _commands(each, (*words, name))
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app), ("tagger",)))
+COMMANDS_PAGE = _text(DOCS / "commands.md")
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(TAGGER_\w+)` \| (\S+) \| \S", _text(DOCS / "settings.md"), re.MULTILINE))
+
+    def shown(default: Any) -> str:
+        return "–" if default is None else f"`{default}`".replace(" ", "")
+
+    assert rows == {f"TAGGER_{name.upper()}": shown(field.default) for name, field in Settings.model_fields.items()}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    command = COMMANDS[name]
+
+    assert command.help
+    assert command.epilog.startswith("Example: ")
+    assert f"{name} " in f"{command.epilog} "
+    assert all(parameter.help for parameter in command.params if parameter.name != "help")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_documented(name: str) -> None:
+    [section] = re.findall(rf"^### {name}(?: [A-Z\[][^\n]*)?\n(.*?)(?=^##|\Z)", COMMANDS_PAGE, re.MULTILINE | re.DOTALL)
+
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("-")}
+    missing = {option for option in options - {"--help", "-h", "--json"} if option not in section}
+    assert not missing
+    if "--json" in options:
+        assert "JSON" in section
+
+
+def test_no_command_is_documented_that_is_not_there() -> None:
+    documented = {match.rstrip() for match in re.findall(r"^### (tagger [a-z ]+)", COMMANDS_PAGE, re.MULTILINE)}
+
+    assert documented == set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_calls_only_commands_that_exist(page: Path) -> None:
+    """`tagger …` in code, of which the first word is a verb."""
+    verbs = {name.split()[1] for name in COMMANDS}
+    code = re.findall(r"`([^`\n]+)`|^    (.*)$", _text(page), re.MULTILINE)
+
+    for line in (inline or block for inline, block in code):
+        for verb in re.findall(r"(?:^|bin/|&& |scheduler )tagger ([a-z]+)", line):
+            assert verb in verbs, line
+
+
+def test_reasons_columns_and_invariants_are_documented() -> None:
+    for name in (*REASONS, *EXPORT_COLUMNS):
+        assert f"| `{name}` |" in COMMANDS_PAGE
+    for name, meaning in INVARIANTS.items():
+        assert f"| {name} | {meaning} |" in COMMANDS_PAGE
+
+
+def _file_map() -> list[str]:
+    [block] = re.findall(r"^## Files\n.*?^```\n(.*?)^```", _text(ROOT / "README.md"), re.MULTILINE | re.DOTALL)
+    return [line.split()[0] for line in block.splitlines() if line]
+
+
+def test_the_file_map_names_what_exists() -> None:
+    assert [path for path in _file_map() if not (ROOT / path).exists()] == []
+    assert [path for path in _file_map() if path.endswith("/") != (ROOT / path).is_dir()] == []
+
+
+def test_the_file_map_is_complete() -> None:
+    named = set(_file_map())
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=False, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    folders = {path.split("/")[0] + "/" for path in listed.stdout.splitlines() if "/" in path}
+    modules = {path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).glob("*.py")}
+
+    assert {folder for folder in folders if not any(path.startswith(folder) for path in named)} == set()
+    assert {path for path in modules if not path.endswith("__init__.py")} - named == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", _text(page)):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in _anchors(file), target
+
+
+def _anchors(page: Path) -> set[str]:
+    """Headings as GitHub names them."""
+    headings = re.findall(r"^#+ (.+)$", _text(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_machine(page: Path) -> None:
+    assert not re.search(r"(?<![\w.])/(work|root)/", _text(page))
