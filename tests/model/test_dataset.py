@@ -1,0 +1,81 @@
+"""Fashion-MNIST is found, checked, and split the same way every time."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import dataset
+from model.dataset import DataMissing, hold_out, load, locate
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine without the data set: no Debian package, an empty home."""
+    monkeypatch.setattr(dataset, "DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr(dataset, "cache_folder", lambda: tmp_path / "cache")
+    return tmp_path
+
+
+def test_where_it_is_nowhere_the_error_names_every_place_and_what_to_do(elsewhere: Path) -> None:
+    with pytest.raises(DataMissing) as missing:
+        load(address=f"file://{elsewhere}/none/")
+
+    for place in ("debian", "cache", "file://", "--data"):
+        assert place in str(missing.value)
+    assert list((elsewhere / "cache").iterdir()) == []
+
+
+def test_a_folder_named_is_the_only_place_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(DataMissing, match=str(tmp_path)):
+        load(tmp_path)
+
+
+def test_a_file_with_other_content_is_refused(tmp_path: Path) -> None:
+    for name in dataset.CONTENT:
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(b"not this"))
+
+    with pytest.raises(DataMissing, match="SHA-256"):
+        load(tmp_path)
+
+
+def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
+    for name in dataset.CONTENT:
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(b"not this")[:-5])
+
+    with pytest.raises(DataMissing, match="cannot be read"):
+        load(tmp_path)
+
+
+def test_a_download_lands_in_the_cache_and_is_found_there_next_time(elsewhere: Path) -> None:
+    public = elsewhere / "public"
+    public.mkdir()
+    for name in dataset.CONTENT:
+        (public / f"{name}.gz").write_bytes(b"anything")
+
+    first = locate(address=f"file://{public}/")
+
+    assert first == elsewhere / "cache"
+    assert locate(address="file:///nowhere/") == first
+
+
+def test_the_split_is_stratified_disjoint_and_the_same_every_time() -> None:
+    labels = np.arange(1_000) % 10
+
+    kept, held = hold_out(labels, 100, seed=1)
+
+    assert np.bincount(labels[held]).tolist() == [10] * 10
+    assert sorted([*kept, *held]) == list(range(1_000))
+    assert (hold_out(labels, 100, seed=1)[1] == held).all()
+
+
+def test_the_published_files_give_the_published_numbers() -> None:
+    if not dataset.DEBIAN.is_dir() and not dataset.cache_folder().is_dir():
+        pytest.skip("Fashion-MNIST is not on this machine")
+
+    data = load()
+
+    assert (len(data.train), len(data.validation), len(data.test)) == (55_000, 5_000, 10_000)
+    assert np.bincount(data.test.labels).tolist() == [1_000] * 10
+    assert data.train.images.shape[1:] == (28, 28, 1)

@@ -1,0 +1,157 @@
+"""Training on made-up bars: it learns, resumes to the same network, and ends in a bundle that both runtimes run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import augmentation, network, training
+from model.classifier import Classifier
+from model.dataset import Dataset
+from model.publishing import RuntimesDisagree, publish
+from model.training import CheckpointMismatch, Progress, Recipe, Trained, rate, train
+from tests.model.conftest import KERAS_AND_NUMPY
+from tests.model.pictures import noise
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+RECIPE = Recipe(epochs=3, batch=50, peak_rate=0.05, erase=0.0, shift=0)
+
+
+@pytest.fixture(scope="module")
+def reports() -> list[Progress]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory, reports: list[Progress]) -> Trained:
+    checkpoint = tmp_path_factory.mktemp("training") / "checkpoint.npz"
+    return train(small_data, 10, RECIPE, checkpoint=checkpoint, report=reports.append)
+
+
+def test_a_resumed_training_gives_the_network_of_an_uninterrupted_one(
+    uninterrupted: Trained, small_data: Dataset, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint.npz"
+    train(small_data, 10, RECIPE, checkpoint=checkpoint, stop_after=1)
+
+    resumed = train(small_data, 10, RECIPE, checkpoint=checkpoint, resume=True)
+
+    for one, other in zip(resumed.model.get_weights(), uninterrupted.model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    assert [round(epoch["loss"], 4) for epoch in resumed.history] == [
+        round(epoch["loss"], 4) for epoch in uninterrupted.history
+    ]
+
+
+def test_training_learns(uninterrupted: Trained) -> None:
+    losses = [epoch["loss"] for epoch in uninterrupted.history]
+
+    assert losses == sorted(losses, reverse=True)
+    assert uninterrupted.history[-1]["validation_accuracy"] > 0.9
+
+
+def test_progress_counts_steps_and_time_down(uninterrupted: Trained, reports: list[Progress]) -> None:
+    assert {at.steps for at in reports} == {18}
+    assert [at.epoch for at in reports if at.validation_accuracy is not None] == [1, 2, 3]
+    assert reports[-1].step == 18
+    assert reports[-1].seconds_left == 0
+
+
+def test_a_checkpoint_of_another_recipe_is_not_taken_up(small_data: Dataset, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.npz"
+    train(small_data, 10, RECIPE, checkpoint=checkpoint, stop_after=1)
+
+    with pytest.raises(CheckpointMismatch, match="without --resume"):
+        train(small_data, 10, replace(RECIPE, seed=1), checkpoint=checkpoint, resume=True)
+    with pytest.raises(CheckpointMismatch):
+        train(replace(small_data, digest="other"), 10, RECIPE, checkpoint=checkpoint, resume=True)
+
+
+def test_a_trained_network_becomes_a_bundle_that_both_runtimes_run_alike(
+    uninterrupted: Trained, small_data: Dataset, tmp_path: Path
+) -> None:
+    bundle = publish(uninterrupted, small_data, RECIPE, tmp_path / "out" / "bars", precision=0.9)
+
+    scores = [
+        Classifier.load(bundle.folder, runtime).scores(small_data.test.images) for runtime in ("litert", "tensorflow")
+    ]
+
+    assert np.abs(scores[0] - scores[1]).max() < 0.1
+    assert bundle.metrics["test"]["accuracy"] == np.mean(scores[0].argmax(1) == small_data.test.labels)
+    assert bundle.training["recipe"]["epochs"] == 3
+    assert {"report/metrics.json", "report/confusion.csv", "report/risk_coverage.csv"} < set(bundle.files)
+    assert [path.name for path in bundle.folder.parent.iterdir()] == ["bars"]
+
+
+def test_a_network_that_litert_runs_otherwise_becomes_no_bundle(
+    uninterrupted: Trained, small_data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.publishing.AGREEMENT", 1.1)
+
+    with pytest.raises(RuntimesDisagree, match="train again"):
+        publish(uninterrupted, small_data, RECIPE, tmp_path / "bars")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(network.NETWORKS))
+def test_each_network_gives_logits_within_a_million_parameters(name: str) -> None:
+    model = network.build(name, size=28, channels=1, categories=10)
+
+    assert model.output_shape == (None, 10)
+    assert model.count_params() < 1_000_000
+
+
+def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(network.NetworkUnknown, match="pooled, strided"):
+        network.build("vast", size=28, channels=1, categories=10)
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
+    rates = [rate(step, 100, Recipe(peak_rate=0.2, warmup=0.1)) for step in range(100)]
+
+    assert rates[0] == pytest.approx(0.02)
+    assert max(rates) == pytest.approx(0.2)
+    assert rates.index(max(rates)) in (9, 10)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.001
+
+
+def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "flags : avx2 avx512_bf16 amx_tile")
+    with_it = training.computing_dtype()
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "flags : avx2 fma")
+
+    assert (with_it, training.computing_dtype()) == ("mixed_bfloat16", "float32")
+
+
+def images(count: int) -> np.ndarray:
+    return np.stack([np.asarray(noise(seed, (28, 28), channels=1))[..., None] for seed in range(count)])
+
+
+def test_augmentation_follows_from_its_seed_and_keeps_shape_and_type() -> None:
+    runs = [augmentation.augment(images(8), np.random.default_rng(5), shift=2, erase=0.5) for _ in range(2)]
+
+    assert (runs[0] == runs[1]).all()
+    assert runs[0].shape == (8, 28, 28, 1)
+    assert runs[0].dtype == np.uint8
+
+
+def test_a_shift_moves_and_fills_with_black() -> None:
+    white = np.full((200, 28, 28, 1), 255, np.uint8)
+
+    moved = augmentation.shifted(white, np.random.default_rng(0), 2)[..., 0]
+
+    assert {int(row) for row in (moved == 0).all(2).sum(1)} == {0, 1, 2}
+    assert {int(column) for column in (moved == 0).all(1).sum(1)} == {0, 1, 2}
+
+
+def test_erasing_leaves_most_of_an_image_and_some_images_whole() -> None:
+    black = np.zeros((300, 28, 28, 1), np.uint8)
+
+    touched = (augmentation.erased(black, np.random.default_rng(0), 0.5) > 0).mean((1, 2, 3))
+
+    assert (touched > 0).mean() == pytest.approx(0.5, abs=0.1)
+    assert touched.max() < 0.35
