@@ -1,0 +1,106 @@
+"""CPU seconds and peak memory of processes, read from the kernel's counters while they run."""
+
+import platform
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+_EVERY_S = 0.2
+_MB = 1_000_000
+
+
+@dataclass
+class Usage:
+    """What the processes under one name have used. `peak_mb` is the resident memory of the largest of them."""
+
+    cpu_s: float = 0.0
+    peak_mb: float = 0.0
+    processes: int = 0
+
+    def as_json(self) -> dict[str, float]:
+        """For the benchmark's JSON line."""
+        return {"cpu_s": round(self.cpu_s, 2), "peak_mb": round(self.peak_mb, 1), "processes": self.processes}
+
+
+class Sampler:
+    """Follows root processes and all their descendants for the time of a `with` block.
+
+    Descendants go under the root's name with ` child` added when it is in `split` (a prefork worker's children
+    do the work, its parent almost none), else under the root's own.
+    """
+
+    def __init__(self, roots: Mapping[str, int], *, split: frozenset[str] = frozenset({"worker"})) -> None:
+        self._roots = dict(roots)
+        self._split = split
+        self._seen: dict[tuple[int, float], tuple[str, float, float, float]] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+
+    def follow(self, name: str, pid: int) -> None:
+        """Also this one from now on."""
+        self._roots = {**self._roots, name: pid}
+
+    def __enter__(self) -> Self:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._look()
+
+    def usage(self) -> dict[str, Usage]:
+        """By name. CPU counts from the first sample on (a process started meanwhile: from its start)."""
+        found: dict[str, Usage] = {}
+        for name, before, cpu_s, peak in self._seen.values():
+            usage = found.setdefault(name, Usage())
+            usage.cpu_s += cpu_s - before
+            usage.peak_mb = max(usage.peak_mb, peak / _MB)
+            usage.processes += 1
+        return found
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        first = not self._seen
+        for name, pid in self._roots.items():
+            try:
+                root = psutil.Process(pid)
+                family = [root, *root.children(recursive=True)]
+            except psutil.NoSuchProcess:
+                continue
+            for process in family:
+                below = f"{name} child" if name in self._split else name
+                self._note(name if process.pid == pid else below, process, first)
+
+    def _note(self, name: str, process: psutil.Process, first: bool) -> None:
+        try:
+            with process.oneshot():
+                times, memory = process.cpu_times(), process.memory_info().rss
+                who = (process.pid, process.create_time())
+        except psutil.NoSuchProcess:
+            return
+        cpu_s = times.user + times.system
+        _, before, _, peak = self._seen.get(who, (name, cpu_s if first else 0.0, 0.0, 0.0))
+        self._seen[who] = (name, before, cpu_s, max(peak, memory))
+
+
+def machine() -> dict[str, Any]:
+    """The processor and how many of it; nothing that names the machine."""
+    described = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    models = [line.partition(":")[2].strip() for line in described.splitlines() if line.startswith("model name")]
+    return {
+        "cpu": models[0] if models else platform.machine(),
+        "cores": len(psutil.Process().cpu_affinity())
+        if hasattr(psutil.Process, "cpu_affinity")
+        else psutil.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,112 @@
+"""`make bench`: S3 (SeaweedFS) → Redis (Valkey) → Celery → PostgreSQL, beside the same work done naively.
+
+    python -m bench.pipeline               tables
+    python -m bench.pipeline --json        and one JSON line at the end, on stdout
+    python -m bench.pipeline --embedded    `tagger run` on a folder with SQLite instead: one process, no servers
+
+Fails unless every image was tagged and `tagger verify` finds nothing.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from bench import images, naive, report, stages
+from bench.embedded import measure_embedded
+from bench.measure import Sampler, Usage, machine
+from bench.topology import TAGGER, Topology, topology
+from model import bundle
+from tests.processes import temporary_folder
+
+CHILDREN = 2
+_IMAGES = 2_000
+_NAIVE_IMAGES = 300
+_STAGE_IMAGES = 500
+_BUCKET = "bench"
+_CACHE = Path("var/bench")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0, or a traceback that says what was not tagged."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="end in one JSON line on stdout")
+    parser.add_argument("--embedded", action="store_true", help="a folder and SQLite in one process")
+    parser.add_argument("--images", type=int, default=_IMAGES, help="how many images (default: %(default)s)")
+    asked = parser.parse_args(arguments)
+    _say(f"making {asked.images:,} images in {_CACHE} (once) …")
+    paths = images.make(_CACHE.absolute(), asked.images)
+    with temporary_folder("bench") as folder:
+        result = measure_embedded(folder, paths) if asked.embedded else _measure(folder, paths)
+    report.show(result)
+    if asked.json:
+        print(json.dumps(result))
+    return 0
+
+
+def _measure(folder: Path, paths: Sequence[Path]) -> dict[str, Any]:
+    model = bundle.find("fashion-mnist")
+    _say("starting the servers, uploading …")
+    with topology(folder, _BUCKET, {"TAGGER_MODEL": str(model)}) as running:
+        _upload(running, paths)
+        _say("tagging …")
+        rate, processes = _tag(running, len(paths))
+        _say("the naive way …")
+        keys = [path.name for path in paths[:_NAIVE_IMAGES]]
+        naive_rate = naive.measure(running, model, keys, CHILDREN)
+        _say("each stage alone …")
+        alone = stages.measure(running, model, _STAGE_IMAGES)
+    return {
+        "images": len(paths),
+        "images_per_second": round(rate, 1),
+        "naive_images_per_second": round(naive_rate, 1),
+        "ratio": round(rate / naive_rate, 1),
+        "stages": {name: stage.as_json() for name, stage in alone.items()},
+        "processes": {name: usage.as_json() for name, usage in processes.items()},
+        "machine": machine(),
+    }
+
+
+def _upload(running: Topology, paths: Sequence[Path]) -> None:
+    client = running.store.client()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: client.put_object(Bucket=_BUCKET, Key=path.name, Body=path.read_bytes()), paths))
+
+
+def _tag(running: Topology, count: int) -> tuple[float, dict[str, Usage]]:
+    """One worker and one scheduler, then `tagger run` over the bucket: its rate, and what every process used."""
+    running.start("worker", "worker", "--concurrency", str(CHILDREN))
+    running.start("scheduler")
+    running.wait_for_workers(CHILDREN)
+    roots = {"worker": running.processes["worker"].pid, "scheduler": running.processes["scheduler"].pid}
+    roots |= {"PostgreSQL": running.database.pid, "Valkey": running.broker.pid, "SeaweedFS": running.store.pid}
+    with Sampler(roots) as sampler:
+        command = [TAGGER, "run", f"s3://{_BUCKET}/", "--json"]
+        environment = running.process_environment()
+        with subprocess.Popen(command, env=environment, cwd=running.folder, stdout=subprocess.PIPE, text=True) as run:
+            sampler.follow("tagger run", run.pid)
+            output, _ = run.communicate(timeout=1800)
+    _require_all(running, output, count)
+    running.stop()
+    return float(json.loads(output.splitlines()[-1])["images_per_second"]), sampler.usage()
+
+
+def _require_all(running: Topology, output: str, count: int) -> None:
+    """A fast run that loses images is no result."""
+    summary = json.loads(output.splitlines()[-1])
+    if (summary["seen"], summary["tagged"]) != (count, count):
+        raise RuntimeError(f"{count} images, but {summary}")
+    if running.tagger("verify").returncode:
+        raise RuntimeError("`tagger verify` found broken invariants")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""A scan of keys that are all known: what finding nothing new costs a process of ours.
+
+    python -m bench.scan                   200,000 keys; target: < 15 s of own CPU, < 200 MB
+    python -m bench.scan --keys 1000000
+
+The listing is generated, the catalogue is PostgreSQL; the second scan is measured, in a process of its own.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from db import migrations, runs
+from db.session import connect, sessions_of
+from scheduler.discovery import Scanned, ScanRequest, scan
+from tests.processes import spawn, temporary_folder
+from tests.servers import postgres
+from worker.storage import PAGE_KEYS, StoredObject
+
+_KEYS = 200_000
+_LISTED_AT = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+class GeneratedStore:
+    """`keys` objects `00/0000000.jpg` …, as a bucket would list them."""
+
+    prefix = ""
+    bucket = "generated"
+
+    def __init__(self, keys: int) -> None:
+        self._keys = keys
+
+    def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
+        """In key order, from the first key after `after` on."""
+        objects = (found for number in range(self._keys) if (found := self._object(number)).key > after)
+        while page := list(islice(objects, PAGE_KEYS)):
+            yield page
+
+    def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
+        """Nothing is read here."""
+        raise AssertionError((key, version_token, max_bytes))
+
+    def presign(self, key: str, *, expires_s: int = 3600) -> str:
+        """Nothing is shown here."""
+        raise AssertionError((key, expires_s))
+
+    def check(self) -> None:
+        """Always there."""
+
+    def _object(self, number: int) -> StoredObject:
+        size = 60_000 + number % 30_000
+        return StoredObject(f"{number // 10_000:04}/{number:07}.jpg", f"{number:032x}:{size}", size, _LISTED_AT)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints one JSON line; exit code 1 when the scan did not find everything known."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keys", type=int, default=_KEYS, help="how many (default: %(default)s)")
+    parser.add_argument("--database", help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    if asked.database:
+        return _measured_scan(asked.database, asked.keys)
+    with temporary_folder("scan") as folder, postgres() as server:
+        url = server.new_database()
+        _scan(url, asked.keys, "first")
+        command = [sys.executable, "-m", "bench.scan", "--keys", str(asked.keys), "--database", url]
+        child = spawn(command, folder / "scan.log", cwd=Path(__file__).parent.parent)
+        status = child.wait(timeout_s=1800)
+        print(child.tail().strip())
+    return status
+
+
+def _measured_scan(url: str, keys: int) -> int:
+    began = time.perf_counter()
+    found = _scan(url, keys, "second")
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    measured = {
+        "keys": found.seen,
+        "new": found.new,
+        "seconds": round(time.perf_counter() - began, 2),
+        "cpu_s": round(used.ru_utime + used.ru_stime, 2),
+        "peak_mb": round(used.ru_maxrss * 1024 / 1e6, 1),
+    }
+    print(json.dumps(measured))
+    return 0 if (found.seen, found.new, found.changed, found.gone) == (keys, 0, 0, 0) else 1
+
+
+def _scan(url: str, keys: int, name: str) -> Scanned:
+    engine = connect(url)
+    migrations.upgrade(engine)
+    sessions = sessions_of(engine)
+    with sessions.begin() as session:
+        model = runs.register_model(session, "bench", "1")
+        run, _ = runs.open_run(session, logical_key=name, kind="scan", selection={}, model=model, requested_by="bench")
+        run_id = run.id
+    found = scan(sessions, GeneratedStore(keys), run_id, ScanRequest())
+    engine.dispose()
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

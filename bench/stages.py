@@ -1,0 +1,125 @@
+"""The limit of each stage by itself, on one thread: what no arrangement of them can exceed on one core."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.topology import Topology
+from db import catalogue, migrations, queue, runs
+from db.catalogue import Tagged
+from db.queue import ClaimedItem
+from db.schema import CONFIDENCE_UNIT
+from db.session import Sessions, connect, sessions_of
+from model.bundle import Bundle
+from model.classifier import Classifier, Images
+from scheduler.discovery import ScanRequest, scan
+from worker.storage import S3Options, Store, open_bucket
+
+BATCH = 64
+_CLAIM = 256
+_MAX_BYTES = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Milliseconds an image: on the clock, and of this process's CPU (the servers' is in neither)."""
+
+    wall_ms: float
+    cpu_ms: float
+
+    @property
+    def images_per_second(self) -> float:
+        return 1000 / self.wall_ms
+
+    def as_json(self) -> dict[str, float]:
+        """For the benchmark's JSON line."""
+        return {
+            "images_per_second": round(self.images_per_second, 1),
+            "wall_ms": round(self.wall_ms, 3),
+            "cpu_ms": round(self.cpu_ms, 3),
+        }
+
+
+def measure(running: Topology, bundle: Path, limit: int) -> dict[str, Stage]:
+    """GET, decode, classify and record over at most `limit` images of the bucket."""
+    store = open_bucket(running.bucket, _options(running))
+    listed = next(store.list_pages())[:limit]
+    classifier = Classifier.load(bundle)
+    files = [store.read(each.key, each.version_token, max_bytes=_MAX_BYTES) for each in listed]
+    stages = {}
+    stages["get"] = _timed(
+        len(listed), lambda: [store.read(o.key, o.version_token, max_bytes=_MAX_BYTES) for o in listed]
+    )
+    prepared: list[Images] = []
+    stages["decode"] = _timed(len(files), lambda: prepared.extend(classifier.prepare(data) for data in files))
+    pixels = np.stack(prepared)
+    batches = [pixels[at : at + BATCH] for at in range(0, len(pixels), BATCH)]
+    stages["classify"] = _timed(len(pixels), lambda: [classifier.classify(batch) for batch in batches])
+    with _catalogue(running) as sessions:
+        stages["record"] = _record(sessions, store, classifier)
+    return stages
+
+
+def _timed(images: int, work: Callable[[], object]) -> Stage:
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Stage(1000 * wall / images, 1000 * cpu / images)
+
+
+def _record(sessions: Sessions, store: Store, classifier: Classifier) -> Stage:
+    """Claiming and recording every image of the store, with the same result for each."""
+    model_version_id, images = _scanned(sessions, store, classifier.bundle)
+    scores = [CONFIDENCE_UNIT // len(classifier.bundle.categories)] * len(classifier.bundle.categories)
+
+    def work() -> None:
+        while items := _claim(sessions, model_version_id):
+            for at in range(0, len(items), BATCH):
+                _write(sessions, items[at : at + BATCH], classifier.bundle.categories[0], scores, model_version_id)
+
+    return _timed(images, work)
+
+
+def _claim(sessions: Sessions, model_version_id: int) -> list[ClaimedItem]:
+    with sessions.begin() as session:
+        return queue.claim(session, queue="nightly", model_version_id=model_version_id, owner="bench", limit=_CLAIM)
+
+
+def _write(
+    sessions: Sessions, items: Sequence[ClaimedItem], category: str, scores: list[int], model_version_id: int
+) -> None:
+    tagged = [Tagged(item, category, CONFIDENCE_UNIT, scores, None, False, None) for item in items]
+    with sessions.begin() as session:
+        catalogue.record(session, tagged, model_version_id=model_version_id)
+
+
+def _scanned(sessions: Sessions, store: Store, bundle: Bundle) -> tuple[int, int]:
+    """A run over the store's images: its model_version id, and how many they are."""
+    with sessions.begin() as session:
+        model = runs.register_model(session, bundle.name, bundle.version)
+        run, _ = runs.open_run(
+            session, logical_key="bench", kind="scan", selection={}, model=model, requested_by="bench"
+        )
+        run_id, model_version_id = run.id, model.id
+    return model_version_id, scan(sessions, store, run_id, ScanRequest()).new
+
+
+@contextmanager
+def _catalogue(running: Topology) -> Iterator[Sessions]:
+    engine = connect(running.database.new_database())
+    try:
+        migrations.upgrade(engine)
+        yield sessions_of(engine)
+    finally:
+        engine.dispose()
+
+
+def _options(running: Topology) -> S3Options:
+    store = running.store
+    return S3Options(
+        endpoint_url=store.url, access_key_id=store.access_key_id, secret_access_key=store.secret_access_key
+    )
