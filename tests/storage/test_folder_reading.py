@@ -8,11 +8,11 @@ import pytest
 
 from tests.storage.listing import listed
 from tests.storage.test_folder_listing import as_nobody, opened, write
-from worker import files
 from worker.storage import (
     AccessDenied,
     ChangedDuringRead,
     ImageNotFound,
+    NotAFile,
     StoreMisconfigured,
     StoreUnavailable,
     TooLarge,
@@ -77,7 +77,7 @@ def test_a_file_changed_while_it_is_read_is_refused(tmp_path: Path, monkeypatch:
         os.utime(tmp_path / "a.jpg", (1, 1))
         return data
 
-    monkeypatch.setattr(files.os, "read", read_then_change)
+    monkeypatch.setattr(os, "read", read_then_change)
 
     with pytest.raises(ChangedDuringRead):
         store.read("a.jpg", found.version_token, max_bytes=100)
@@ -87,7 +87,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path: Path, monkeyp
     write(tmp_path, "a.jpg")
     store = opened(tmp_path)
     (found,) = listed(store)
-    monkeypatch.setattr(files.os, "read", lambda handle, count: b"")
+    monkeypatch.setattr(os, "read", lambda handle, count: b"")
 
     with pytest.raises(ChangedDuringRead):
         store.read("a.jpg", found.version_token, max_bytes=100)
@@ -100,7 +100,7 @@ def test_a_file_replaced_by_a_directory_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").unlink()
     (tmp_path / "a.jpg").mkdir()
 
-    with pytest.raises(files.NotAFile):
+    with pytest.raises(NotAFile):
         store.read("a.jpg", found.version_token, max_bytes=100)
 
 
@@ -136,7 +136,7 @@ def test_a_failing_disk_is_an_outage_and_no_fault_of_the_image(tmp_path: Path, m
     def fail(handle: int, count: int) -> bytes:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(files.os, "read", fail)
+    monkeypatch.setattr(os, "read", fail)
 
     with pytest.raises(StoreUnavailable, match="Input/output error"):
         store.read("a.jpg", found.version_token, max_bytes=100)
