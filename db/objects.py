@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -40,9 +41,9 @@ class NewObject:
 
 
 def known_between(
-    session: Session, bucket: str, after: str, up_to: str | None, prefix: str, model_version_id: int
+    session: Session, bucket: str, after: str, up_to: str | None, prefix: str, model_version_id: int, *, at_most: int
 ) -> list[KnownObject]:
-    """The known objects with `after` < key <= `up_to` (None: no end) under `prefix`, in key order."""
+    """The first `at_most` known objects with `after` < key <= `up_to` (None: no end) under `prefix`, in key order."""
     queued = exists().where(
         WorkItem.object_id == SourceObject.id,
         WorkItem.model_version_id == model_version_id,
@@ -60,6 +61,7 @@ def known_between(
         )
         .where(SourceObject.bucket == bucket, SourceObject.key > after, under(prefix))
         .order_by(SourceObject.key)
+        .limit(at_most)
     )
     if up_to is not None:
         statement = statement.where(SourceObject.key <= up_to)
@@ -154,22 +156,22 @@ def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
     ids = list(session.execute(select(SourceObject.id).where(missed).order_by(SourceObject.id)).scalars())
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]
-        values: dict[str, Any] = {"missing_in_run": None}
-        if remove:
-            values["gone_at"] = instant(session)
-            _end_open_work(session, some, "not_found")
+        values: dict[str, Any] = {"missing_in_run": None} | ({"gone_at": instant(session)} if remove else {})
         session.execute(update(SourceObject).where(SourceObject.id.in_(some)).values(values))
+        if remove:  # objects before items: the order in which every writer locks
+            _end_open_work(session, some, "not_found")
     return len(ids)
 
 
 def enqueue(session: Session, run: Run, tokens: Mapping[int, str], *, queue: str, priority: int) -> int:
     """One pending item for each object version (id -> token). Returns how many; versions already queued are left.
 
-    The request is "scan"; a version that comes back after it was worked on, or ended unread, is a request of its own.
+    The request is "scan"; a version that comes back after it was worked on, or ended unread, is a request of its own,
+    however often it does.
     """
     missing = dict(sorted(tokens.items()))
     added = 0
-    for request in ("scan", f"scan:{run.id}"):
+    for request in ("scan", f"scan:{run.id}:{uuid4().hex}"):
         if not missing:
             break
         queued = _insert_items(session, run, missing, request, queue, priority)

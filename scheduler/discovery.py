@@ -21,6 +21,7 @@ from db.session import Sessions, transact
 from worker.storage import Store, StoredObject
 
 MASS_REMOVAL_SHARE = 0.20
+KNOWN_AT_ONCE = 5000  # rows of the catalogue in memory; a page whose range of keys holds more is recorded in pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,15 @@ def scan(
     """
     scanner = _Scanner(sessions, store, run_id, request)
     cursor = transact(sessions, lambda session: session.get_one(Run, run_id).cursor)
-    seen, queued = 0, 0
+    seen, left = 0, request.limit
     for page in chain(store.list_pages(after=cursor), [None]):
-        cursor, added = scanner.record(cursor, page, None if request.limit is None else request.limit - queued)
+        covered = False
+        while not covered and left != 0:
+            cursor, queued, covered = scanner.record(cursor, page, left)
+            left = None if left is None else left - queued
         seen += len(page or ())
-        queued += added
         tick(seen)
-        if request.limit is not None and queued >= request.limit:
+        if left == 0:
             return scanner.finish(complete=False)
     return scanner.finish(complete=True)
 
@@ -91,28 +94,27 @@ class _Scanner:
     run_id: int
     request: ScanRequest
 
-    def record(self, cursor: str, page: Sequence[StoredObject] | None, limit: int | None) -> tuple[str, int]:
-        """One page, in one transaction; None is the listing's end. Returns the new cursor and the number queued."""
+    def record(self, cursor: str, page: Sequence[StoredObject] | None, limit: int | None) -> tuple[str, int, bool]:
+        """What of a page lies after the cursor, in one transaction; None is the listing's end.
+
+        Returns the new cursor, the number of images queued, and whether the page is recorded to its end.
+        """
         return transact(self.sessions, lambda session: self._record(session, cursor, page, limit))
 
     def _record(
         self, session: Session, cursor: str, page: Sequence[StoredObject] | None, limit: int | None
-    ) -> tuple[str, int]:
+    ) -> tuple[str, int, bool]:
         run = session.get_one(Run, self.run_id)
         up_to = page[-1].key if page else None
-        known = objects.known_between(
-            session, self.store.bucket, cursor, up_to, self.store.prefix, run.model_version_id
-        )
-        found = shorten(compare(known, page or ()), limit)
-        run = runs.advance(
-            session,
-            self.run_id,
-            expected=cursor,
-            cursor=up_to if up_to is not None else cursor,
-            counts={"seen": len(page or ()), "new": len(found.new) + len(found.back), "changed": len(found.changed)},
-        )
-        queued = self._write(session, run, found)
-        return run.cursor, queued
+        bucket, prefix, model = self.store.bucket, self.store.prefix, run.model_version_id
+        known = objects.known_between(session, bucket, cursor, up_to, prefix, model, at_most=KNOWN_AT_ONCE)
+        covered = len(known) < KNOWN_AT_ONCE
+        reached = (up_to or cursor) if covered else known[-1].key
+        listed = [each for each in page or () if cursor < each.key <= reached]
+        found = shorten(compare(known, listed), limit)
+        counts = {"seen": len(listed), "new": len(found.new) + len(found.back), "changed": len(found.changed)}
+        run = runs.advance(session, self.run_id, expected=cursor, cursor=reached, counts=counts)
+        return run.cursor, self._write(session, run, found), covered
 
     def _write(self, session: Session, run: Run, found: Difference) -> int:
         new = [self._row(each) for each in found.new]
