@@ -30,7 +30,7 @@ def measure_embedded(folder: Path, paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def _run(folder: Path, photos: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    command = [TAGGER, "run", photos, "--json"]
+    command = [str(TAGGER), "run", str(photos), "--json"]
     environment = environment_without_tagger()
     with (
         Sampler({}) as sampler,

@@ -1,4 +1,4 @@
-"""Photographs to measure with: 600×800 JPEGs of about 74 kB, a textured garment on a light ground, the same each time."""
+"""Photographs to measure with: 600×800 JPEGs of about 74 kB, a textured garment on a light ground, always the same."""
 
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -12,7 +12,7 @@ QUALITY = 82
 _NOISE = 5.1
 """Standard deviation of the sensor's noise, in grey levels: what makes the files as large as real ones."""
 _OUTLINES = (
-    [(0.2, 0.2), (0.4, 0.15), (0.6, 0.15), (0.8, 0.2), (0.95, 0.45), (0.8, 0.5), (0.75, 0.9), (0.25, 0.9), (0.2, 0.5), (0.05, 0.45)],
+    [(0.2, 0.2), (0.4, 0.15), (0.6, 0.15), (0.8, 0.2), (0.95, 0.45), (0.8, 0.5), (0.75, 0.9), (0.25, 0.9), (0.2, 0.5)],
     [(0.3, 0.1), (0.7, 0.1), (0.75, 0.9), (0.55, 0.9), (0.5, 0.35), (0.45, 0.9), (0.25, 0.9)],
     [(0.4, 0.1), (0.6, 0.1), (0.62, 0.4), (0.85, 0.92), (0.15, 0.92), (0.38, 0.4)],
     [(0.05, 0.6), (0.35, 0.45), (0.6, 0.3), (0.75, 0.35), (0.95, 0.7), (0.95, 0.78), (0.05, 0.78)],
@@ -51,7 +51,8 @@ def picture(seed: int) -> npt.NDArray[np.uint8]:
     cloth = colour + (weave + folds)[..., None]
     image = np.where(mask[..., None], cloth, ground[..., None])
     noise = rng.standard_normal((HEIGHT, WIDTH, 1), np.float32) * _NOISE
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return pixels
 
 
 def _garment(rng: np.random.Generator) -> npt.NDArray[np.bool_]:

@@ -85,7 +85,7 @@ def _tag(running: Topology, count: int) -> tuple[float, dict[str, Usage]]:
     roots = {"worker": running.processes["worker"].pid, "scheduler": running.processes["scheduler"].pid}
     roots |= {"PostgreSQL": running.database.pid, "Valkey": running.broker.pid, "SeaweedFS": running.store.pid}
     with Sampler(roots) as sampler:
-        command = [TAGGER, "run", f"s3://{_BUCKET}/", "--json"]
+        command = [str(TAGGER), "run", f"s3://{_BUCKET}/", "--json"]
         environment = running.process_environment()
         with subprocess.Popen(command, env=environment, cwd=running.folder, stdout=subprocess.PIPE, text=True) as run:
             sampler.follow("tagger run", run.pid)

@@ -43,7 +43,7 @@ class Topology:
 
     def start(self, name: str, *arguments: str) -> Child:
         """Starts `tagger …` as the process `name`; its output is in `folder`/name.log."""
-        command = [TAGGER, *(arguments or (name,))]
+        command: list[str | Path] = [TAGGER, *(arguments or (name,))]
         child = spawn(command, self.folder / f"{name}.log", env=self.process_environment(), cwd=self.folder)
         self.processes[name] = child
         return child
