@@ -43,6 +43,17 @@ def listing() -> Iterator[Callable[[int], None]]:
 
 def follow(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int]:
     """Wait until every item of the run is final; its counts. Raises Interrupted at Ctrl-C or SIGTERM."""
+    counts = _counts(sessions, run_id)
+    if counts["open"]:
+        counts = _work_off(settings, sessions, run_id)
+    with sessions.begin() as session:
+        runs.close_finished(session, [run_id])
+    if counts["open"]:
+        raise Interrupted(counts["open"])
+    return counts
+
+
+def _work_off(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int]:
     with _interruptible() as stopped:
         engine = _Embedded(settings, sessions, run_id, stopped) if settings.embedded else _Workers(settings, sessions)
         with engine, _bar() as show:
@@ -53,12 +64,7 @@ def follow(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int
                 if counts["open"] == 0 or stopped.is_set():
                     break
                 time.sleep(0.1)
-    with sessions.begin() as session:
-        runs.close_finished(session, [run_id])
-        counts = runs.work_counts(session, run_id)
-    if counts["open"]:
-        raise Interrupted(counts["open"])
-    return counts
+    return _counts(sessions, run_id)
 
 
 class _Embedded:

@@ -51,13 +51,15 @@ def classify(
     as_json: AsJson = False,
 ) -> None:
     """Say what is on photographs, how sure that is, and whether a person would be asked."""
+    from model.summary import line_of_file, of_file
+
     with _clear_errors():
         classifier = _classifier(model, bundles or [])
-    rows = [_row(classifier, file) for file in files]
+    rows = [of_file(classifier, file) for file in files]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
     for row in [] if as_json else rows:
-        typer.echo(_sentence(row), err="error" in row)
+        typer.echo(line_of_file(row), err="error" in row)
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -187,24 +189,3 @@ def _classifier(model: str, folders: Sequence[Path]) -> Classifier:
     from model.classifier import Classifier
 
     return Classifier.load(find(model, folders=folders))
-
-
-def _row(classifier: Classifier, file: Path) -> dict[str, Any]:
-    from model.decoding import ImageRejected
-    from model.summary import of_prediction
-
-    try:
-        image = classifier.prepare(file.read_bytes())
-    except ImageRejected as error:
-        return {"file": str(file), "error": error.reason, "detail": error.detail}
-    except OSError as error:
-        return {"file": str(file), "error": "unreadable", "detail": str(error.strerror or error)}
-    return {"file": str(file), **of_prediction(classifier.classify(image[None])[0], classifier.bundle)}
-
-
-def _sentence(row: Mapping[str, Any]) -> str:
-    if "error" in row:
-        return f"{row['file']}: {row['error']}: {row['detail']}"
-    best = ", ".join(f"{name} {share:.1%}" for name, share in row["best"].items())
-    review = f"would be reviewed ({row['review_reason']})" if row["needs_review"] else "no review"
-    return f"{row['file']}: {row['category']} {row['confidence']:.1%}; {review}; best: {best}"

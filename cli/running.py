@@ -12,9 +12,8 @@ import typer
 from cli.opening import load_settings, open_catalogue, person, refuse
 
 if TYPE_CHECKING:
-    from model.bundle import Bundle
-
     from db.session import Sessions
+    from model.bundle import Bundle
     from scheduler.discovery import Scanned
     from worker.settings import Settings
     from worker.storage import Store
@@ -159,11 +158,12 @@ def _print_summary(result: dict[str, Any], job: _Job) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"Run {result['run']}: {job.bundle.id}", show_header=False, title_justify="left")
+    table = Table(show_header=False)
     for name, value in result.items():
         if name != "run":
             table.add_row(name.replace("_", " "), f"{value:,}")
     console = Console()
+    console.print(f"Run {result['run']} with the bundle {job.bundle.id}")
     console.print(table)
     if result["skipped"] or result["quarantined"]:
         console.print("Why images were left out: tagger failures")

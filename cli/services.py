@@ -42,7 +42,7 @@ def worker(
     settings = load_settings(quiet=False, workers=concurrency)
     if settings.embedded:
         raise BrokerUnavailable(
-            "TAGGER_BROKER_URL is memory://, which nobody else can ring; set it to redis://host:6379/0 or use tagger run"
+            "TAGGER_BROKER_URL is memory://, which nobody else can ring; write redis://host:6379/0, or use tagger run"
         )
     check_broker(create_app(settings))
     open_catalogue(settings, create=True).kw["bind"].dispose()  # nothing of it may cross the fork

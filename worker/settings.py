@@ -25,7 +25,7 @@ class BadSettings(Exception):
 class Settings(BaseSettings):
     """The settings of every tagger process. `tagger config` prints them; docs/settings.md lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="TAGGER_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TAGGER_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     database_url: str = Field("sqlite:///tagger.db", description="Where the catalogue is: SQLite or PostgreSQL.")
     broker_url: str = Field(

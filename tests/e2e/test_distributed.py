@@ -92,16 +92,9 @@ def test_the_scheduler_goes_on_with_a_run_whose_command_was_killed(
 ) -> None:
     distributed.start_worker(2)
     distributed.start("scheduler")
-    following = subprocess.Popen(
-        [str(TAGGER), "run", f"{bucket_of_photos.source}/test/"],
-        cwd=distributed.folder,
-        env=distributed.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    following = distributed.start("run", f"{bucket_of_photos.source}/test/")
     wait_until(lambda: distributed.json("status")["items"], "the scan", 60, 0.1)
     following.kill()
-    following.wait()
 
     wait_until(lambda: not distributed.json("status")["runs"], "the scheduler to finish the run", 90, 0.5)
 
@@ -111,14 +104,7 @@ def test_the_scheduler_goes_on_with_a_run_whose_command_was_killed(
 
 def test_a_worker_stops_in_order_and_gives_its_chunk_back(distributed: Deployment, bucket_of_photos: Bucket) -> None:
     worker = distributed.start_worker(2)
-    following = subprocess.Popen(
-        [str(TAGGER), "run", bucket_of_photos.source, "--json"],
-        cwd=distributed.folder,
-        env=distributed.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    following = distributed.start("run", bucket_of_photos.source)
     wait_until(lambda: distributed.json("status")["items"].get("done", 0) > 100, "the first images", 60, 0.2)
     begun = time.monotonic()
 
@@ -129,8 +115,7 @@ def test_a_worker_stops_in_order_and_gives_its_chunk_back(distributed: Deploymen
     assert status == 0, worker.tail()
     assert took < 20
     assert items.get("leased", 0) == 0
-    following.terminate()
-    assert following.wait(30) == 130
+    assert following.stop(timeout_s=30) == 130
     assert distributed.clean()
 
 
