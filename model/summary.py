@@ -1,11 +1,12 @@
 """What there is to tell about a bundle and a prediction, as plain values and lines, for whoever shows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from model.bundle import Bundle, BundleError, read
-from model.classifier import Prediction
+from model.classifier import Classifier, Prediction
+from model.decoding import ImageRejected
 
 BEST = 3  # categories named for a prediction
 
@@ -21,6 +22,26 @@ def of_prediction(prediction: Prediction, bundle: Bundle) -> dict[str, Any]:
         "review_reason": prediction.review_reason,
         "model": bundle.id,
     }
+
+
+def of_file(classifier: Classifier, file: Path) -> dict[str, Any]:
+    """A file's prediction, or its `error` (a reason of ImageRejected, or "unreadable") with a `detail`."""
+    try:
+        image = classifier.prepare(file.read_bytes())
+    except ImageRejected as error:
+        return {"file": str(file), "error": error.reason, "detail": error.detail}
+    except OSError as error:
+        return {"file": str(file), "error": "unreadable", "detail": error.strerror or str(error)}
+    return {"file": str(file), **of_prediction(classifier.classify(image[None])[0], classifier.bundle)}
+
+
+def line_of_file(row: Mapping[str, Any]) -> str:
+    """What `of_file` found, for people."""
+    if "error" in row:
+        return f"{row['file']}: {row['error']}: {row['detail']}"
+    best = ", ".join(f"{name} {share:.1%}" for name, share in row["best"].items())
+    review = f"would be reviewed ({row['review_reason']})" if row["needs_review"] else "no review"
+    return f"{row['file']}: {row['category']} {row['confidence']:.1%}; {review}; best: {best}"
 
 
 def of_folder(folder: Path) -> dict[str, Any]:
