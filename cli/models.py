@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from model.bundle import Bundle
     from model.classifier import Classifier
-    from model.training import Progress, Recipe
+    from model.recipe import Recipe
+    from model.training import Progress
 
 app = typer.Typer(help="Train, look at and try the models that photographs are tagged with.", no_args_is_help=True)
 
@@ -125,8 +126,9 @@ def _trained(chosen: Mapping[str, Any], resume: bool, out: Path, data: Path | No
     from model import dataset, training
     from model.categories import FASHION_MNIST
     from model.publishing import publish
+    from model.recipe import Recipe
 
-    recipe = training.Recipe(**chosen)
+    recipe = Recipe(**chosen)
     images = dataset.load(data)
     checkpoint = out.with_name(f".{out.name}.checkpoint.npz")
     with _Bar(recipe) as bar:

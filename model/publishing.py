@@ -21,8 +21,9 @@ from model.dataset import Dataset, Split
 from model.evaluation import evaluate
 from model.export import write_networks
 from model.preprocessing import FASHION_MNIST as PREPROCESSING
+from model.recipe import Recipe
 from model.runtimes import LiteRT, TensorFlow
-from model.training import Recipe, Trained
+from model.training import Trained
 
 GOLDEN_IMAGES = 64
 AGREEMENT = 0.998  # least share of images that both runtimes put into the same category

@@ -7,7 +7,6 @@ Hutter 2016, arXiv:1608.03983). The last epoch is kept; validation is watched, n
 import dataclasses
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,22 +19,7 @@ import numpy.typing as npt
 from model import network
 from model.augmentation import augment
 from model.dataset import Dataset, Split
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides what a training gives, apart from the data."""
-
-    network: str = network.DEFAULT
-    epochs: int = 14
-    seed: int = 0
-    batch: int = 256
-    peak_rate: float = 0.1
-    warmup: float = 0.15  # share of all steps
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    shift: int = 2  # pixels
-    erase: float = 0.25  # share of images
+from model.recipe import Recipe, computing_dtype, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +73,6 @@ def train(
         run.epoch(report)
         run.save()
     return Trained(run.in_float32(), run.history, run.seconds, run.dtype)
-
-
-def rate(step: int, steps: int, recipe: Recipe) -> float:
-    """The learning rate of a step: linear from nothing to the peak, then half a cosine to nothing."""
-    warm = max(1, round(steps * recipe.warmup))
-    if step < warm:
-        return recipe.peak_rate * (step + 1) / warm
-    return recipe.peak_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-
-def computing_dtype() -> str:
-    """mixed_bfloat16 where the processor multiplies bfloat16 itself, else float32: emulated, it is slower."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return "float32"
-    return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
 
 
 def logits(model: Any, images: npt.NDArray[np.uint8], *, batch: int = 500) -> npt.NDArray[np.float32]:

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import augmentation, network, training
+from model import augmentation, network, recipe
 from model.classifier import Classifier
 from model.dataset import Dataset
 from model.publishing import RuntimesDisagree, publish
-from model.training import CheckpointMismatch, Progress, Recipe, Trained, rate, train
+from model.recipe import Recipe, rate
+from model.training import CheckpointMismatch, Progress, Trained, train
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import noise
 
@@ -121,10 +122,10 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
 
 def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "flags : avx2 avx512_bf16 amx_tile")
-    with_it = training.computing_dtype()
+    with_it = recipe.computing_dtype()
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "flags : avx2 fma")
 
-    assert (with_it, training.computing_dtype()) == ("mixed_bfloat16", "float32")
+    assert (with_it, recipe.computing_dtype()) == ("mixed_bfloat16", "float32")
 
 
 def images(count: int) -> np.ndarray:

@@ -1,0 +1,154 @@
+"""bundle.json: what it says, and whether that and the files beside it are what was once sealed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from model.preprocessing import Preprocessing
+
+FORMAT_VERSION = 1
+RETRAIN = "train it again with `tagger model train`"
+NEEDED = frozenset({"model.keras", "model.tflite", "golden.npz"})
+
+
+class BundleError(Exception):
+    """A bundle cannot be used; the message says what to do."""
+
+
+class BundleNotFound(BundleError):
+    """No bundle answers to that name."""
+
+
+class BundleCorrupt(BundleError):
+    """Files are missing, altered or contradict each other."""
+
+
+class BundleTooOld(BundleError):
+    """Made by an earlier version of this code that this one no longer reads."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What bundle.json says. `thresholds` holds one confidence a category; below it a person looks."""
+
+    folder: Path
+    name: str
+    categories: tuple[str, ...]
+    preprocessing: Preprocessing
+    temperature: float
+    thresholds: tuple[float, ...]
+    target_precision: float
+    ood: Mapping[str, float] | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def id(self) -> str:
+        """As it is written into the catalogue: name@version."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def size(self) -> int:
+        """Height and width of the network's input, in pixels."""
+        return self.preprocessing.size
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return self.preprocessing.channels
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """What bundle.json holds, unchecked. Raises BundleNotFound or BundleCorrupt."""
+    try:
+        about = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleNotFound(f"{folder} holds no readable bundle.json: name another folder") from error
+    except ValueError as error:
+        raise BundleCorrupt(f"{folder}/bundle.json is no JSON ({error}): {RETRAIN}") from error
+    if not isinstance(about, dict):
+        raise BundleCorrupt(f"{folder}/bundle.json is no JSON object: {RETRAIN}")
+    return about
+
+
+def check_format(folder: Path, about: Mapping[str, Any]) -> None:
+    """Raises BundleTooOld, BundleCorrupt, or BundleError for a format of the future."""
+    made = about.get("format_version")
+    if not isinstance(made, int):
+        raise BundleCorrupt(f"{folder}/bundle.json has no format_version: {RETRAIN}")
+    if made < FORMAT_VERSION:
+        raise BundleTooOld(f"bundle {folder} has format {made}, this is for {FORMAT_VERSION}: {RETRAIN}")
+    if made > FORMAT_VERSION:
+        raise BundleError(f"bundle {folder} has format {made}, newer than {FORMAT_VERSION}: update the tagger")
+
+
+def check_files(bundle: Bundle) -> None:
+    """Raises BundleCorrupt when a file is not there or not what it was."""
+    missing = NEEDED - set(bundle.files)
+    altered = [name for name, digest in bundle.files.items() if not _holds(bundle.folder / name, digest)]
+    if missing or altered:
+        which = ", ".join(sorted([*missing, *altered]))
+        raise BundleCorrupt(f"bundle {bundle.folder}: {which} missing or altered: fetch the bundle again")
+
+
+def _holds(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256(path) == digest
+
+
+def sha256(path: Path) -> str:
+    """In hex, of a file."""
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def version_of(about: Mapping[str, Any]) -> str:
+    """The first 12 hex digits of a hash over all that bundle.json says, files included."""
+    content = {key: value for key, value in about.items() if key != "version"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def as_json(bundle: Bundle, files: Mapping[str, str]) -> dict[str, Any]:
+    """For bundle.json; the version is still to be filled in."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": bundle.name,
+        "version": "",
+        "categories": list(bundle.categories),
+        "preprocessing": bundle.preprocessing.as_json(),
+        "temperature": bundle.temperature,
+        "thresholds": list(bundle.thresholds),
+        "target_precision": bundle.target_precision,
+        "ood": bundle.ood,
+        "metrics": bundle.metrics,
+        "training": bundle.training,
+        "files": dict(files),
+    }
+
+
+def from_json(folder: Path, about: Mapping[str, Any]) -> Bundle:
+    """Raises KeyError, TypeError, ValueError or AttributeError for what is no such thing."""
+    recipe = about["preprocessing"]
+    bundle = Bundle(
+        folder=folder,
+        name=str(about["name"]),
+        version=str(about["version"]),
+        categories=tuple(map(str, about["categories"])),
+        preprocessing=Preprocessing(
+            recipe["name"], int(recipe["version"]), int(recipe["size"]), int(recipe["channels"]), recipe["parameters"]
+        ),
+        temperature=float(about["temperature"]),
+        thresholds=tuple(map(float, about["thresholds"])),
+        target_precision=float(about["target_precision"]),
+        ood=about["ood"],
+        metrics=dict(about["metrics"]),
+        training=dict(about["training"]),
+        files=dict(about["files"]),
+    )
+    if len(bundle.thresholds) != len(bundle.categories) or bundle.temperature <= 0:
+        raise ValueError("thresholds or temperature")
+    return bundle
