@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from urllib3.exceptions import HTTPError
 
+from worker.s3_client import Connection, connect
 from worker.s3_errors import BOTO_ERRORS, image_error, store_error
 from worker.s3_order import ordered_pages
 from worker.storage import (
@@ -44,7 +43,7 @@ class S3Store:
         self.prefix = prefix
         self._options = options
         self._lock = threading.Lock()
-        self._made: tuple[int, Any] | None = None
+        self._made: Connection | None = None
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
         """Pages of at most 1,000 objects after the key `after`; folder markers (`a/` of 0 bytes) left out.
@@ -76,7 +75,9 @@ class S3Store:
         """A GET URL signed for `expires_s` seconds."""
         params = {"Bucket": self.bucket, "Key": key}
         try:
-            url: str = self._client().generate_presigned_url("get_object", Params=params, ExpiresIn=expires_s)
+            url: str = self._connection().client.generate_presigned_url(
+                "get_object", Params=params, ExpiresIn=expires_s
+            )
         except BOTO_ERRORS as error:
             raise store_error(error, self.bucket) from error
         return url
@@ -90,66 +91,48 @@ class S3Store:
         request: dict[str, Any] = {"Bucket": self.bucket, "MaxKeys": keys}
         request |= {name: text for name, text in (("Prefix", prefix), ("StartAfter", after)) if text}
         try:
-            answer = self._client().list_objects_v2(**request)
+            answer = self._connection().client.list_objects_v2(**request)
         except BOTO_ERRORS as error:
             raise store_error(error, self.bucket) from error
         _require_listing(answer, self.bucket)
         return [_stored(entry) for entry in answer.get("Contents", ())]
 
     def _get(self, key: str, etag: str, size: int, deadline: float) -> bytes:
-        condition = {"IfMatch": f'"{etag}"'} if etag else {}
-        try:
-            answer = self._client().get_object(Bucket=self.bucket, Key=key, **condition)
-        except BOTO_ERRORS as error:
-            found = image_error(error, key, self.bucket)
-            if isinstance(found, ImageNotFound):
-                self._list(key, "", 1)  # some servers say the same of a bucket that is gone
-            raise found from error
-        with answer["Body"] as stream:  # the urllib3 response: its read1 waits for one packet, not for all
-            if etag and answer.get("ETag", "").strip('"') != etag:
+        with self._ask(key, etag) as stream:
+            if etag and stream.headers.get("ETag", "").strip('"') != etag:
                 # a server that does not know If-Match
                 raise ChangedDuringRead(f"{key} is no longer the listed version; the next scan lists the new one")
-            if answer.get("ContentLength", size) != size:
-                raise _CutShort(f"{answer['ContentLength']:,} bytes announced, {size:,} listed")
+            announced = stream.headers.get("Content-Length", str(size))
+            if announced != str(size):
+                raise _CutShort(f"{announced} bytes announced, {size} listed")
             try:
                 return _read_body(stream, key, size, deadline)
             except (HTTPError, OSError) as error:
                 raise _CutShort(type(error).__name__) from error
 
-    def _client(self) -> Any:
-        """The process's own client: none survives a fork, and only a client is thread-safe."""
+    def _ask(self, key: str, etag: str) -> Any:
+        """The urllib3 response: its `read1` waits for one packet, where StreamingBody.read waits for all."""
+        connection = self._connection()
+        if key and connection.quick and (stream := connection.quick(key, etag)) is not None:
+            return stream
+        condition = {"IfMatch": f'"{etag}"'} if etag else {}
+        try:
+            return connection.client.get_object(Bucket=self.bucket, Key=key, **condition)["Body"].__enter__()
+        except BOTO_ERRORS as error:
+            found = image_error(error, key, self.bucket)
+            if isinstance(found, ImageNotFound):
+                self._list(key, "", 1)  # some servers say the same of a bucket that is gone
+            raise found from error
+
+    def _connection(self) -> Connection:
+        """The process's own: no client survives a fork."""
         made = self._made
-        if made is None or made[0] != os.getpid():
+        if made is None or made.process != os.getpid():
             with self._lock:
                 made = self._made
-                if made is None or made[0] != os.getpid():
-                    self._made = made = (os.getpid(), _make_client(self._options, self.bucket))
-        return made[1]
-
-
-def _make_client(options: S3Options, bucket: str) -> Any:
-    try:
-        session = boto3.session.Session()
-        return session.client(
-            "s3",
-            endpoint_url=options.endpoint_url,
-            region_name=options.region or session.region_name or "us-east-1",
-            aws_access_key_id=options.access_key_id,
-            aws_secret_access_key=options.secret_access_key,
-            config=Config(
-                connect_timeout=options.connect_timeout_s,
-                read_timeout=options.read_timeout_s,
-                max_pool_connections=options.io_threads + 2,
-                tcp_keepalive=True,
-                retries={"mode": "standard", "total_max_attempts": 4},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                s3={"addressing_style": "path" if options.endpoint_url else "auto"},
-                user_agent_extra="catalogue-tagger",
-            ),
-        )
-    except BOTO_ERRORS as error:
-        raise store_error(error, bucket) from error
+                if made is None or made.process != os.getpid():
+                    self._made = made = connect(self._options, self.bucket)
+        return made
 
 
 def _read_body(stream: Any, key: str, size: int, deadline: float) -> bytes:

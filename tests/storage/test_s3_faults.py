@@ -145,7 +145,7 @@ def test_an_answer_about_one_image_is_not_asked_for_often(server: FaultyS3, stor
     with pytest.raises((AccessDenied, ImageNotFound, ChangedDuringRead)):
         store.read("a.jpg", token, max_bytes=10**6)
 
-    assert len(server.requests) <= 2
+    assert len(server.requests) <= 3  # quickly, by boto3, and whether the bucket is there at all
 
 
 def test_another_version_is_refused_even_by_a_server_without_if_match(server: FaultyS3, store: Store) -> None:
@@ -262,6 +262,26 @@ def test_without_any_credentials_the_settings_are_named(server: FaultyS3, monkey
         store.check()
     with pytest.raises(StoreMisconfigured, match="credentials"):
         store.read("a.jpg", "x:1", max_bytes=10)
+
+
+def test_boto3_reads_where_the_quick_way_is_not_there(
+    server: FaultyS3, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = server.put("a.jpg", DATA)
+    monkeypatch.setattr("worker.s3_client.quick_get", lambda *_: None)
+    server.script("a.jpg", Fault(status=503), Fault(cut_after=40_000))
+
+    assert store.read("a.jpg", token, max_bytes=10**6) == DATA
+
+
+def test_a_good_answer_costs_one_request(server: FaultyS3, store: Store) -> None:
+    keys = ["a.jpg", "a b/é+%.jpg", "\U0001f457"]
+    tokens = {key: server.put(key, DATA) for key in keys}
+
+    read = {key: store.read(key, token, max_bytes=10**6) for key, token in tokens.items()}
+
+    assert read == server.objects
+    assert len(server.requests) == len(keys)
 
 
 def test_one_client_serves_many_threads(server: FaultyS3, store: Store) -> None:
