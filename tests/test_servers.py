@@ -1,5 +1,7 @@
 """The servers from wheels: they start, come back on the same port, and are gone when we are."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,8 @@ import redis
 
 from tests.processes import free_ports, spawn, temporary_folder, wait_until
 from tests.servers import postgres, seaweed, valkey
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_valkey_keeps_its_port_and_loses_its_memory_when_killed() -> None:
@@ -82,8 +86,7 @@ def test_nothing_is_left_of_a_parent_that_was_killed(tmp_path: Path) -> None:
         "with valkey() as broker, postgres() as database:\n"
         "    print(broker.pid, database.pid, broker.folder, database.folder, flush=True)\n    time.sleep(60)\n"
     )
-    root = Path(__file__).parent.parent
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=root)
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert parent.stdout is not None
     *pids, broker, database = parent.stdout.readline().split()
     own = [psutil.Process(int(pid)) for pid in pids]
@@ -94,6 +97,28 @@ def test_nothing_is_left_of_a_parent_that_was_killed(tmp_path: Path) -> None:
     parent.communicate()
     wait_until(lambda: not any(process.is_running() for process in own), "every process to end")
     wait_until(lambda: not Path(broker).exists() and not Path(database).exists(), "the folders to go")
+
+
+def test_make_stack_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+    stack = spawn([sys.executable, "-m", "bench.stack"], tmp_path / "log", cwd=ROOT)
+    wait_until(lambda: "Ctrl-C" in stack.tail() or not stack.alive, "the stack", 90)
+    exports = dict(re.findall(r"export (TAGGER_\w+)=(\S+)", stack.tail()))
+    family = psutil.Process(stack.pid).children(recursive=True)
+
+    status = subprocess.run(
+        [Path(sys.executable).with_name("tagger"), "doctor"],
+        env=os.environ | exports,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ended = stack.stop(60)
+
+    assert status.returncode == 0, status.stdout + status.stderr
+    assert ended == 0, stack.tail()
+    assert "bucket catalogue" in stack.tail()
+    wait_until(lambda: not any(process.is_running() for process in family), "every process to end")
 
 
 def test_a_child_in_its_group_is_killed_with_it(tmp_path: Path) -> None:

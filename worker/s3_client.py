@@ -2,11 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.utils import parse_timestamp
 
 from worker.s3_errors import BOTO_ERRORS, store_error
 from worker.s3_get import QuickGet, quick_get
@@ -25,7 +28,7 @@ class Connection:
 def connect(options: S3Options, bucket: str) -> Connection:
     """Made by a Session of its own: sessions are not safe to share. Raises StoreMisconfigured."""
     try:
-        session = boto3.session.Session()
+        session = _session()
         client = session.client(
             "s3",
             endpoint_url=options.endpoint_url,
@@ -37,6 +40,21 @@ def connect(options: S3Options, bucket: str) -> Connection:
         return Connection(os.getpid(), client, quick_get(client, _credentials(options, session), bucket))
     except BOTO_ERRORS as error:
         raise store_error(error, bucket) from error
+
+
+def _session() -> Any:
+    core = botocore.session.get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_instant)
+    return boto3.session.Session(botocore_session=core)
+
+
+def _instant(text: Any) -> datetime:
+    """botocore's own parser takes 80 of the 110 µs that a listed key costs; a listing's times are ISO 8601."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        parsed = parse_timestamp(text)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _credentials(options: S3Options, session: Any) -> Credentials | None:
