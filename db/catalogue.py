@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Float, Row, exists, func, insert, select, text
@@ -12,8 +13,8 @@ from sqlalchemy.orm import Session, aliased
 
 from db import queue
 from db.queue import ClaimedItem
-from db.schema import CONFIDENCE_UNIT, Classification, ImageTag, SourceObject, TagEvent, UtcTime, WorkItem
-from db.session import instant, is_sqlite
+from db.schema import CONFIDENCE_UNIT, Classification, ImageTag, SourceObject, TagEvent, UtcTime, WorkItem, table_of
+from db.session import is_sqlite, now
 
 EXPORT_COLUMNS = (
     "bucket",
@@ -27,6 +28,7 @@ EXPORT_COLUMNS = (
     "model",
     "tagged_at",
 )
+_TAGS = table_of(ImageTag)
 _TAG_FIELDS = ("category", "confidence", "needs_review", "review_reason", "source", "model_version_id")
 
 
@@ -59,10 +61,9 @@ def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int)
     results = sorted((each for each in tagged if each.item.id in kept), key=lambda each: each.item.id)
     if not results:
         return 0
-    _append_classifications(session, results, model_version_id)
-    _tag(
-        session, [each for each in results if current[each.item.object_id] == each.item.version_token], model_version_id
-    )
+    at = now(session)
+    _append_classifications(session, results, model_version_id, at)
+    _tag(session, [each for each in results if _is_current(each, current)], model_version_id, at)
     queue.finish(session, kept)
     return len(kept)
 
@@ -71,7 +72,7 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
     """A person's decision. From here on no model changes this image's category."""
     if object_id not in _lock_objects(session, [object_id]):
         raise NoSuchObject(f"no image has the id {object_id}; `tagger export` lists what there is")
-    before = session.execute(select(ImageTag).filter_by(object_id=object_id)).scalar_one_or_none()
+    before = session.execute(select(_TAGS).where(_TAGS.c.object_id == object_id)).one_or_none()
     new: dict[str, Any] = dict.fromkeys(_TAG_FIELDS) | {
         "category": category,
         "confidence": CONFIDENCE_UNIT,
@@ -80,9 +81,9 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
     }
     version = before.version + 1 if before else 1
     event = {"object_id": object_id, "seq": version, "old": _as_dict(before), "new": new}
-    row = new | {"object_id": object_id, "version": version, "tagged_at": instant(session)}
-    session.execute(_upsert(session, [row]))
-    session.execute(insert(TagEvent).values(event | {"actor": f"person:{person}", "why": why, "at": instant(session)}))
+    at = now(session)
+    session.execute(_upsert(session), [new | {"object_id": object_id, "version": version, "tagged_at": at}])
+    session.execute(insert(table_of(TagEvent)), [event | {"actor": f"person:{person}", "why": why, "at": at}])
 
 
 def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -132,6 +133,10 @@ def export(session: Session, *, category: str | None = None, needs_review: bool 
         yield dict(zip(EXPORT_COLUMNS, row, strict=True))
 
 
+def _is_current(result: Tagged, tokens: dict[int, str]) -> bool:
+    return tokens[result.item.object_id] == result.item.version_token
+
+
 def _lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
     """Version tokens by object id. Rows are locked in id order, before any item: the order of every writer."""
     locked = (
@@ -143,7 +148,7 @@ def _lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]
     return dict(session.execute(locked).all())
 
 
-def _append_classifications(session: Session, results: Sequence[Tagged], model_version_id: int) -> None:
+def _append_classifications(session: Session, results: Sequence[Tagged], model_version_id: int, at: datetime) -> None:
     rows = [
         {
             "work_item_id": each.item.id,
@@ -156,63 +161,60 @@ def _append_classifications(session: Session, results: Sequence[Tagged], model_v
             "ood_score": each.ood_score,
             "needs_review": each.needs_review,
             "review_reason": each.review_reason,
-            "created_at": instant(session),
+            "created_at": at,
         }
         for each in results
     ]
-    session.execute(insert(Classification).values(rows))
+    session.execute(insert(table_of(Classification)), rows)
 
 
-def _tag(session: Session, results: Sequence[Tagged], model_version_id: int) -> None:
+def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, at: datetime) -> None:
     """Upsert the tags that change, and an event for each that did. The caller holds the objects' locks."""
     if not results:
         return
     ids = [each.item.object_id for each in results]
-    before = {
-        tag.object_id: tag for tag in session.execute(select(ImageTag).where(ImageTag.object_id.in_(ids))).scalars()
-    }
+    before = {tag.object_id: tag for tag in session.execute(select(_TAGS).where(_TAGS.c.object_id.in_(ids)))}
     versions = {object_id: before[object_id].version if object_id in before else 0 for object_id in ids}
-    olds = {object_id: _as_dict(before.get(object_id)) for object_id in ids}
     fields = {each.item.object_id: _fields(each, model_version_id) for each in results}
     rows = [
-        new | {"object_id": object_id, "version": versions[object_id] + 1, "tagged_at": instant(session)}
+        new | {"object_id": object_id, "version": versions[object_id] + 1, "tagged_at": at}
         for object_id, new in fields.items()
     ]
-    changed = set(session.execute(_upsert(session, rows, unless_human=True)).scalars())
+    changed = set(session.execute(_upsert(session, unless_human=True), rows).scalars())
     events = [
         {
             "object_id": each.item.object_id,
             "seq": versions[each.item.object_id] + 1,
-            "old": olds[each.item.object_id],
+            "old": _as_dict(before.get(each.item.object_id)),
             "new": fields[each.item.object_id],
             "actor": f"run:{each.item.run_id}",
             "why": "classified",
-            "at": instant(session),
+            "at": at,
         }
         for each in results
         if each.item.object_id in changed
     ]
     if events:
-        session.execute(insert(TagEvent).values(events))
+        session.execute(insert(table_of(TagEvent)), events)
 
 
-def _upsert(session: Session, rows: Sequence[dict[str, Any]], *, unless_human: bool = False) -> Any:
+def _upsert(session: Session, *, unless_human: bool = False) -> Any:
     """INSERT ... ON CONFLICT DO UPDATE, which itself leaves human and unchanged tags as they are."""
     dialect_insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    statement = dialect_insert(ImageTag).values(list(rows))
-    new = statement.excluded
+    statement = dialect_insert(_TAGS)
+    old, new = _TAGS.c, statement.excluded
     differs = (
-        (ImageTag.category != new.category)
-        | (ImageTag.confidence != new.confidence)
-        | (ImageTag.needs_review != new.needs_review)
-        | ImageTag.review_reason.is_distinct_from(new.review_reason)
-        | ImageTag.model_version_id.is_distinct_from(new.model_version_id)
+        (old.category != new.category)
+        | (old.confidence != new.confidence)
+        | (old.needs_review != new.needs_review)
+        | old.review_reason.is_distinct_from(new.review_reason)
+        | old.model_version_id.is_distinct_from(new.model_version_id)
     )
     return statement.on_conflict_do_update(
-        index_elements=[ImageTag.object_id],
+        index_elements=[old.object_id],
         set_={name: new[name] for name in (*_TAG_FIELDS, "version", "tagged_at")},
-        where=(ImageTag.source != "human") & differs if unless_human else None,
-    ).returning(ImageTag.object_id)
+        where=(old.source != "human") & differs if unless_human else None,
+    ).returning(old.object_id)
 
 
 def _fields(tagged: Tagged, model_version_id: int) -> dict[str, Any]:
@@ -226,5 +228,5 @@ def _fields(tagged: Tagged, model_version_id: int) -> dict[str, Any]:
     }
 
 
-def _as_dict(tag: ImageTag | None) -> dict[str, Any] | None:
+def _as_dict(tag: Row[*tuple[Any, ...]] | None) -> dict[str, Any] | None:
     return {name: getattr(tag, name) for name in _TAG_FIELDS} if tag else None

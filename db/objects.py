@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.schema import OPEN_STATES, Run, SourceObject, WorkItem
-from db.session import instant, is_sqlite
+from db.schema import OPEN_STATES, Run, SourceObject, WorkItem, table_of
+from db.session import instant, is_sqlite, now
 
 # Items that ended because their object version was not there to be read do not count as work on it.
 _UNREAD = ("superseded", "not_found", "changed_during_read")
@@ -77,6 +77,7 @@ def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str
     """Insert new objects; ids by key. Keys that another scan has just added are returned too."""
     if not objects:
         return {}
+    seen_at = now(session)
     rows = [
         {
             "bucket": bucket,
@@ -85,13 +86,12 @@ def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str
             "size": each.size,
             "last_modified": each.last_modified,
             "product_id": each.product_id,
-            "first_seen": instant(session),
+            "first_seen": seen_at,
         }
         for each in objects
     ]
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    for start in range(0, len(rows), 500):
-        session.execute(insert(SourceObject).values(rows[start : start + 500]).on_conflict_do_nothing())
+    session.execute(insert(table_of(SourceObject)).on_conflict_do_nothing(), rows)
     keys = [each.key for each in objects]
     found = select(SourceObject.key, SourceObject.id).where(SourceObject.bucket == bucket, SourceObject.key.in_(keys))
     return dict(session.execute(found).all())
@@ -185,6 +185,7 @@ def _insert_items(
     session: Session, run: Run, tokens: Mapping[int, str], request: str, queue: str, priority: int
 ) -> list[int]:
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    eligible_at = now(session)
     rows = [
         {
             "object_id": object_id,
@@ -195,15 +196,13 @@ def _insert_items(
             "queue": queue,
             "priority": priority,
             "state": "pending",
-            "eligible_at": instant(session),
+            "eligible_at": eligible_at,
         }
         for object_id, token in tokens.items()
     ]
-    queued: list[int] = []
-    for start in range(0, len(rows), 500):
-        statement = insert(WorkItem).values(rows[start : start + 500]).on_conflict_do_nothing()
-        queued += session.execute(statement.returning(WorkItem.object_id)).scalars()
-    return queued
+    items = table_of(WorkItem)
+    statement = insert(items).on_conflict_do_nothing().returning(items.c.object_id)
+    return list(session.execute(statement, rows).scalars())
 
 
 def _end_open_work(session: Session, object_ids: Collection[int], reason: str) -> None:

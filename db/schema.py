@@ -21,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     String,
+    Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
@@ -103,6 +104,12 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON(),
         list[int]: JSON(),
     }
+
+
+def table_of(row: type[Base]) -> Table:
+    """The Core table of a row class: what bulk writes use, because SQLAlchemy caches their SQL and skips the ORM."""
+    assert isinstance(row.__table__, Table)
+    return row.__table__
 
 
 class SourceObject(Base):
