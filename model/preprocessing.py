@@ -3,9 +3,10 @@
 "fashion-mnist" follows the steps of the Fashion-MNIST paper (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, §2): trim,
 longest edge to 28, extend to 28×28, garment light on black, grey. Three things differ, each because it was measured
 (docs/experiments.md): the ground's level is taken from the picture's border instead of assumed white, the resize is
-antialiased, nothing is sharpened.
+antialiased (an area average), nothing is sharpened.
 """
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,12 +79,12 @@ def _is_prepared(grey: Image.Image) -> bool:
 def _garment(grey: Image.Image, spec: Preprocessing) -> Image.Image:
     border = _border(grey)
     ground = int(border[len(border) // 2])
-    lifted = grey.point([abs(level - ground) for level in range(256)])
+    lifted = grey.point(_differences(ground))
     box = _trimmed(lifted, spec)
     width, height = box[2] - box[0], box[3] - box[1]
     scale = spec.size / max(width, height)
     fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = lifted.resize(fitted, Image.Resampling.LANCZOS, box=box)
+    small = lifted.resize(fitted, Image.Resampling.BOX, box=box)
     canvas = Image.new("L", (spec.size, spec.size))
     canvas.paste(small, ((spec.size - fitted[0]) // 2, (spec.size - fitted[1]) // 2))
     return canvas
@@ -91,8 +92,7 @@ def _garment(grey: Image.Image, spec: Preprocessing) -> Image.Image:
 
 def _trimmed(lifted: Image.Image, spec: Preprocessing) -> tuple[int, int, int, int]:
     """The box of what differs from the ground; the whole picture when nothing does."""
-    level = spec.parameters["trim_level"]
-    shape = lifted.point([255 if value > level else 0 for value in range(256)])
+    shape = lifted.point(_above(spec.parameters["trim_level"]))
     return shape.getbbox() or (0, 0, *lifted.size)
 
 
@@ -102,3 +102,15 @@ def _border(grey: Image.Image) -> npt.NDArray[np.uint8]:
     border = np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
     border.sort()
     return border
+
+
+@functools.cache
+def _differences(ground: int) -> list[int]:
+    """For Image.point: each level's distance from the ground's."""
+    return [abs(level - ground) for level in range(256)]
+
+
+@functools.cache
+def _above(least: float) -> list[int]:
+    """For Image.point: 255 for each level above `least`, else 0."""
+    return [255 if level > least else 0 for level in range(256)]

@@ -134,6 +134,7 @@ def _provenance(trained: Trained, data: Dataset, recipe: Recipe, weights: str) -
         "recipe": asdict(recipe),
         "parameters": int(trained.model.count_params()),
         "minutes": round(trained.seconds / 60, 2),
+        "cpu_minutes": round(trained.cpu_seconds / 60, 2),
         "history": [{key: round(value, 4) for key, value in epoch.items()} for epoch in trained.history],
         "data": {
             "name": "Fashion-MNIST",

@@ -84,6 +84,7 @@ def lines_of_bundle(bundle: Bundle) -> Iterator[str]:
         f"review       below {min(bundle.thresholds):.4f}: {test['coverage']:.1%} of test pass without,"
         f" {test['precision']:.2%} of these are right (aim {bundle.target_precision:.0%})"
     )
-    yield f"training     {how['parameters']:,} parameters, {how['minutes']} minutes on {how['machine']}"
+    minutes = f"{how['minutes']} minutes ({how['cpu_minutes']} of CPU)"
+    yield f"training     {how['parameters']:,} parameters, {minutes} on {how['machine']}"
     yield f"trained at   {how['trained_at']}"
     yield from (f"F1           {name:<12} {f1:.3f}" for name, f1 in test["f1"].items())
