@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def _run(folder: Path, photos: Path) -> tuple[dict[str, Any], dict[str, dict[str
 
 
 def _verify(folder: Path) -> None:
-    done = subprocess.run([TAGGER, "verify"], env=environment_without_tagger(), cwd=folder, check=False)
+    command = [str(TAGGER), "verify"]
+    done = subprocess.run(command, env=environment_without_tagger(), cwd=folder, stdout=sys.stderr, check=False)
     if done.returncode:
         raise RuntimeError("`tagger verify` found broken invariants")
