@@ -64,9 +64,11 @@ def test_list_names_the_shipped_bundle_and_what_is_wrong_with_a_broken_one(bundl
 
 
 def test_show_tells_the_figures_and_the_training() -> None:
-    text = RUN.invoke(app, ["show"]).stdout
+    shown = RUN.invoke(app, ["show"])
+    text = shown.stdout
     about = json.loads(RUN.invoke(app, ["show", "fashion-mnist", "--json"]).stdout)
 
+    assert shown.exit_code == 0
     assert about["model"] in text
     assert f"{about['metrics']['test']['accuracy']:.2%}" in text
     assert set(about["thresholds"]) == set(about["categories"])
