@@ -1,0 +1,42 @@
+"""What may be loaded where: TensorFlow nowhere but in training, and nothing heavy for `tagger --help`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules in a fresh interpreter after `code`."""
+    report = "; import sys; print('\\n'.join(sorted({name.partition('.')[0] for name in sys.modules})))"
+    done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import cli.app",
+        "import scheduler.process, worker.service, worker.tasks",
+        "import cli.running, cli.following, cli.catalogue, cli.services, cli.checks",
+        "from model.classifier import Classifier; from model import bundle;"
+        "Classifier.load(bundle.find('fashion-mnist'))",
+    ],
+)
+def test_only_training_loads_tensorflow(code: str) -> None:
+    assert not loaded_by(code) & {"tensorflow", "keras", "sklearn", "matplotlib"}
+
+
+def test_help_loads_neither_celery_nor_sql_nor_arrays() -> None:
+    assert not loaded_by("import cli.app") & {"celery", "sqlalchemy", "boto3", "numpy", "PIL", "pydantic"}
+
+
+def test_the_catalogue_loads_no_celery_boto3_or_tensorflow() -> None:
+    assert not loaded_by("import db.catalogue, db.queue, db.runs, db.invariants, db.objects") & {
+        "celery",
+        "boto3",
+        "tensorflow",
+        "redis",
+    }
