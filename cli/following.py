@@ -34,11 +34,18 @@ class Interrupted(Exception):
 
 
 @contextmanager
-def listing() -> Iterator[Callable[[int], None]]:
-    """A spinner with the number of keys seen; yields what the scan calls after each page."""
+def listing(settings: Settings, sessions: Sessions) -> Iterator[Callable[[int], None]]:
+    """A spinner with the number of keys seen; yields what the scan calls after each page. Workers start meanwhile."""
+    workers = None if settings.embedded else _Workers(settings, sessions)
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=_console(), transient=True) as progress:
         task = progress.add_task("listing…", total=None)
-        yield lambda seen: progress.update(task, description=f"listing… {seen:,} images seen")
+
+        def tick(seen: int) -> None:
+            progress.update(task, description=f"listing… {seen:,} images seen")
+            if workers is not None:
+                workers.step()
+
+        yield tick
 
 
 def follow(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int]:
@@ -63,7 +70,7 @@ def _work_off(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, 
                 show(counts, _hint(sessions, run_id))
                 if counts["open"] == 0 or stopped.is_set():
                     break
-                time.sleep(0.1)
+                time.sleep(0.2)
     return _counts(sessions, run_id)
 
 

@@ -116,7 +116,7 @@ class _Job:
             print(f"tagger: going on with run {run.id}, which was interrupted", file=sys.stderr)
         request = requests.scan_request(run, self.settings.product_pattern, allow_mass_removal=allow_mass_removal)
         try:
-            with listing() as tick:
+            with listing(self.settings, self.sessions) as tick:
                 return run.id, discovery.scan(self.sessions, self.store, run.id, request, tick=tick)
         except ScanTakenOver as error:
             print(f"tagger: {error}; following it", file=sys.stderr)

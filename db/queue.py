@@ -215,12 +215,15 @@ def backoff_s(failures: int) -> float:
     return min(BACKOFF_S * 2.0 ** (failures - 1), MAX_BACKOFF_S) * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
 
 
-def claimable(session: Session, queue: str) -> int:
-    """How many items of a queue could be claimed now; 0 while an outage is waited for."""
+def claimable(session: Session, queue: str, *, at_most: int | None = None) -> int:
+    """How many items of a queue could be claimed now, counted up to `at_most`; 0 while an outage is waited for."""
     if throttled_until(session) is not None:
         return 0
-    states = [select(func.count()).where(*_claimable(session, queue, state, None)) for state in ("pending", "leased")]
-    return sum(session.execute(each).scalar_one() for each in states)
+    found = 0
+    for state in ("leased", "pending"):
+        some = select(WorkItem.id).where(*_claimable(session, queue, state, None)).limit(at_most).subquery()
+        found += session.execute(select(func.count()).select_from(some)).scalar_one()
+    return found if at_most is None else min(found, at_most)
 
 
 def throttled_until(session: Session) -> datetime | None:

@@ -23,8 +23,9 @@ def needed(claimable: int, chunk: int, slots: int, depth: int) -> int:
 def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
     """Ring each queue as much as it needs; how many went out. A broker that is down is tried again next time."""
     with sessions.begin() as session:
-        waiting = {name: queue.claimable(session, name) for name in queue.QUEUES}
         slots = max(1, heartbeats.slots(session))
+        enough = 2 * slots * chunk
+        waiting = {name: queue.claimable(session, name, at_most=enough) for name in queue.QUEUES}
     rung = 0
     for name, claimable in waiting.items():
         if not claimable:
