@@ -130,6 +130,7 @@ def _status(settings: Settings, sessions: Sessions) -> dict[str, Any]:
     from db.schema import Run
     from db.session import reading
 
+    doorbells = _doorbells(settings)
     with reading(sessions) as session:
         unfinished = select(Run).where(Run.state.not_in(("finished", "cancelled"))).order_by(Run.id)
         leader = heartbeats.leader(session, "scheduler")
@@ -143,7 +144,7 @@ def _status(settings: Settings, sessions: Sessions) -> dict[str, Any]:
             ],
             "scheduler": leader.holder if leader else None,
             "queues": {
-                name: {"claimable": queue.claimable(session, name), "doorbells": _doorbells(settings, name)}
+                name: {"claimable": queue.claimable(session, name), "doorbells": doorbells.get(name)}
                 for name in queue.QUEUES
             },
             "held_until": until.isoformat() if until else None,
@@ -161,18 +162,19 @@ def _run(run: Any) -> dict[str, Any]:
     }
 
 
-def _doorbells(settings: Settings, queue_name: str) -> int | None:
-    """Messages waiting; None where there is no broker, or it does not answer."""
+def _doorbells(settings: Settings) -> dict[str, int]:
+    """Messages waiting, by queue; empty where there is no broker, or it does not answer."""
     if settings.embedded:
-        return None
+        return {}
+    from db.queue import QUEUES
     from worker.celery import BrokerUnavailable, check_broker, create_app, depth
 
     app = create_app(settings)
     try:
         check_broker(app)
     except BrokerUnavailable:
-        return None
-    return depth(app, queue_name)
+        return {}
+    return {name: depth(app, name) for name in QUEUES}
 
 
 def _status_table(found: dict[str, Any]) -> Any:

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import TimeRemainingColumn as Eta
 from rich.text import Text
+from sqlalchemy.orm import Session
 
-from db import queue, runs
-from db.session import Sessions, now, reading
+from db import heartbeats, queue, runs
+from db.session import Sessions, look, now, transact
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ def follow(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int
     counts = _counts(sessions, run_id)
     if counts["open"]:
         counts = _work_off(settings, sessions, run_id)
-    with sessions.begin() as session:
-        runs.close_finished(session, [run_id])
+    transact(sessions, lambda session: runs.close_finished(session, [run_id]))
     if counts["open"]:
         raise Interrupted(counts["open"])
     return counts
@@ -67,7 +67,7 @@ def _work_off(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, 
             while True:
                 engine.step()
                 counts = _counts(sessions, run_id)
-                show(counts, _hint(sessions, run_id))
+                show(counts, look(sessions, lambda session: _hint(session, run_id, settings)))
                 if counts["open"] == 0 or stopped.is_set():
                     break
                 time.sleep(0.2)
@@ -138,21 +138,21 @@ class _Workers:
 def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:
     """Counting a large run takes a while; then it is counted less often."""
     begun = time.monotonic()
-    with reading(sessions) as session:
-        counts = runs.work_counts(session, run_id)
+    counts = look(sessions, lambda session: runs.work_counts(session, run_id))
     time.sleep(min(5 * (time.monotonic() - begun), 5.0))
     return counts
 
 
-def _hint(sessions: Sessions, run_id: int) -> str:
+def _hint(session: Session, run_id: int, settings: Settings) -> str:
     """Why nothing moves, if something is waited for."""
-    with reading(sessions) as session:
-        until = queue.throttled_until(session)
-        if until is not None:
-            return f"the store does not answer; trying again at {until:%H:%M:%S} UTC"
-        waiting = runs.next_retry_at(session, run_id)
-        if waiting is not None and waiting > now(session):
-            return f"next try at {waiting:%H:%M:%S} UTC"
+    until = queue.throttled_until(session)
+    if until is not None:
+        return f"the store does not answer; trying again at {until:%H:%M:%S} UTC"
+    if not settings.embedded and not heartbeats.slots(session):
+        return "no worker is alive: start `tagger worker`"
+    waiting = runs.next_retry_at(session, run_id)
+    if waiting is not None and waiting > now(session):
+        return f"next try at {waiting:%H:%M:%S} UTC"
     return ""
 
 

@@ -45,9 +45,12 @@ def run(
 
     begun = time.monotonic()
     job = _Job.prepare(source, model, needs_broker=True)
-    run_id, scanned = job.scan(limit, allow_mass_removal)
     try:
+        run_id, scanned = job.scan(limit, allow_mass_removal)
         counts = follow(job.settings, job.sessions, run_id)
+    except KeyboardInterrupt:
+        print("tagger: stopped while listing. The same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None
     except Interrupted as stop:
         print(f"tagger: stopped; {stop.left} images are left. The same command goes on with them.", file=sys.stderr)
         raise typer.Exit(130) from None

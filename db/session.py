@@ -70,15 +70,33 @@ def transact(sessions: Sessions, work: Callable[[Session], T], *, attempts: int 
 
     A commit whose answer was lost may be run twice, so `work` must be guarded by fences or be idempotent.
     """
-    for attempt in range(attempts):
+
+    def once() -> T:
+        with sessions.begin() as session:
+            return work(session)
+
+    return _patiently(once, attempts)
+
+
+def look(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 12) -> T:
+    """Read with `work`, again and again while the database is away: for a minute or so."""
+
+    def once() -> T:
+        with reading(sessions) as session:
+            return work(session)
+
+    return _patiently(once, attempts)
+
+
+def _patiently(once: Callable[[], T], attempts: int) -> T:
+    for attempt in range(attempts - 1):
         try:
-            with sessions.begin() as session:
-                return work(session)
+            return once()
         except DBAPIError as error:
-            if attempt == attempts - 1 or not _worth_retrying(error):
+            if not _worth_retrying(error):
                 raise
         time.sleep(random.uniform(0.5, 1.5) * min(0.1 * 4**attempt, 5.0))  # noqa: S311 -- jitter, not a secret
-    raise AssertionError("unreachable")
+    return once()
 
 
 def _worth_retrying(error: DBAPIError) -> bool:

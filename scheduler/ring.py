@@ -7,9 +7,10 @@ import math
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+from sqlalchemy.orm import Session
 
 from db import heartbeats, queue
-from db.session import Sessions
+from db.session import Sessions, transact
 from worker import celery as broker
 
 log = structlog.get_logger()
@@ -22,10 +23,7 @@ def needed(claimable: int, chunk: int, slots: int, depth: int) -> int:
 
 def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
     """Ring each queue as much as it needs; how many went out. A broker that is down is tried again next time."""
-    with sessions.begin() as session:
-        slots = max(1, heartbeats.slots(session))
-        enough = 2 * slots * chunk
-        waiting = {name: queue.claimable(session, name, at_most=enough) for name in queue.QUEUES}
+    waiting, slots = transact(sessions, lambda session: _look(session, chunk))
     rung = 0
     for name, claimable in waiting.items():
         if not claimable:
@@ -37,3 +35,9 @@ def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
         except (OperationalError, OSError, *app.connection_for_write().connection_errors) as error:
             log.warning("ring_failed", queue=name, error=str(error))
     return rung
+
+
+def _look(session: Session, chunk: int) -> tuple[dict[str, int], int]:
+    """Claimable items by queue, counted as far as matters, and the slots there are."""
+    slots = max(1, heartbeats.slots(session))
+    return {name: queue.claimable(session, name, at_most=2 * slots * chunk) for name in queue.QUEUES}, slots

@@ -16,7 +16,9 @@ class SchemaMismatch(Exception):
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the tables to `revision`. Safe to call from several processes at once."""
+    """Bring the tables to `revision`. Safe from several processes at once. Refuses a schema it does not know."""
+    if (found := current(engine)) is not None and found not in _known():
+        raise _unknown(found)
     with engine.begin() as connection:
         _lock(connection)
         command.upgrade(_config(connection), revision)
@@ -46,12 +48,19 @@ def check(engine: Engine) -> None:
     found = current(engine)
     if found == head():
         return
-    known = {script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions()}
     if found is None:
         raise SchemaMismatch("the catalogue has no tables yet; run `tagger db upgrade`")
-    if found in known:
+    if found in _known():
         raise SchemaMismatch(f"the catalogue's schema is {found}, this program needs {head()}; run `tagger db upgrade`")
-    raise SchemaMismatch(
+    raise _unknown(found)
+
+
+def _known() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions()}
+
+
+def _unknown(found: str) -> SchemaMismatch:
+    return SchemaMismatch(
         f"the catalogue's schema {found} is newer than this program knows (up to {head()}); install the newer tagger"
     )
 

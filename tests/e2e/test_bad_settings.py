@@ -75,6 +75,7 @@ def test_an_older_schema(embedded: Deployment, folder: Path) -> None:
     message = refused(embedded, "run", folder)
 
     assert "schema" in message
+    assert "schema" in refused(embedded, "db", "upgrade")
 
 
 def test_a_missing_bucket(embedded: Deployment, seaweed_server: Seaweed) -> None:

@@ -15,7 +15,7 @@ from db.session import connect
 from tests.e2e.conftest import Bucket
 from tests.e2e.deployment import TAGGER, Deployment, children_of
 from tests.processes import wait_until
-from tests.servers import Valkey
+from tests.servers import Postgres, Valkey
 
 
 def final_tags(deployment: Deployment) -> tuple[int, int, int]:
@@ -52,8 +52,8 @@ def test_two_workers_tag_every_photograph_of_a_bucket_once(distributed: Deployme
     )
 
 
-def test_nothing_is_lost_or_tagged_twice_when_children_workers_and_redis_are_killed(
-    distributed: Deployment, bucket_of_photos: Bucket, own_valkey: Valkey
+def test_nothing_is_lost_or_tagged_twice_when_a_child_redis_postgresql_and_a_worker_are_killed(
+    distributed: Deployment, bucket_of_photos: Bucket, own_valkey: Valkey, postgres_server: Postgres
 ) -> None:
     seed = random.randrange(10_000)
     print(f"seed {seed}")
@@ -76,6 +76,8 @@ def test_nothing_is_lost_or_tagged_twice_when_children_workers_and_redis_are_kil
     wait_until(lambda: tagged() > 900, "more images", 60, 0.2)
     own_valkey.restart()
     wait_until(lambda: tagged() > 1_600, "images after the broker's death", 60, 0.2)
+    postgres_server.restart()
+    wait_until(lambda: tagged() > 2_000, "images after the database's death", 60, 0.2)
     workers[1].kill()
     time.sleep(1)
     distributed.start_worker(1)
