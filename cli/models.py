@@ -142,7 +142,7 @@ def _trained(chosen: Mapping[str, Any], resume: bool, out: Path, data: Path | No
 
 
 def _quieten_tensorflow() -> None:
-    """Before TensorFlow is imported: no chatter, and oneDNN's convolutions on any processor (a third faster)."""
+    """Before TensorFlow is imported: no chatter, and oneDNN's convolutions on any processor (docs/experiments.md)."""
     import os
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

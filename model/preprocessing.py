@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 DARK = 64  # of 255
-PREPARED_SHARE = 0.25  # of the border is dark in each of the 60,000 training images
+PREPARED_SHARE = 0.25  # of the border is dark in each of Fashion-MNIST's 70,000 images
 
 
 class PreprocessingUnknown(Exception):
