@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model import bundle as bundles
+from model.budget import PixelBudget
 from model.bundle import Bundle, BundleCorrupt
 from model.calibration import softmax
 from model.decoding import DEFAULT_LIMITS, DecodeLimits, decode
@@ -40,6 +41,7 @@ class Classifier:
     def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
         self.bundle = bundle
         self._runtime = runtime
+        self._budget = PixelBudget()
         self._thresholds = np.asarray(bundle.thresholds, np.float32)
 
     @classmethod
@@ -59,7 +61,8 @@ class Classifier:
     def prepare(self, data: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Images:
         """A file's bytes -> uint8[H, W, C] for the network. Raises ImageRejected."""
         spec = self.bundle.preprocessing
-        return prepare(decode(data, limits=limits, min_edge=spec.min_edge), spec)
+        with self._budget.lease() as reserve:
+            return prepare(decode(data, limits=limits, min_edge=spec.min_edge, reserve=reserve), spec)
 
     def scores(self, images: Images) -> Scores:
         """uint8[N, H, W, C] -> calibrated probabilities float32[N, K]."""

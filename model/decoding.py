@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image, ImageOps
 
+from model.budget import Reserve
 from model.colour import to_rgb
 from model.magic import DECODED, kind_of
 
@@ -59,16 +60,27 @@ class ImageRejected(Exception):
 DEFAULT_LIMITS = DecodeLimits()
 
 
-def decode(data: bytes, *, limits: DecodeLimits = DEFAULT_LIMITS, min_edge: int | None = None) -> Image.Image:
+def _room_for_all(pixels: int) -> None:
+    """Nobody else decodes."""
+
+
+def decode(
+    data: bytes,
+    *,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    min_edge: int | None = None,
+    reserve: Reserve = _room_for_all,
+) -> Image.Image:
     """The picture in `data`: mode RGB, upright by its EXIF, on white where transparent, its first frame if animated.
 
     With `min_edge`, a JPEG may come smaller (by 2, 4 or 8, decoded at less cost), no edge under that many pixels.
+    `reserve` is called with the number of pixels before they are decoded, and may wait (model.budget).
     Raises ImageRejected and nothing else.
     """
     kind = _accepted_kind(data, limits)
     _leave_judging_to_us()
     try:
-        return _decoded(data, kind, limits, min_edge)
+        return _decoded(data, kind, limits, min_edge, reserve)
     except (Image.DecompressionBombError, MemoryError) as error:
         raise ImageRejected("too_many_pixels", f"decoding it would take too much memory: {error}") from error
     except ALMOST_ALL as error:
@@ -96,11 +108,12 @@ def _accepted_kind(data: bytes, limits: DecodeLimits) -> str:
     return kind
 
 
-def _decoded(data: bytes, kind: str, limits: DecodeLimits, min_edge: int | None) -> Image.Image:
+def _decoded(data: bytes, kind: str, limits: DecodeLimits, min_edge: int | None, reserve: Reserve) -> Image.Image:
     with Image.open(io.BytesIO(data), formats=(kind,)) as image:
         _check_size(image.size, limits)
         if min_edge is not None and kind == "JPEG":
             _shrink_while_decoding(image, min_edge)
+        reserve(image.width * image.height)
         image.load()
         return to_rgb(_upright(image))
 
