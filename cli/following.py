@@ -78,9 +78,10 @@ class _Embedded:
     """The pipeline in a thread of this process. An error in it ends the command."""
 
     def __init__(self, settings: Settings, sessions: Sessions, run_id: int, stopped: threading.Event) -> None:
-        from worker.process import build_tagger
+        from worker.process import Classifiers, build_tagger
 
-        self._tagger = build_tagger(settings, sessions, stopping=lambda: stopped.is_set() or self._ended)
+        classifiers = Classifiers(settings, sessions)
+        self._tagger = build_tagger(settings, sessions, classifiers, stopping=lambda: stopped.is_set() or self._ended)
         self._run_id = run_id
         self._ended = False
         self._error: BaseException | None = None

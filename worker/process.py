@@ -22,12 +22,18 @@ from worker.tagging import Tagger
 _LOADED_AT_ONCE = 2
 
 
-def build_tagger(settings: Settings, sessions: Sessions, *, stopping: Callable[[], bool] = lambda: False) -> Tagger:
-    """A Tagger with its own threads, stores and bundles."""
+def build_tagger(
+    settings: Settings,
+    sessions: Sessions,
+    classifiers: Callable[[int], Classifier],
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Tagger:
+    """A Tagger with its own threads and stores."""
     return Tagger(
         sessions=sessions,
         store_of=Stores(settings),
-        classifier_of=Classifiers(settings, sessions),
+        classifier_of=classifiers,
         pool=ThreadPoolExecutor(settings.io_threads, thread_name_prefix="read-decode"),
         limits=settings.decode_limits,
         chunk=settings.chunk,
@@ -70,26 +76,35 @@ class Stores:
 
 
 class Classifiers:
-    """Loaded bundles by model_version id; the two used last are kept, so that a change of model costs no restart."""
+    """Loaded bundles; the two used last are kept, so that a change of model costs no restart."""
 
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._loaded: OrderedDict[int, Classifier] = OrderedDict()
+        self._wanted: dict[int, ModelVersion] = {}
+        self._loaded: OrderedDict[str, Classifier] = OrderedDict()
 
     def __call__(self, model_version_id: int) -> Classifier:
-        if model_version_id not in self._loaded:
-            self._loaded[model_version_id] = self._load(model_version_id)
-        self._loaded.move_to_end(model_version_id)
+        if model_version_id not in self._wanted:
+            with reading(self._sessions) as session:
+                self._wanted[model_version_id] = session.get_one(ModelVersion, model_version_id)
+        wanted = self._wanted[model_version_id]
+        bundle_id = f"{wanted.name}@{wanted.version}"
+        if bundle_id not in self._loaded:
+            self._load(self._find(wanted))
+        self._loaded.move_to_end(bundle_id)
+        return self._loaded[bundle_id]
+
+    def warm_up(self) -> None:
+        """Load the bundle that the settings name, before the first image waits for it."""
+        self._load(bundle.find(self._settings.model, folders=self._settings.bundle_folders))
+
+    def _load(self, folder: Path) -> None:
+        runtime = cast(Literal["litert", "tensorflow"], self._settings.runtime)
+        loaded = Classifier.load(folder, runtime)
+        self._loaded[loaded.bundle.id] = loaded
         while len(self._loaded) > _LOADED_AT_ONCE:
             self._loaded.popitem(last=False)
-        return self._loaded[model_version_id]
-
-    def _load(self, model_version_id: int) -> Classifier:
-        with reading(self._sessions) as session:
-            wanted = session.get_one(ModelVersion, model_version_id)
-        runtime = cast(Literal["litert", "tensorflow"], self._settings.runtime)
-        return Classifier.load(self._find(wanted), runtime)
 
     def _find(self, wanted: ModelVersion) -> Path:
         """By name and version; a bundle that was given by path, where it was, if it is still the same."""

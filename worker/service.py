@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import structlog
@@ -15,8 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db import heartbeats
 from db.session import connect, sessions_of
+from model.bundle import BundleError
 from worker.celery import create_app
-from worker.process import build_tagger, open_sessions
+from worker.process import Classifiers, build_tagger, open_sessions
 from worker.settings import Settings, cores
 from worker.tagging import Tagger
 
@@ -43,11 +45,21 @@ class _Process:
 
 
 def tagger() -> Tagger:
-    """The Tagger of this child, made at its first use."""
+    """The Tagger of this child, made when the child starts."""
     if _Process.tagger is None:
-        settings = _Process.settings
-        _Process.tagger = build_tagger(settings, open_sessions(settings), stopping=lambda: _Process.stop_flag[0] != 0)
+        _Process.tagger = _make_tagger()
     return _Process.tagger
+
+
+def _make_tagger() -> Tagger:
+    settings = _Process.settings
+    sessions = open_sessions(settings)
+    classifiers = Classifiers(settings, sessions)
+    try:
+        classifiers.warm_up()
+    except BundleError as error:  # the work may want another one; a missing one is met, and told, when it is claimed
+        log.warning("bundle_not_loaded", error=str(error))
+    return build_tagger(settings, sessions, classifiers, stopping=lambda: _Process.stop_flag[0] != 0)
 
 
 def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
@@ -56,12 +68,13 @@ def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
         os.environ.setdefault(name, value)
     os.environ.pop("REMAP_SIGTERM", None)
     _Process.settings = settings
+    import_module("worker.s3_store")  # boto3's code once in the parent, and not again in each child
     app = create_app(settings)
     slots = settings.workers or cores()
     beating = _Heartbeat(settings, slots)
     signals.worker_ready.connect(beating.start, weak=False)
     signals.worker_shutting_down.connect(_tell_children, weak=False)
-    signals.worker_process_init.connect(_forget_parent, weak=False)
+    signals.worker_process_init.connect(_start_child, weak=False)
     worker = _worker(app, queues, slots)
     worker.start()
     beating.stop()
@@ -87,8 +100,10 @@ def _tell_children(**_: Any) -> None:
     _Process.stop_flag[0] = 1
 
 
-def _forget_parent(**_: Any) -> None:
+def _start_child(**_: Any) -> None:
+    """In each new child: what the parent may have made is not ours."""
     _Process.tagger = None
+    tagger()
 
 
 class _Heartbeat:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from db import migrations
@@ -44,7 +45,7 @@ def test_migrations_go_up_down_and_up_again(empty: Engine) -> None:
     assert all_names == {*Base.metadata.tables, "alembic_version", "catalogue_tags", "product_tags"}
     assert left == {"alembic_version"}
     assert names(empty) == all_names
-    assert migrations.current(empty) == migrations.head()
+    assert migrations.current(empty) == migrations.HEAD
 
 
 def test_upgrading_twice_changes_nothing(empty: Engine) -> None:
@@ -83,7 +84,7 @@ def test_check_names_the_remedy_for_an_empty_database_and_changes_nothing(empty:
 
 def test_check_names_the_remedy_for_an_older_catalogue(empty: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     migrations.upgrade(empty, "0001")
-    monkeypatch.setattr(migrations, "head", lambda: "9999")
+    monkeypatch.setattr(migrations, "HEAD", "9999")
 
     with pytest.raises(migrations.SchemaMismatch, match="schema is 0001, this program needs 9999; run `tagger db up"):
         migrations.check(empty)
@@ -131,3 +132,9 @@ def test_a_downgrade_leaves_no_index_or_sequence_behind(postgres_server: Postgre
         left = connection.execute(text("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"))
         assert {name for (name,) in left} == {"alembic_version", "alembic_version_pkc"}
     engine.dispose()
+
+
+def test_the_revision_named_head_is_the_newest_migration() -> None:
+    newest = ScriptDirectory.from_config(migrations._config(None)).get_current_head()
+
+    assert newest == migrations.HEAD
