@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Train, look at and try the models that photographs are tagged with.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-Bundles = Annotated[list[Path] | None, typer.Option("--bundles", help="A folder of bundles; may be given again.")]
-NAMED = "A bundle's name, name@version or folder."
+Bundles = Annotated[
+    list[Path] | None,
+    typer.Option("--bundles", help="A folder of bundles; may be given again. Default: TAGGER_BUNDLES."),
+]
+NAMED = "A bundle's name, name@version or folder. Default: TAGGER_MODEL."
 
 
 @app.command(epilog="Example: tagger model train fashion-mnist --seed 1 --out bundles/fashion-mnist")
@@ -47,7 +50,7 @@ def train(
 @app.command(epilog="Example: tagger model classify shoe.jpg shirt.png --model fashion-mnist")
 def classify(
     files: Annotated[list[Path], typer.Argument(help="Photographs.")],
-    model: Annotated[str, typer.Option(help=NAMED)] = "fashion-mnist",
+    model: Annotated[str | None, typer.Option(help=NAMED)] = None,
     bundles: Bundles = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +58,7 @@ def classify(
     from model.summary import line_of_file, of_file
 
     with _clear_errors():
-        classifier = _classifier(model, bundles or [])
+        classifier = _classifier(*_named(model, bundles))
     rows = [of_file(classifier, file) for file in files]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
@@ -71,7 +74,7 @@ def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
     from model.bundle import folders_of_bundles
     from model.summary import of_folder
 
-    rows = [of_folder(folder) for folder in folders_of_bundles(bundles or [])]
+    rows = [of_folder(folder) for folder in folders_of_bundles(_named(None, bundles)[1])]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
@@ -82,7 +85,7 @@ def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: tagger model show fashion-mnist")
 def show(
-    model: Annotated[str, typer.Argument(help=NAMED)] = "fashion-mnist",
+    model: Annotated[str | None, typer.Argument(help=NAMED)] = None,
     bundles: Bundles = None,
     as_json: AsJson = False,
 ) -> None:
@@ -91,7 +94,8 @@ def show(
     from model.summary import lines_of_bundle, of_bundle
 
     with _clear_errors():
-        bundle = library.read(library.find(model, folders=bundles or []))
+        reference, folders = _named(model, bundles)
+        bundle = library.read(library.find(reference, folders=folders))
     if as_json:
         typer.echo(json.dumps(of_bundle(bundle), ensure_ascii=False))
         return
@@ -184,6 +188,14 @@ class _Bar:
         )
         if at.validation_accuracy is not None:
             self._progress.console.print(f"epoch {at.epoch}: {at.validation_accuracy:.2%} of validation right")
+
+
+def _named(model: str | None, bundles: list[Path] | None) -> tuple[str, Sequence[Path]]:
+    """The bundle and the folders to look in: as given, else as set."""
+    from cli.opening import load_settings
+
+    settings = load_settings(model=model)
+    return settings.model, bundles or settings.bundle_folders
 
 
 def _classifier(model: str, folders: Sequence[Path]) -> Classifier:
