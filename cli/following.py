@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 RING_S = 2.0
+_EMBEDDED_CHUNK = 1024
 
 
 class Interrupted(Exception):
@@ -70,7 +71,7 @@ def _work_off(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, 
                 show(counts, look(sessions, lambda session: _hint(session, run_id, settings)))
                 if counts["open"] == 0 or stopped.is_set():
                     break
-                time.sleep(0.2)
+                engine.wait()
     return _counts(sessions, run_id)
 
 
@@ -80,10 +81,13 @@ class _Embedded:
     def __init__(self, settings: Settings, sessions: Sessions, run_id: int, stopped: threading.Event) -> None:
         from worker.process import Classifiers, build_tagger
 
+        # Alone with the catalogue, a larger chunk costs nobody a wait, and fewer ends of chunks leave the pool idle.
+        settings = settings.model_copy(update={"chunk": max(settings.chunk, _EMBEDDED_CHUNK)})
         classifiers = Classifiers(settings, sessions)
         self._tagger = build_tagger(settings, sessions, classifiers, stopping=lambda: stopped.is_set() or self._ended)
         self._run_id = run_id
         self._ended = False
+        self._idle = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="tagging")
 
@@ -99,6 +103,11 @@ class _Embedded:
         if self._error is not None:
             raise self._error
 
+    def wait(self) -> None:
+        """Until there is something new to show, or nothing left to do."""
+        self._idle.wait(0.5)
+        self._idle.clear()
+
     def _work(self) -> None:
         from worker.tagging import work
 
@@ -106,9 +115,11 @@ class _Embedded:
             while not self._tagger.stopping():
                 for name in queue.QUEUES:
                     work(self._tagger, name, run_id=self._run_id)
+                self._idle.set()
                 time.sleep(0.05)
         except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits, which raises it
             self._error = error
+            self._idle.set()
 
 
 class _Workers:
@@ -134,6 +145,9 @@ class _Workers:
         if time.monotonic() - self._rung_at >= RING_S:
             ring_all(self._app, self._sessions, chunk=self._chunk)
             self._rung_at = time.monotonic()
+
+    def wait(self) -> None:
+        time.sleep(0.25)
 
 
 def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:
@@ -185,7 +199,7 @@ def _bar() -> Iterator[Callable[[dict[str, int], str], None]]:
         Eta(),
         TextColumn("needs review {task.fields[needs_review]:,}  failed {task.fields[failed]:,} {task.fields[hint]}"),
     ]
-    with Progress(*columns, console=_console(), transient=False) as progress:
+    with Progress(*columns, console=_console(), refresh_per_second=4) as progress:
         task = progress.add_task("", total=None, needs_review=0, failed=0, hint="")
 
         def show(counts: dict[str, int], hint: str) -> None:

@@ -62,7 +62,8 @@ class Classifier:
         """A file's bytes -> uint8[H, W, C] for the network. Raises ImageRejected."""
         spec = self.bundle.preprocessing
         with self._budget.lease() as reserve:
-            return prepare(decode(data, limits=limits, min_edge=spec.min_edge, reserve=reserve), spec)
+            image = decode(data, limits=limits, min_edge=spec.min_edge, grey=spec.channels == 1, reserve=reserve)
+            return prepare(image, spec)
 
     def scores(self, images: Images) -> Scores:
         """uint8[N, H, W, C] -> calibrated probabilities float32[N, K]."""

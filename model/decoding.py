@@ -69,18 +69,20 @@ def decode(
     *,
     limits: DecodeLimits = DEFAULT_LIMITS,
     min_edge: int | None = None,
+    grey: bool = False,
     reserve: Reserve = _room_for_all,
 ) -> Image.Image:
     """The picture in `data`: mode RGB, upright by its EXIF, on white where transparent, its first frame if animated.
 
     With `min_edge`, a JPEG may come smaller (by 2, 4 or 8, decoded at less cost), no edge under that many pixels.
+    With `grey` besides, its colours may be left out, for callers that want brightness alone.
     `reserve` is called with the number of pixels before they are decoded, and may wait (model.budget).
     Raises ImageRejected and nothing else.
     """
     kind = _accepted_kind(data, limits)
     _leave_judging_to_us()
     try:
-        return _decoded(data, kind, limits, min_edge, reserve)
+        return _decoded(data, kind, limits, min_edge, grey, reserve)
     except (Image.DecompressionBombError, MemoryError) as error:
         raise ImageRejected("too_many_pixels", f"decoding it would take too much memory: {error}") from error
     except ALMOST_ALL as error:
@@ -108,11 +110,13 @@ def _accepted_kind(data: bytes, limits: DecodeLimits) -> str:
     return kind
 
 
-def _decoded(data: bytes, kind: str, limits: DecodeLimits, min_edge: int | None, reserve: Reserve) -> Image.Image:
+def _decoded(
+    data: bytes, kind: str, limits: DecodeLimits, min_edge: int | None, grey: bool, reserve: Reserve
+) -> Image.Image:
     with Image.open(io.BytesIO(data), formats=(kind,)) as image:
         _check_size(image.size, limits)
         if min_edge is not None and kind == "JPEG":
-            _shrink_while_decoding(image, min_edge)
+            _shrink_while_decoding(image, min_edge, grey)
         reserve(image.width * image.height)
         image.load()
         return to_rgb(_upright(image))
@@ -126,9 +130,10 @@ def _check_size(size: tuple[int, int], limits: DecodeLimits) -> None:
         raise ImageRejected("too_many_pixels", f"{width}×{height}: an edge is over {limits.max_edge:,} pixels")
 
 
-def _shrink_while_decoding(image: Image.Image, min_edge: int) -> None:
+def _shrink_while_decoding(image: Image.Image, min_edge: int, grey: bool) -> None:
     """libjpeg leaves out detail while decoding; the mode stays, so that CMYK still meets its colour profile."""
-    image.draft(None, (min_edge, min_edge))
+    brightness_is_enough = grey and image.mode == "RGB" and "icc_profile" not in image.info
+    image.draft("L" if brightness_is_enough else None, (min_edge, min_edge))
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 
 import numpy as np
 import structlog
-from model.classifier import Classifier, Prediction
 from sqlalchemy.orm import Session
 
 from db import catalogue, queue
@@ -24,12 +26,14 @@ from db.catalogue import Tagged
 from db.queue import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
 from db.session import Sessions, transact
+from model.classifier import Classifier, Prediction
 from model.decoding import DecodeLimits, ImageRejected
 from worker.storage import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable
 
 log = structlog.get_logger()
 
 RENEW_S = 60.0
+_AHEAD = 4  # micro-batches read or being read while one is classified: what bounds the memory of a chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +143,23 @@ class _Chunk:
 
     def _micro_batches(self) -> Iterator[list[Prepared | Fault]]:
         """Results of reading and decoding as they come, `micro_batch` at a time."""
-        waiting = {self.tagger.pool.submit(_prepare, self.tagger, self.classifier, item) for item in self.items}
+        size = self.tagger.micro_batch
         ready: list[Prepared | Fault] = []
+        reading = _Reading(self.tagger, self.classifier, self.items)
         try:
-            while waiting:
-                finished, waiting = wait(waiting, timeout=5.0, return_when=FIRST_COMPLETED)
-                ready += [future.result() for future in finished]
-                while len(ready) >= self.tagger.micro_batch:
-                    yield ready[: self.tagger.micro_batch]
-                    del ready[: self.tagger.micro_batch]
+            while reading.top_up(_AHEAD * size - len(ready)):
+                ready += reading.finished(timeout_s=5.0)
+                while len(ready) >= size:
+                    yield ready[:size]
+                    del ready[:size]
+                    reading.top_up(_AHEAD * size - len(ready))
                 self._renew()
                 if self._must_stop():
-                    waiting = _cancel(waiting)
+                    reading.stop()
             if ready:
                 yield ready
         finally:
-            _cancel(waiting)
+            reading.stop()
 
     def _must_stop(self) -> bool:
         return self.tagger.stopping() or time.monotonic() > self.ends_at
@@ -232,6 +237,41 @@ class _Chunk:
             self.outcome.released += transact(self.tagger.sessions, lambda s: queue.release(s, items))
 
 
+class _Reading:
+    """A chunk's images on their way through the pool, never more than a window of them at once."""
+
+    def __init__(self, tagger: Tagger, classifier: Classifier, items: list[ClaimedItem]) -> None:
+        self._tagger = tagger
+        self._classifier = classifier
+        self._todo = deque(items)
+        self._in_flight: set[Future[Prepared | Fault]] = set()
+        self._done: SimpleQueue[Future[Prepared | Fault]] = SimpleQueue()
+
+    def top_up(self, window: int) -> bool:
+        """Submit images until `window` are in flight; whether any is."""
+        while self._todo and len(self._in_flight) < window:
+            future = self._tagger.pool.submit(_prepare, self._tagger, self._classifier, self._todo.popleft())
+            self._in_flight.add(future)
+            future.add_done_callback(self._done.put)
+        return bool(self._in_flight)
+
+    def finished(self, timeout_s: float) -> list[Prepared | Fault]:
+        """What has been prepared since the last call; waits for one at least, or until the time is over."""
+        futures: list[Future[Prepared | Fault]] = []
+        with suppress(Empty):
+            futures.append(self._done.get(timeout=timeout_s))
+            while True:
+                futures.append(self._done.get_nowait())
+        self._in_flight.difference_update(futures)
+        return [future.result() for future in futures if not future.cancelled()]
+
+    def stop(self) -> None:
+        """Begin nothing more; what has been begun is still delivered."""
+        self._todo.clear()
+        for future in tuple(self._in_flight):
+            future.cancel()
+
+
 def _prepare(tagger: Tagger, classifier: Classifier, item: ClaimedItem) -> Prepared | Fault:
     """Read and decode one image, in a thread of the pool."""
     try:
@@ -275,10 +315,3 @@ def _reachable(store: Store) -> bool:
     except (StoreUnavailable, StoreMisconfigured):
         return False
     return True
-
-
-def _cancel(
-    waiting: set[Future[Prepared | Fault]],
-) -> set[Future[Prepared | Fault]]:
-    """Cancel what has not begun; what has is waited for by the caller."""
-    return {future for future in waiting if not future.cancel()}

@@ -189,3 +189,13 @@ def test_flipped_bytes_give_an_image_or_a_reason_and_nothing_else() -> None:
     assert set(outcomes) <= {"RGB", "corrupt", "unsupported_format", "too_many_pixels"}
     assert outcomes.count("RGB") > 50
     assert outcomes.count("corrupt") > 50
+
+
+def test_brightness_alone_is_that_of_the_colours() -> None:
+    whole = encode(photograph(600, 800), "JPEG")
+
+    colours = np.asarray(decode(whole, min_edge=64).convert("L"), np.int16)
+    brightness = np.asarray(decode(whole, min_edge=64, grey=True).convert("L"), np.int16)
+
+    assert brightness.shape == colours.shape
+    assert np.abs(brightness - colours).mean() < 1
