@@ -62,6 +62,7 @@ def follow(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int
 
 
 def _work_off(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int]:
+    begun, first = time.monotonic(), None
     with _interruptible() as stopped:
         engine = _Embedded(settings, sessions, run_id, stopped) if settings.embedded else _Workers(settings, sessions)
         with engine, _bar() as show:
@@ -71,7 +72,8 @@ def _work_off(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, 
                 show(counts, look(sessions, lambda session: _hint(session, run_id, settings)))
                 if counts["open"] == 0 or stopped.is_set():
                     break
-                engine.wait()
+                first = counts["open"] if first is None else first
+                engine.wait(_pause_s(first - counts["open"], counts["open"], time.monotonic() - begun))
     return _counts(sessions, run_id)
 
 
@@ -103,9 +105,9 @@ class _Embedded:
         if self._error is not None:
             raise self._error
 
-    def wait(self) -> None:
-        """Until there is something new to show, or nothing left to do."""
-        self._idle.wait(0.5)
+    def wait(self, pause_s: float) -> None:
+        """For a while, or until nothing is left to do."""
+        self._idle.wait(pause_s)
         self._idle.clear()
 
     def _work(self) -> None:
@@ -146,8 +148,13 @@ class _Workers:
             ring_all(self._app, self._sessions, chunk=self._chunk)
             self._rung_at = time.monotonic()
 
-    def wait(self) -> None:
-        time.sleep(0.25)
+    def wait(self, pause_s: float) -> None:
+        time.sleep(pause_s)
+
+
+def _pause_s(done: int, left: int, elapsed_s: float) -> float:
+    """Until the next look: a quarter of the time that is left at this pace, so that looking costs the work little."""
+    return max(min(0.25 * left * elapsed_s / max(done, 1), elapsed_s, 1.0), 0.1)
 
 
 def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:

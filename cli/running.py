@@ -43,8 +43,8 @@ def run(
     """Scan a source, tag all that is new, and say what came of it. Interrupted, it goes on at its next call."""
     from cli.following import Interrupted, follow
 
-    begun = time.monotonic()
     job = _Job.prepare(source, model, needs_broker=True)
+    begun = time.monotonic()
     try:
         run_id, scanned = job.scan(limit, allow_mass_removal)
         counts = follow(job.settings, job.sessions, run_id)

@@ -4,7 +4,6 @@ import functools
 import io
 from typing import Any
 
-import numpy as np
 from PIL import Image, ImageCms
 
 WHITE = (255, 255, 255, 255)
@@ -22,6 +21,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def _scaled_down(image: Image.Image) -> Image.Image:
     """16-bit and wider greys to 8 bits; Pillow's own conversion clips them, and all turns white."""
+    import numpy as np  # only rare modes need it, and every process reads this module
+
     values = np.asarray(image).astype(np.float32)
     if image.mode == "F":
         values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     )
     chunk: int = Field(256, ge=1, le=2000, description="Images a worker claims at once.")
     micro_batch: int = Field(64, ge=1, le=512, description="Images classified and recorded at once.")
-    io_threads: int = Field(4, ge=1, le=64, description="Threads that read and decode, in each worker child.")
+    io_threads: int = Field(6, ge=1, le=64, description="Threads that read and decode, in each worker child.")
     workers: int | None = Field(None, ge=1, le=256, description="Children of `tagger worker`; unset: one a core.")
     lease_s: float = Field(180.0, ge=5, le=180, description="Seconds until a dead worker's images are taken over.")
     max_image_bytes: int = Field(50_000_000, ge=1, description="Larger images are skipped as too_large.")
