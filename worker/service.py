@@ -18,8 +18,9 @@ from db import heartbeats
 from db.session import connect, sessions_of
 from model.bundle import BundleError
 from worker.celery import create_app
-from worker.process import Classifiers, build_tagger, open_sessions
+from worker.process import Classifiers, build_tagger, open_sessions, source_store
 from worker.settings import Settings, cores
+from worker.storage import StorageError
 from worker.tagging import Tagger
 
 log = structlog.get_logger()
@@ -55,11 +56,22 @@ def _make_tagger() -> Tagger:
     settings = _Process.settings
     sessions = open_sessions(settings)
     classifiers = Classifiers(settings, sessions)
+    tagger = build_tagger(settings, sessions, classifiers, stopping=lambda: _Process.stop_flag[0] != 0)
+    _warm_up(settings, tagger, classifiers)
+    return tagger
+
+
+def _warm_up(settings: Settings, tagger: Tagger, classifiers: Classifiers) -> None:
+    """Load the bundle and connect to the source that the settings name, before the first image waits for them.
+
+    The work may want others: what fails here is only logged, and met again, and told, when it is claimed.
+    """
     try:
         classifiers.warm_up()
-    except BundleError as error:  # the work may want another one; a missing one is met, and told, when it is claimed
-        log.warning("bundle_not_loaded", error=str(error))
-    return build_tagger(settings, sessions, classifiers, stopping=lambda: _Process.stop_flag[0] != 0)
+        if settings.source is not None:
+            tagger.store_of(source_store(settings, settings.source).bucket).check()
+    except (BundleError, StorageError) as error:
+        log.warning("not_warmed_up", error=str(error))
 
 
 def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
