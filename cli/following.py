@@ -23,6 +23,8 @@ from worker.settings import Settings
 if TYPE_CHECKING:
     from celery import Celery
 
+    from worker.process import Classifiers
+
 RING_S = 2.0
 _EMBEDDED_CHUNK = 1024
 
@@ -50,21 +52,28 @@ def listing(settings: Settings, sessions: Sessions) -> Iterator[Callable[[int], 
         yield tick
 
 
-def follow(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int]:
-    """Wait until every item of the run is final; its counts. Raises Interrupted at Ctrl-C or SIGTERM."""
+def follow(settings: Settings, sessions: Sessions, run_id: int, classifiers: Classifiers) -> dict[str, int]:
+    """Wait until every item of the run is final; its counts. Raises Interrupted at Ctrl-C or SIGTERM.
+
+    `classifiers` do the work when embedded; workers elsewhere have their own.
+    """
     counts = _counts(sessions, run_id)
     if counts["open"]:
-        counts = _work_off(settings, sessions, run_id)
+        counts = _work_off(settings, sessions, run_id, classifiers)
     transact(sessions, lambda session: runs.close_finished(session, [run_id]))
     if counts["open"]:
         raise Interrupted(counts["open"])
     return counts
 
 
-def _work_off(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, int]:
+def _work_off(settings: Settings, sessions: Sessions, run_id: int, classifiers: Classifiers) -> dict[str, int]:
     begun, first = time.monotonic(), None
     with _interruptible() as stopped:
-        engine = _Embedded(settings, sessions, run_id, stopped) if settings.embedded else _Workers(settings, sessions)
+        engine: _Embedded | _Workers = (
+            _Embedded(settings, sessions, run_id, classifiers, stopped)
+            if settings.embedded
+            else _Workers(settings, sessions)
+        )
         with engine, _bar() as show:
             while True:
                 engine.step()
@@ -80,12 +89,18 @@ def _work_off(settings: Settings, sessions: Sessions, run_id: int) -> dict[str, 
 class _Embedded:
     """The pipeline in a thread of this process. An error in it ends the command."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, run_id: int, stopped: threading.Event) -> None:
-        from worker.process import Classifiers, build_tagger
+    def __init__(
+        self,
+        settings: Settings,
+        sessions: Sessions,
+        run_id: int,
+        classifiers: Classifiers,
+        stopped: threading.Event,
+    ) -> None:
+        from worker.process import build_tagger
 
         # Alone with the catalogue, a larger chunk costs nobody a wait, and fewer ends of chunks leave the pool idle.
         settings = settings.model_copy(update={"chunk": max(settings.chunk, _EMBEDDED_CHUNK)})
-        classifiers = Classifiers(settings, sessions)
         self._tagger = build_tagger(settings, sessions, classifiers, stopping=lambda: stopped.is_set() or self._ended)
         self._run_id = run_id
         self._ended = False

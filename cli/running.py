@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from db.session import Sessions
     from model.bundle import Bundle
     from scheduler.discovery import Scanned
+    from worker.process import Classifiers
     from worker.settings import Settings
     from worker.storage import Store
 
@@ -44,10 +45,11 @@ def run(
     from cli.following import Interrupted, follow
 
     job = _Job.prepare(source, model, needs_broker=True)
+    classifiers = job.classifiers()
     begun = time.monotonic()
     try:
         run_id, scanned = job.scan(limit, allow_mass_removal)
-        counts = follow(job.settings, job.sessions, run_id)
+        counts = follow(job.settings, job.sessions, run_id, classifiers)
     except KeyboardInterrupt:
         print("tagger: stopped while listing. The same command goes on from there.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -104,6 +106,15 @@ class _Job:
 
             check_broker(create_app(settings))
         return cls(settings, store, chosen, open_catalogue(settings, create=True))
+
+    def classifiers(self) -> Classifiers:
+        """What tags in this process, ready: a bundle that cannot run is met before anything is recorded."""
+        from worker.process import Classifiers
+
+        ready = Classifiers(self.settings, self.sessions)
+        if self.settings.embedded:
+            ready.warm_up()
+        return ready
 
     def scan(self, limit: int | None, allow_mass_removal: bool) -> tuple[int, Scanned]:
         """Open the run, or go on with one that was interrupted, and list the source."""
