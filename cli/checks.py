@@ -52,9 +52,8 @@ def _broker(settings: Settings) -> str:
 
 
 def _bundle(settings: Settings) -> str:
-    from model.classifier import Classifier
-
     from model import bundle
+    from model.classifier import Classifier
 
     folder = bundle.find(settings.model, folders=settings.bundle_folders)
     classifier = Classifier.load(folder, "tensorflow" if settings.runtime == "tensorflow" else "litert")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from model.bundle import BundleError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from db.migrations import SchemaMismatch
 from db.session import CatalogueUnavailable
+from model.bundle import BundleError
 from worker.settings import BadSettings
 from worker.storage import StorageError
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from model.bundle import Bundle
 from sqlalchemy.orm import Session
 
 from db import runs
 from db.schema import Run
+from model.bundle import Bundle
 from scheduler.discovery import ScanRequest
 from worker.storage import Store
 
