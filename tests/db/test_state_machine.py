@@ -289,7 +289,7 @@ def test_no_order_of_events_breaks_an_invariant_or_leaves_work_undone(walking: t
     run_state_machine_as_test(
         walking,
         settings=settings(
-            max_examples=int(os.environ.get("WALKS", "14")),
+            max_examples=int(os.environ.get("WALKS", "12")),
             stateful_step_count=40,
             derandomize=not at_random,
             phases=list(Phase) if at_random else [Phase.generate],  # making a failing walk shorter takes minutes
