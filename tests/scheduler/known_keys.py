@@ -20,6 +20,8 @@ from tests.db.catalogues import LONG_AGO, Catalogue, a_catalogue
 from tests.scheduler.shelf import Shelf, stored
 from worker.storage import PAGE_KEYS, StoredObject
 
+FIRST = 100_000_000  # all numbers have nine digits: their order is that of their keys
+
 
 @dataclass
 class Generated(Shelf):
@@ -29,7 +31,7 @@ class Generated(Shelf):
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
         for start in range(0, self.count, PAGE_KEYS):
-            yield [stored(f"catalogue/{number:09}.jpg", "v1") for number in range(start, start + PAGE_KEYS)]
+            yield [stored(f"catalogue/{FIRST + number}.jpg", "v1") for number in range(start, start + PAGE_KEYS)]
 
 
 def know(catalogue: Catalogue, count: int) -> None:
@@ -37,8 +39,9 @@ def know(catalogue: Catalogue, count: int) -> None:
     catalogue.sql(
         "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count)"
         " INSERT INTO source_object (bucket, key, version_token, size, last_modified, first_seen)"
-        " SELECT 'photos', 'catalogue/' || substr('00000000' || i, -9) || '.jpg', 'v1', 1000, :at, :at FROM n",
+        " SELECT 'photos', 'catalogue/' || (:first + i) || '.jpg', 'v1', 1000, :at, :at FROM n",
         count=count,
+        first=FIRST,
         at=LONG_AGO,
     )
     catalogue.sql(
