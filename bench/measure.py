@@ -1,6 +1,8 @@
 """CPU seconds and peak memory of processes, read from the kernel's counters while they run."""
 
 import platform
+import resource
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -104,3 +106,17 @@ def machine() -> dict[str, Any]:
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "python": platform.python_version(),
     }
+
+
+def own_peak_mb() -> float:
+    """The most memory this process has held, MB.
+
+    From VmHWM where there is one: ru_maxrss survives exec, so that in a child it is at least what its parent held.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        peaks = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        if peaks:
+            return int(peaks[0]) * 1024 / _MB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return (peak if sys.platform == "darwin" else peak * 1024) / _MB

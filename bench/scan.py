@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from bench.measure import own_peak_mb
 from db import migrations, runs
 from db.session import connect, sessions_of
 from scheduler.discovery import Scanned, ScanRequest, scan
@@ -85,7 +86,7 @@ def _measured_scan(url: str, keys: int) -> int:
         "new": found.new,
         "seconds": round(time.perf_counter() - began, 2),
         "cpu_s": round(used.ru_utime + used.ru_stime, 2),
-        "peak_mb": round(used.ru_maxrss * 1024 / 1e6, 1),
+        "peak_mb": round(own_peak_mb(), 1),
     }
     print(json.dumps(measured))
     return 0 if (found.seen, found.new, found.changed, found.gone) == (keys, 0, 0, 0) else 1

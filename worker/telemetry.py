@@ -24,6 +24,11 @@ def configure(log_format: str = "text", *, quiet: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=_to_stderr,
         cache_logger_on_first_use=False,
     )
+
+
+def _to_stderr(*_: object) -> structlog.PrintLogger:
+    """Whatever stderr is when the line is written: a live bar or a test may have put another in its place."""
+    return structlog.PrintLogger(sys.stderr)

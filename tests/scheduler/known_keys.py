@@ -6,12 +6,12 @@ python -m tests.scheduler.known_keys catalogue.db 200000
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bench.measure import own_peak_mb
 from db import migrations
 from db.session import Sessions, connect, sessions_of
 from scheduler import discovery
@@ -62,7 +62,7 @@ def measure(sessions: Sessions, count: int) -> dict[str, float]:
     return {
         "cpu_s": round(time.process_time() - cpu, 2),
         "wall_s": round(time.perf_counter() - began, 2),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": round(own_peak_mb(), 1),
         "seen": found.seen,
         "new": found.new,
         "changed": found.changed,
