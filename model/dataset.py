@@ -10,8 +10,8 @@ import shutil
 import struct
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,9 @@ import numpy.typing as npt
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+COPY_RMS = 6.0
+"""Of 255: the root mean square difference under which two images are one photograph. At 6, ten training images are
+copies of test images, the ten that are known; none has the same bytes (docs/experiments.md)."""
 VALIDATION_IMAGES = 5_000
 SPLIT_SEED = 1708_07747  # the paper's number; fixed, so that every run keeps the same images back
 
@@ -35,6 +38,10 @@ class DataMissing(Exception):
     """Fashion-MNIST is nowhere to be found, or a file of it is damaged; the message says what to do."""
 
 
+Images = npt.NDArray[np.uint8]
+_AT_ONCE = 2_000  # images compared with all others at once: 80 MB
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Images uint8[N, 28, 28, 1] and labels int64[N]."""
@@ -48,12 +55,16 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Training, validation and test images, and the SHA-256 of them all."""
+    """Training, validation and test images, and the SHA-256 of the files they come from.
+
+    `dropped` counts the training images left out, by why: see `without_copies`.
+    """
 
     train: Split
     validation: Split
     test: Split
     digest: str
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 def cache_folder() -> Path:
@@ -72,7 +83,52 @@ def load(folder: Path | None = None, *, address: str = ADDRESS) -> Dataset:
     test = Split(_images(parts["t10k-images-idx3-ubyte"]), _labels(parts["t10k-labels-idx1-ubyte"]))
     kept, held = hold_out(train.labels, VALIDATION_IMAGES, SPLIT_SEED)
     digest = hashlib.sha256(b"".join(hashlib.sha256(parts[name]).digest() for name in sorted(parts)))
-    return Dataset(pick(train, kept), pick(train, held), test, digest.hexdigest())
+    return without_copies(Dataset(pick(train, kept), pick(train, held), test, digest.hexdigest()))
+
+
+def without_copies(data: Dataset) -> Dataset:
+    """The same data, its training images without copies of test or validation images, and none there twice.
+
+    A copy of a test or validation image differs from it by under COPY_RMS; within training only the same bytes are
+    one image, of which the first stays, whatever the labels say.
+    """
+    left_out = {
+        "in_test": copies(data.train.images, data.test.images),
+        "in_validation": copies(data.train.images, data.validation.images),
+        "repeated": repeats(data.train.images),
+    }
+    unwanted = np.concatenate(list(left_out.values()))
+    kept = np.setdiff1d(np.arange(len(data.train)), unwanted)
+    return replace(data, train=pick(data.train, kept), dropped={why: len(which) for why, which in left_out.items()})
+
+
+def copies(images: Images, of: Images) -> npt.NDArray[np.int64]:
+    """Indices of those `images` uint8[N, H, W, 1] that all but equal one `of` uint8[M, H, W, 1]."""
+    # The distance between block means is at most that between the pixels: few pairs are left to compare in full.
+    mine, others, nearest = _coarse(images), _coarse(of), COPY_RMS**2
+    found: set[int] = set()
+    for at in range(0, len(images), _AT_ONCE):
+        block = mine[at : at + _AT_ONCE]
+        distance = (block**2).sum(1)[:, None] + (others**2).sum(1) - 2 * block @ others.T
+        for row, other in np.argwhere(distance / block.shape[1] < nearest + 1e-3 * nearest):
+            if np.mean((images[at + row].astype(float) - of[other]) ** 2) < nearest:
+                found.add(at + int(row))
+    return np.asarray(sorted(found), np.int64)
+
+
+def repeats(images: Images) -> npt.NDArray[np.int64]:
+    """Indices of the images whose bytes an earlier one has too, by SHA-256."""
+    digests = [hashlib.sha256(image.tobytes()).digest() for image in images]
+    first = {digest: at for at, digest in reversed(list(enumerate(digests)))}
+    return np.asarray([at for at, digest in enumerate(digests) if first[digest] != at], np.int64)
+
+
+def _coarse(images: Images) -> npt.NDArray[np.float32]:
+    """Means of 4×4 pixels, float32[N, HW/16]."""
+    count, height, width, _ = images.shape
+    blocks = images.reshape(count, height // 4, 4, width // 4, 4)
+    means: npt.NDArray[np.float32] = blocks.mean((2, 4), dtype=np.float32).reshape(count, -1)
+    return means
 
 
 def locate(folder: Path | None = None, *, address: str = ADDRESS) -> Path:

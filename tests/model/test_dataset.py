@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model import dataset
-from model.dataset import DataMissing, hold_out, load, locate
+from model.dataset import DataMissing, Dataset, Split, hold_out, load, locate
 
 
 @pytest.fixture
@@ -70,12 +70,35 @@ def test_the_split_is_stratified_disjoint_and_the_same_every_time() -> None:
     assert (hold_out(labels, 100, seed=1)[1] == held).all()
 
 
+def test_near_copies_of_test_and_validation_and_repeats_leave_training() -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 250, (40, 28, 28, 1), dtype=np.uint8)
+    near = images[:2] + random.integers(0, 6, (2, 28, 28, 1), dtype=np.uint8)
+    train = np.concatenate([images[:30], images[:1]])
+    data = Dataset(_unlabelled(train), _unlabelled(near[1:]), _unlabelled(np.concatenate([near[:1], images[35:]])), "")
+
+    cleaned = dataset.without_copies(data)
+
+    assert cleaned.dropped == {"in_test": 2, "in_validation": 1, "repeated": 1}
+    assert (cleaned.train.images == images[2:30]).all()
+    assert len(cleaned.test) == 6
+
+
+def _unlabelled(images: np.ndarray) -> Split:
+    return Split(images, np.zeros(len(images), np.int64))
+
+
 def test_the_published_files_give_the_published_numbers() -> None:
     if not dataset.DEBIAN.is_dir() and not dataset.cache_folder().is_dir():
         pytest.skip("Fashion-MNIST is not on this machine")
 
     data = load()
 
-    assert (len(data.train), len(data.validation), len(data.test)) == (55_000, 5_000, 10_000)
+    assert (len(data.train), len(data.validation), len(data.test)) == (
+        55_000 - sum(data.dropped.values()),
+        5_000,
+        10_000,
+    )
+    assert data.dropped["in_test"] == 10
     assert np.bincount(data.test.labels).tolist() == [1_000] * 10
     assert data.train.images.shape[1:] == (28, 28, 1)
