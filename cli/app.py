@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import catalogue, models, running, services
+from cli import catalogue, models, running, services, training
 
 app = typer.Typer(
     name="tagger",
@@ -20,6 +20,7 @@ app = typer.Typer(
 running.register(app)
 catalogue.register(app)
 services.register(app)
+training.register(models.app)
 app.add_typer(models.app, name="model")
 
 

@@ -6,12 +6,13 @@ import numpy.typing as npt
 Images = npt.NDArray[np.uint8]
 
 
-def augment(images: Images, random: np.random.Generator, *, shift: int, erase: float) -> Images:
+def augment(images: Images, random: np.random.Generator, *, shift: int, mirror: bool, erase: float) -> Images:
     """uint8[N, H, W, 1] -> the same shape: shifted by up to `shift` pixels, mirrored half of the time, partly erased.
 
     `erase` is the share of images that lose a rectangle (random erasing: Zhong et al. 2017, arXiv:1708.04896).
     """
-    return erased(mirrored(shifted(images, random, shift), random), random, erase)
+    moved = shifted(images, random, shift)
+    return erased(mirrored(moved, random) if mirror else moved, random, erase)
 
 
 def shifted(images: Images, random: np.random.Generator, shift: int) -> Images:

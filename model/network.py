@@ -1,5 +1,6 @@
 """The networks, as Keras models. Scaling of pixels is inside, so that training and serving cannot drift apart."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,12 +18,38 @@ def build(name: str, *, size: int, channels: int, categories: int, dtype: str = 
     """
     import keras
 
-    if name not in NETWORKS:
-        raise NetworkUnknown(f"no network is called {name!r}: choose one of {', '.join(sorted(NETWORKS))}")
+    check(name)
     pixels = keras.Input((size, size, channels), name="pixels", dtype="float32")
     features = NETWORKS[name](keras.layers.Rescaling(1 / 255, dtype=dtype)(pixels), dtype)
     logits = keras.layers.Dense(categories, dtype="float32", name="logits")(features)
     return keras.Model(pixels, logits, name=name)
+
+
+def check(name: str) -> None:
+    """Raises NetworkUnknown."""
+    if name not in NETWORKS:
+        raise NetworkUnknown(f"no network is called {name!r}: choose one of {', '.join(sorted(NETWORKS))}")
+
+
+def multiply_adds(model: Any) -> int:
+    """Of one image, in the convolutions and dense layers of a keras.Model."""
+    return sum(_multiply_adds(layer) for layer in model.layers if hasattr(layer, "kernel"))
+
+
+def _multiply_adds(layer: Any) -> int:
+    places = math.prod(layer.output.shape[1:-1])
+    return int(places * math.prod(layer.kernel.shape))
+
+
+def baseline(x: Any, dtype: str) -> Any:
+    """3.8 M multiply-adds, 0.82 M parameters: the student project's; see the table in docs/experiments.md."""
+    from keras import layers
+
+    for channels in (32, 64):
+        x = layers.MaxPooling2D(dtype=dtype)(layers.Conv2D(channels, 3, activation="relu", dtype=dtype)(x))
+    x = layers.Flatten(dtype=dtype)(layers.Conv2D(128, 3, activation="relu", dtype=dtype)(x))
+    x = layers.Dense(512, activation="relu", dtype=dtype)(x)
+    return layers.Dense(256, activation="relu", dtype=dtype)(layers.Dropout(0.5, dtype=dtype)(x))
 
 
 def strided(x: Any, dtype: str) -> Any:
@@ -31,6 +58,14 @@ def strided(x: Any, dtype: str) -> Any:
     x = _halved(_convolution(x, 48, dtype), dtype)
     x = _residual(_convolution(x, 96, dtype), 96, dtype)
     x = _convolution(_halved(x, dtype), 192, dtype)
+    return _pooled(x, dtype)
+
+
+def residual(x: Any, dtype: str) -> Any:
+    """32 M multiply-adds, 0.71 M parameters: a strided stem, then residual pairs at 14×14 and 7×7."""
+    x = _residual(_convolution(x, 48, dtype, kernel=4, stride=2), 48, dtype)
+    x = _residual(_convolution(_halved(x, dtype), 128, dtype), 128, dtype)
+    x = _convolution(_halved(x, dtype), 256, dtype)
     return _pooled(x, dtype)
 
 
@@ -43,7 +78,12 @@ def pooled(x: Any, dtype: str) -> Any:
     return _pooled(x, dtype)
 
 
-NETWORKS: dict[str, Callable[[Any, str], Any]] = {"strided": strided, "pooled": pooled}
+NETWORKS: dict[str, Callable[[Any, str], Any]] = {
+    "baseline": baseline,
+    "strided": strided,
+    "pooled": pooled,
+    "residual": residual,
+}
 
 
 def _convolution(x: Any, channels: int, dtype: str, *, kernel: int = 3, stride: int = 1) -> Any:

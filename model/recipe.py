@@ -1,8 +1,10 @@
 """What decides a training, apart from the data."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from model import network
 
@@ -15,19 +17,41 @@ class Recipe:
     epochs: int = 11
     seed: int = 0
     batch: int = 128
+    optimizer: str = "sgd"  # sgd with Nesterov momentum, muon or adam
     peak_rate: float = 0.06
     warmup: float = 0.15  # share of all steps
+    cosine: bool = True  # down to nothing, else constant after the warm-up
     momentum: float = 0.9
     weight_decay: float = 5e-4
     shift: int = 1  # pixels
+    mirror: bool = True  # half of the images
     erase: float = 0.0  # share of images
 
 
+RECIPES: Mapping[str, Recipe] = {
+    "strided": Recipe(),
+    "pooled": Recipe(network="pooled"),
+    # the student project's, to the letter: nothing but Adam at 1e-4
+    "baseline": Recipe(
+        "baseline", 40, 0, 512, "adam", 1e-4, warmup=0, cosine=False, weight_decay=0, shift=0, mirror=False
+    ),
+}
+"""The recipe of each network, as validation preferred it (docs/experiments.md)."""
+
+
+def recipe_of(network_name: str, **changes: Any) -> Recipe:
+    """That network's recipe with `changes`. Raises NetworkUnknown."""
+    network.check(network_name)
+    return replace(RECIPES[network_name], **changes)
+
+
 def rate(step: int, steps: int, recipe: Recipe) -> float:
-    """The learning rate of a step: linear from nothing to the peak, then half a cosine to nothing."""
-    warm = max(1, round(steps * recipe.warmup))
+    """The learning rate of a step: linear from nothing to the peak, then half a cosine to nothing, or the peak."""
+    warm = round(steps * recipe.warmup)
     if step < warm:
         return recipe.peak_rate * (step + 1) / warm
+    if not recipe.cosine:
+        return recipe.peak_rate
     return recipe.peak_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model import network
+from model import memory, network
 from model.augmentation import augment
 from model.dataset import Dataset, Split
+from model.muon import Muon
 from model.recipe import Recipe, computing_dtype, rate
 
 
@@ -68,7 +69,7 @@ def train(
 ) -> Trained:
     """Train by `recipe`, leaving a checkpoint after each epoch; with `resume`, go on from there.
 
-    `stop_after` ends the run after that many epochs, as a power cut would. Raises CheckpointMismatch.
+    `stop_after` ends the run after that many epochs, as a power cut would. Raises CheckpointMismatch and MemoryShort.
     """
     run = _Run(data, categories, recipe, checkpoint)
     if resume:
@@ -99,6 +100,7 @@ class _Run:
         self.batch = min(recipe.batch, len(data.train))
         self.steps = len(data.train) // self.batch
         self.model = self._network(self.dtype)
+        memory.check(self.model, self.batch, data.train.images.nbytes)
         self.optimizer = _optimizer(self.model, recipe)
         self.apply = _compiled_step(self.model, self.optimizer)
 
@@ -164,10 +166,18 @@ class _Run:
 def _optimizer(model: Any, recipe: Recipe) -> Any:
     import keras
 
+    if recipe.optimizer == "muon":
+        return Muon(model.trainable_variables, weight_decay=recipe.weight_decay)
+    if recipe.optimizer == "adam":
+        return _built(keras.optimizers.Adam(recipe.peak_rate), model)
     optimizer = keras.optimizers.SGD(
         recipe.peak_rate, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return _built(optimizer, model)
+
+
+def _built(optimizer: Any, model: Any) -> Any:
     optimizer.build(model.trainable_variables)
     return optimizer
 
@@ -195,7 +205,7 @@ def _batches(split: Split, batch: int, recipe: Recipe, epoch: int) -> Any:
     for at in range(0, len(split) - batch + 1, batch):
         chosen = order[at : at + batch]
         yield (
-            augment(split.images[chosen], random, shift=recipe.shift, erase=recipe.erase),
+            augment(split.images[chosen], random, shift=recipe.shift, mirror=recipe.mirror, erase=recipe.erase),
             split.labels[chosen],
         )
 

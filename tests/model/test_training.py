@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import augmentation, network, recipe
+from model import augmentation, muon, network, recipe
 from model.classifier import Classifier
 from model.dataset import Dataset
 from model.publishing import RuntimesDisagree, publish
@@ -106,8 +106,51 @@ def test_each_network_gives_logits_within_a_million_parameters(name: str) -> Non
 
 
 def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(network.NetworkUnknown, match="pooled, strided"):
+    with pytest.raises(network.NetworkUnknown, match="baseline, pooled, residual, strided"):
         network.build("vast", size=28, channels=1, categories=10)
+
+
+def test_baseline_is_the_student_projects_network_and_recipe() -> None:
+    model = network.build("baseline", size=28, channels=1, categories=10)
+
+    assert model.count_params() == 816_906
+    assert recipe.recipe_of("baseline", epochs=2) == replace(recipe.RECIPES["baseline"], epochs=2)
+    assert {rate(step, 100, recipe.RECIPES["baseline"]) for step in range(100)} == {1e-4}
+
+
+def test_multiply_adds_are_counted_for_convolutions_and_dense_layers() -> None:
+    model = network.build("baseline", size=28, channels=1, categories=10)
+
+    convolutions = 26 * 26 * 9 * 32 + 11 * 11 * 9 * 32 * 64 + 3 * 3 * 9 * 64 * 128
+    assert network.multiply_adds(model) == convolutions + 1152 * 512 + 512 * 256 + 256 * 10
+
+
+def test_the_networks_to_choose_from_stay_within_a_hundred_million_multiply_adds() -> None:
+    for name in network.NETWORKS:
+        assert network.multiply_adds(network.build(name, size=28, channels=1, categories=10)) < 100_000_000
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 8), (1, 1, 4, 32)])
+def test_muon_makes_every_direction_of_an_update_about_as_long(shape: tuple[int, ...]) -> None:
+    update = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+    turned = np.asarray(muon.orthogonal(update)).reshape(-1, shape[-1])
+
+    lengths = np.linalg.svd(turned, compute_uv=False)
+    assert lengths.min() > 0.4
+    assert lengths.max() < 1.4
+
+
+def test_muon_resumes_to_the_network_of_an_uninterrupted_training(small_data: Dataset, tmp_path: Path) -> None:
+    by_muon = replace(RECIPE, optimizer="muon", epochs=2)
+    whole = train(small_data, 10, by_muon, checkpoint=tmp_path / "whole.npz")
+    train(small_data, 10, by_muon, checkpoint=tmp_path / "cut.npz", stop_after=1)
+
+    resumed = train(small_data, 10, by_muon, checkpoint=tmp_path / "cut.npz", resume=True)
+
+    assert whole.history[-1]["loss"] < whole.history[0]["loss"]
+    for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
@@ -133,7 +176,9 @@ def images(count: int) -> np.ndarray:
 
 
 def test_augmentation_follows_from_its_seed_and_keeps_shape_and_type() -> None:
-    runs = [augmentation.augment(images(8), np.random.default_rng(5), shift=2, erase=0.5) for _ in range(2)]
+    runs = [
+        augmentation.augment(images(8), np.random.default_rng(5), shift=2, mirror=True, erase=0.5) for _ in range(2)
+    ]
 
     assert (runs[0] == runs[1]).all()
     assert runs[0].shape == (8, 28, 28, 1)

@@ -1,0 +1,93 @@
+"""How much a result owes to chance: the same training on K folds of the data, or from N seeds."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.dataset import SPLIT_SEED, Dataset, Split, pick
+from model.recipe import Recipe
+from model.training import Progress, train
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One training of several: its name ("fold 1", "seed 0"), its data and its recipe."""
+
+    name: str
+    data: Dataset
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Accuracies on what each training held out, by its name."""
+
+    accuracies: dict[str, float]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(list(self.accuracies.values())))
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of a single training (n - 1 in the denominator)."""
+        return float(np.std(list(self.accuracies.values()), ddof=1))
+
+    def as_json(self) -> dict[str, Any]:
+        """Rounded to what the numbers are worth."""
+        each = {name: round(value, 4) for name, value in self.accuracies.items()}
+        return {"mean": round(self.mean, 4), "standard_deviation": round(self.deviation, 4), "accuracies": each}
+
+
+def folds(data: Dataset, recipe: Recipe, count: int) -> Iterator[Part]:
+    """`count` stratified folds of training and validation images, each held out once. Test is not touched."""
+    images = np.concatenate([data.train.images, data.validation.images])
+    whole = Split(images, np.concatenate([data.train.labels, data.validation.labels]))
+    fold_of = _fold_of(whole, count)
+    for number in range(count):
+        held, kept = np.flatnonzero(fold_of == number), np.flatnonzero(fold_of != number)
+        digest = f"{data.digest} fold {number + 1} of {count}"
+        part = replace(data, train=pick(whole, kept), validation=pick(whole, held), digest=digest)
+        yield Part(f"fold {number + 1}", part, recipe)
+
+
+def seeds(data: Dataset, recipe: Recipe, count: int) -> Iterator[Part]:
+    """The same data from `count` seeds, the recipe's own first."""
+    for number in range(count):
+        yield Part(f"seed {recipe.seed + number}", data, replace(recipe, seed=recipe.seed + number))
+
+
+def measure(
+    parts: Iterable[Part],
+    categories: int,
+    *,
+    folder: Path,
+    resume: bool = False,
+    report: Callable[[Part, Progress], None] = lambda *_: None,
+) -> Spread:
+    """Train each part, its checkpoint in `folder`; with `resume`, what is finished there is not done again."""
+    accuracies = {}
+    for part in parts:
+        trained = train(
+            part.data,
+            categories,
+            part.recipe,
+            checkpoint=folder / f"{part.name.replace(' ', '-')}.npz",
+            resume=resume,
+            report=lambda progress, part=part: report(part, progress),  # type: ignore[misc]  # a default binds the part
+        )
+        accuracies[part.name] = trained.history[-1]["validation_accuracy"]
+    return Spread(accuracies)
+
+
+def _fold_of(whole: Split, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The fold of each image: every category is dealt out evenly, in a fixed random order."""
+    random = np.random.default_rng(SPLIT_SEED)
+    fold = np.zeros(len(whole), np.int64)
+    for kind in np.unique(whole.labels):
+        members = random.permutation(np.flatnonzero(whole.labels == kind))
+        fold[members] = np.arange(len(members)) % count
+    return fold
