@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.models import clear_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from model.bundle import Bundle
     from model.crossvalidation import Spread
     from model.dataset import Dataset
@@ -26,9 +29,18 @@ def register(app: typer.Typer) -> None:
 
 def train(
     data_set: Annotated[str, typer.Argument(help="What to train on: fashion-mnist.")],
-    network: Annotated[str | None, typer.Option(help="baseline, pooled, residual or strided.")] = None,
+    network: Annotated[str | None, typer.Option(help="baseline, strided, pooled, residual, fullres or wide.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="How often every image is seen.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
+    teacher: Annotated[
+        list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="A bundle of the same network: train it on, gently, on images as they will come.")
+    ] = None,
+    imitate: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of images made to look like photographs.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")] = False,
     folds: Annotated[int, typer.Option(min=0, help="Cross-validate on this many folds; no bundle is made.")] = 0,
     seeds: Annotated[int, typer.Option(min=0, help="Train from this many seeds; no bundle is made.")] = 0,
@@ -41,13 +53,15 @@ def train(
         _quieten_tensorflow()
         from model import dataset
 
-        recipe = _recipe(network, epochs, seed)
+        lessons = Lessons.of(start, teacher or [])
+        chosen = {"epochs": epochs, "imitate": imitate, "seed": seed}
+        recipe = lessons.recipe(network, {name: value for name, value in chosen.items() if value is not None})
         images = dataset.load(data)
         typer.echo(_about(images), err=True)
         if folds or seeds:
-            typer.echo(_told(_spread(images, recipe, folds, seeds, out, resume), out))
+            typer.echo(_told(_spread(images, recipe, folds, seeds, out, resume, lessons), out))
             return
-        bundle = _trained(images, recipe, out, resume)
+        bundle = _trained(images, recipe, out, resume, lessons)
     test = bundle.metrics["test"]
     typer.echo(f"{bundle.id}: {test['accuracy']:.2%} of {test['images']:,} test images right; saved in {out}")
 
@@ -61,11 +75,37 @@ def _check(data_set: str, folds: int, seeds: int) -> None:
         raise typer.BadParameter("a spread needs two at least", param_hint="--folds, --seeds")
 
 
-def _recipe(network: str | None, epochs: int | None, seed: int) -> Recipe:
-    from model.network import DEFAULT
-    from model.recipe import recipe_of
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """The networks that a training starts from and learns from: each keras.Model by its bundle's name."""
 
-    return recipe_of(network or DEFAULT, seed=seed, **({} if epochs is None else {"epochs": epochs}))
+    start: Mapping[str, Any]
+    teachers: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, start: str | None, teachers: Sequence[str]) -> Lessons:
+        return cls(_networks([start] if start else []), _networks(teachers))
+
+    def recipe(self, network: str | None, changes: Mapping[str, Any]) -> Recipe:
+        from model.network import DEFAULT
+        from model.recipe import recipe_of, refining
+
+        whole = recipe_of(network or DEFAULT, teachers=tuple(self.teachers))
+        if self.start:
+            return refining(whole, start=next(iter(self.start)), **changes)
+        return replace(whole, **changes)
+
+    def as_arguments(self) -> dict[str, Any]:
+        """For `model.training.train`."""
+        return {"start": next(iter(self.start.values()), None), "teachers": [*self.teachers.values()]}
+
+
+def _networks(references: Sequence[str]) -> dict[str, Any]:
+    from model import bundle as library
+    from model.export import load_network
+
+    found = [library.read(library.find(each)) for each in references]
+    return {bundle.name: load_network(bundle.folder) for bundle in found}
 
 
 def _about(images: Dataset) -> str:
@@ -77,7 +117,7 @@ def _about(images: Dataset) -> str:
     )
 
 
-def _trained(images: Dataset, recipe: Recipe, out: Path, resume: bool) -> Bundle:
+def _trained(images: Dataset, recipe: Recipe, out: Path, resume: bool, lessons: Lessons) -> Bundle:
     """Train, publish, and leave no checkpoint behind once the bundle is there."""
     from model import training
     from model.categories import FASHION_MNIST
@@ -86,7 +126,13 @@ def _trained(images: Dataset, recipe: Recipe, out: Path, resume: bool) -> Bundle
     checkpoint = out.with_name(f".{out.name}.checkpoint.npz")
     with _Bar(recipe.epochs) as bar:
         trained = training.train(
-            images, len(FASHION_MNIST), recipe, checkpoint=checkpoint, resume=resume, report=bar.show
+            images,
+            len(FASHION_MNIST),
+            recipe,
+            checkpoint=checkpoint,
+            resume=resume,
+            report=bar.show,
+            **lessons.as_arguments(),
         )
     typer.echo("calibrating, measuring, exporting …", err=True)
     bundle = publish(trained, images, recipe, out)
@@ -94,7 +140,9 @@ def _trained(images: Dataset, recipe: Recipe, out: Path, resume: bool) -> Bundle
     return bundle
 
 
-def _spread(images: Dataset, recipe: Recipe, folds: int, seeds: int, out: Path, resume: bool) -> Spread:
+def _spread(
+    images: Dataset, recipe: Recipe, folds: int, seeds: int, out: Path, resume: bool, lessons: Lessons
+) -> Spread:
     """Checkpoints and the result lie in a folder beside `out`."""
     from model import crossvalidation
     from model.categories import FASHION_MNIST
@@ -106,6 +154,7 @@ def _spread(images: Dataset, recipe: Recipe, folds: int, seeds: int, out: Path, 
             len(FASHION_MNIST),
             folder=_beside(out),
             resume=resume,
+            **lessons.as_arguments(),
             report=lambda part, progress: bar.show(progress, part.name),
         )
     (_beside(out) / "spread.json").write_text(json.dumps(spread.as_json(), indent=2) + "\n", encoding="utf-8")

@@ -3,16 +3,21 @@
 import numpy as np
 import numpy.typing as npt
 
+from model.imitation import imitated
+from model.recipe import Recipe
+
 Images = npt.NDArray[np.uint8]
 
 
-def augment(images: Images, random: np.random.Generator, *, shift: int, mirror: bool, erase: float) -> Images:
-    """uint8[N, H, W, 1] -> the same shape: shifted by up to `shift` pixels, mirrored half of the time, partly erased.
+def augment(images: Images, random: np.random.Generator, recipe: Recipe) -> Images:
+    """uint8[N, H, W, 1] -> the same shape, by the recipe: shifted, mirrored, as on a photograph, partly erased.
 
-    `erase` is the share of images that lose a rectangle (random erasing: Zhong et al. 2017, arXiv:1708.04896).
+    Random erasing: Zhong et al. 2017, arXiv:1708.04896.
     """
-    moved = shifted(images, random, shift)
-    return erased(mirrored(moved, random) if mirror else moved, random, erase)
+    moved = shifted(images, random, recipe.shift)
+    turned = mirrored(moved, random) if recipe.mirror else moved
+    seen = imitated(turned, random, recipe.imitate)
+    return erased(seen, random, recipe.erase, recipe.erase_area)
 
 
 def shifted(images: Images, random: np.random.Generator, shift: int) -> Images:
@@ -31,10 +36,10 @@ def mirrored(images: Images, random: np.random.Generator) -> Images:
     return np.where(flip, images[:, :, ::-1], images)
 
 
-def erased(images: Images, random: np.random.Generator, probability: float) -> Images:
-    """A rectangle of 2–25 % of the area, sides at most 1:3, filled with noise, in a share of the images."""
+def erased(images: Images, random: np.random.Generator, probability: float, largest: float) -> Images:
+    """A rectangle of 2 % to `largest` of the area, sides at most 1:3, filled with noise, in a share of the images."""
     count, height, width, _ = images.shape
-    area = random.uniform(0.02, 0.25, count) * height * width
+    area = random.uniform(0.02, largest, count) * height * width
     aspect = np.exp(random.uniform(-np.log(3), np.log(3), count))
     inside = _within(random, np.sqrt(area * aspect), height)[:, :, None]
     inside = inside & _within(random, np.sqrt(area / aspect), width)[:, None, :]

@@ -1,6 +1,6 @@
 """How much a result owes to chance: the same training on K folds of the data, or from N seeds."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,8 @@ def measure(
     *,
     folder: Path,
     resume: bool = False,
+    start: Any = None,
+    teachers: Sequence[Any] = (),
     report: Callable[[Part, Progress], None] = lambda *_: None,
 ) -> Spread:
     """Train each part, its checkpoint in `folder`; with `resume`, what is finished there is not done again."""
@@ -77,6 +79,8 @@ def measure(
             part.recipe,
             checkpoint=folder / f"{part.name.replace(' ', '-')}.npz",
             resume=resume,
+            start=start,
+            teachers=teachers,
             report=lambda progress, part=part: report(part, progress),  # type: ignore[misc]  # a default binds the part
         )
         accuracies[part.name] = trained.history[-1]["validation_accuracy"]

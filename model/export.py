@@ -1,4 +1,4 @@
-"""A trained keras.Model -> model.keras and model.tflite."""
+"""A trained keras.Model -> model.keras and model.tflite, and back."""
 
 import contextlib
 import io
@@ -14,6 +14,13 @@ def write_networks(model: Any, folder: Path, weights: str) -> None:
     """
     model.save(folder / "model.keras", include_optimizer=False)
     (folder / "model.tflite").write_bytes(_tflite(model, weights))
+
+
+def load_network(folder: Path) -> Any:
+    """The keras.Model of a bundle, to train on from, or to teach another."""
+    import keras
+
+    return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 
 
 def _tflite(model: Any, weights: str) -> bytes:

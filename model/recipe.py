@@ -25,12 +25,23 @@ class Recipe:
     weight_decay: float = 5e-4
     shift: int = 1  # pixels
     mirror: bool = True  # half of the images
+    imitate: float = 0.0  # share of images made to look like photographs
     erase: float = 0.0  # share of images
+    erase_area: float = 0.25  # of an image, at most
+    start: str = ""  # the bundle whose network is trained on
+    teachers: tuple[str, ...] = ()  # bundles
+    teachers_weight: float = 0.9  # their share of the loss, the labels have the rest
+    teachers_temperature: float = 4.0  # softens both sides, so that the less likely categories count too
 
+
+LONG = Recipe(optimizer="muon", epochs=270, batch=256, peak_rate=0.05, shift=2, erase=0.5)
 
 RECIPES: Mapping[str, Recipe] = {
     "strided": Recipe(),
     "pooled": Recipe(network="pooled"),
+    "residual": replace(LONG, network="residual"),
+    "fullres": replace(LONG, network="fullres"),
+    "wide": replace(LONG, network="wide", epochs=120, erase_area=0.33),
     # the student project's, to the letter: nothing but Adam at 1e-4
     "baseline": Recipe(
         "baseline", 40, 0, 512, "adam", 1e-4, warmup=0, cosine=False, weight_decay=0, shift=0, mirror=False
@@ -45,6 +56,12 @@ def recipe_of(network_name: str, **changes: Any) -> Recipe:
     return replace(RECIPES[network_name], **changes)
 
 
+def refining(recipe: Recipe, **changes: Any) -> Recipe:
+    """To train a finished network on for a little, on images as they will come (He et al. 2019, arXiv:1909.09148)."""
+    gentle = {"epochs": 5, "peak_rate": recipe.peak_rate / 10, "warmup": 0.0, "erase": 0.0, "imitate": 0.1, "shift": 1}
+    return replace(recipe, **{**gentle, **changes})
+
+
 def rate(step: int, steps: int, recipe: Recipe) -> float:
     """The learning rate of a step: linear from nothing to the peak, then half a cosine to nothing, or the peak."""
     warm = round(steps * recipe.warmup)
@@ -56,9 +73,23 @@ def rate(step: int, steps: int, recipe: Recipe) -> float:
 
 
 def computing_dtype() -> str:
-    """mixed_bfloat16 where the processor multiplies bfloat16 itself, else float32: emulated, it is slower."""
+    """mixed_bfloat16 on a GPU or a processor that multiplies it itself, else float32: emulated, it is slower."""
+    return "mixed_bfloat16" if _on_gpu() or _processor_has_bfloat16() else "float32"
+
+
+def _on_gpu() -> bool:
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return bool(jax.default_backend() == "gpu")
+
+
+def _processor_has_bfloat16() -> bool:
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return "float32"
-    return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags

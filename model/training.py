@@ -4,11 +4,12 @@ Stochastic gradient descent with Nesterov momentum, linear warm-up, then a cosin
 Hutter 2016, arXiv:1608.03983). The last epoch is kept; validation is watched, not used to pick an epoch.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model import memory, network
-from model.augmentation import augment
-from model.dataset import Dataset, Split
+from model import memory, network, steps
+from model.batches import Batches, Chunk
+from model.dataset import Dataset
 from model.muon import Muon
 from model.recipe import Recipe, computing_dtype, rate
 
@@ -50,7 +51,7 @@ class Trained:
 
 
 class CheckpointMismatch(Exception):
-    """The checkpoint was made by another recipe or from other data."""
+    """The checkpoint, or the network to start from, was made by another recipe or from other data."""
 
 
 def silent(_: Progress) -> None:
@@ -66,43 +67,46 @@ def train(
     resume: bool = False,
     report: Callable[[Progress], None] = silent,
     stop_after: int | None = None,
+    start: Any = None,
+    teachers: Sequence[Any] = (),
 ) -> Trained:
     """Train by `recipe`, leaving a checkpoint after each epoch; with `resume`, go on from there.
 
+    `start` and `teachers` are the keras.Models that the recipe names; all give logits for the same categories.
     `stop_after` ends the run after that many epochs, as a power cut would. Raises CheckpointMismatch and MemoryShort.
     """
-    run = _Run(data, categories, recipe, checkpoint)
-    if resume:
-        run.restore()
-    while len(run.history) < min(recipe.epochs, stop_after or recipe.epochs):
-        run.epoch(report)
-        run.save()
+    kept = _Checkpoint.read(checkpoint) if resume and checkpoint.exists() else None
+    run = _Run(data, categories, recipe, checkpoint, kept.dtype if kept else computing_dtype(), teachers)
+    if kept:
+        run.take_up(kept)
+    elif start is not None:
+        run.begin_at(start)
+    with contextlib.closing(run.batches):
+        while len(run.history) < min(recipe.epochs, stop_after or recipe.epochs):
+            run.epoch(report)
+            run.save()
     return Trained(run.in_float32(), run.history, run.seconds, run.cpu_seconds, run.dtype)
-
-
-def logits(model: Any, images: npt.NDArray[np.uint8], *, batch: int = 500) -> npt.NDArray[np.float32]:
-    """uint8[N, H, W, C] -> float32[N, K]: what the network says before softmax."""
-    parts = [np.asarray(model(images[at : at + batch].astype(np.float32))) for at in range(0, len(images), batch)]
-    return np.concatenate(parts)
 
 
 class _Run:
     """One training: network, optimizer, and how far they are."""
 
-    def __init__(self, data: Dataset, categories: int, recipe: Recipe, checkpoint: Path) -> None:
+    def __init__(
+        self, data: Dataset, categories: int, recipe: Recipe, checkpoint: Path, dtype: str, teachers: Sequence[Any]
+    ) -> None:
         import keras
 
         keras.utils.set_random_seed(recipe.seed)
         self.data, self.categories, self.recipe, self.checkpoint = data, categories, recipe, checkpoint
-        self.dtype = computing_dtype()
+        self.dtype = dtype
         self.history: list[dict[str, float]] = []
         self.seconds = self.cpu_seconds = 0.0
-        self.batch = min(recipe.batch, len(data.train))
-        self.steps = len(data.train) // self.batch
+        batch = min(recipe.batch, len(data.train))
+        self.batches = Batches(data.train, recipe, batch)
         self.model = self._network(self.dtype)
-        memory.check(self.model, self.batch, data.train.images.nbytes)
+        memory.check(self.model, batch, data.train.images.nbytes)
         self.optimizer = _optimizer(self.model, recipe)
-        self.apply = _compiled_step(self.model, self.optimizer)
+        self.steps = steps.compiled(self.model, self.optimizer, teachers, recipe)
 
     def _network(self, dtype: str) -> Any:
         _, size, _, channels = self.data.train.images.shape
@@ -110,25 +114,27 @@ class _Run:
 
     def epoch(self, report: Callable[[Progress], None]) -> None:
         began, began_cpu, number = time.monotonic(), time.process_time(), len(self.history)
-        total = self.steps * self.recipe.epochs
+        total = self.batches.per_epoch * self.recipe.epochs
         losses: list[float] = []
-        for images, labels in _batches(self.data.train, self.batch, self.recipe, number):
-            step = number * self.steps + len(losses)
-            self.optimizer.learning_rate.assign(rate(step, total, self.recipe))
-            losses.append(float(self.apply(images, labels)))
-            a_step = (self.seconds + time.monotonic() - began) / (step + 1)
-            report(Progress(step + 1, total, number + 1, losses[-1], a_step * (total - step - 1)))
-        accuracy = _accuracy(self.model, self.data.validation)
+        for images, labels in self._chunks(number):
+            step = number * self.batches.per_epoch + len(losses)
+            rates = [rate(step + at, total, self.recipe) for at in range(len(images))]
+            losses += self.steps.run(images, labels, np.array(rates, np.float32)).tolist()
+            done = number * self.batches.per_epoch + len(losses)
+            left = (self.seconds + time.monotonic() - began) / done * (total - done)
+            report(Progress(done, total, number + 1, losses[-1], left))
+        self.steps.settle()
+        accuracy = self._accuracy()
         self.seconds += time.monotonic() - began
         self.cpu_seconds += time.process_time() - began_cpu
         self.history.append({"loss": float(np.mean(losses)), "validation_accuracy": accuracy})
         left = self.seconds / (number + 1) * (self.recipe.epochs - number - 1)
-        report(Progress((number + 1) * self.steps, total, number + 1, losses[-1], left, accuracy))
+        report(Progress(done, total, number + 1, losses[-1], left, accuracy))
 
     def save(self) -> None:
         """Written aside and renamed: a cut leaves the checkpoint of the epoch before."""
         spent = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-        about = {"made_by": self._made_by(), "history": self.history, **spent}
+        about = {"made_by": self._made_by(), "dtype": self.dtype, "history": self.history, **spent}
         arrays = {str(at): np.asarray(variable) for at, variable in enumerate(self._variables())}
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         aside = self.checkpoint.with_suffix(".part")
@@ -136,18 +142,23 @@ class _Run:
             np.savez(sink, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]  # the stub takes ** for allow_pickle
         aside.rename(self.checkpoint)
 
-    def restore(self) -> None:
-        if not self.checkpoint.exists():
-            return
-        with np.load(self.checkpoint, allow_pickle=False) as kept:
-            about = json.loads(str(kept["about"]))
-            if about["made_by"] != self._made_by():
-                raise CheckpointMismatch(
-                    f"{self.checkpoint} was made by another recipe or from other data: train without --resume"
-                )
-            for at, variable in enumerate(self._variables()):
-                variable.assign(kept[str(at)])
-        self.history, self.seconds, self.cpu_seconds = about["history"], about["seconds"], about["cpu_seconds"]
+    def take_up(self, kept: "_Checkpoint") -> None:
+        if kept.about["made_by"] != self._made_by():
+            raise CheckpointMismatch(
+                f"{self.checkpoint} was made by another recipe or from other data: train without --resume"
+            )
+        for variable, value in zip(self._variables(), kept.arrays, strict=True):
+            variable.assign(value)
+        self.steps.taken_up()
+        self.history, self.seconds = kept.about["history"], kept.about["seconds"]
+        self.cpu_seconds = kept.about["cpu_seconds"]
+
+    def begin_at(self, start: Any) -> None:
+        shapes = [[each.shape for each in weights] for weights in (start.get_weights(), self.model.get_weights())]
+        if shapes[0] != shapes[1]:
+            raise CheckpointMismatch(f"{self.recipe.start} holds no {self.recipe.network}: name its network")
+        self.model.set_weights(start.get_weights())
+        self.steps.taken_up()
 
     def in_float32(self) -> Any:
         """The same weights in a network that computes in float32, as it is saved and exported."""
@@ -155,12 +166,37 @@ class _Run:
         model.set_weights(self.model.get_weights())
         return model
 
+    def _chunks(self, epoch: int) -> Iterable[Chunk]:
+        return [self.batches.whole(epoch)] if self.steps.whole_epochs else self.batches.one_by_one(epoch)
+
+    def _accuracy(self) -> float:
+        validation = self.data.validation
+        return float(np.mean(self.steps.logits(validation.images).argmax(1) == validation.labels))
+
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.optimizer.variables]
 
     def _made_by(self) -> str:
-        what = json.dumps([dataclasses.asdict(self.recipe), self.data.digest, self.dtype], sort_keys=True)
+        what = json.dumps([dataclasses.asdict(self.recipe), self.data.digest], sort_keys=True)
         return hashlib.sha256(what.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    """What a run left: variables in order, and how far it was. It goes on in the arithmetic that it began with."""
+
+    about: dict[str, Any]
+    arrays: list[npt.NDArray[Any]]
+
+    @classmethod
+    def read(cls, path: Path) -> "_Checkpoint":
+        with np.load(path, allow_pickle=False) as kept:
+            arrays = [kept[str(at)] for at in range(len(kept.files) - 1)]
+            return cls(json.loads(str(kept["about"])), arrays)
+
+    @property
+    def dtype(self) -> str:
+        return str(self.about["dtype"])
 
 
 def _optimizer(model: Any, recipe: Recipe) -> Any:
@@ -180,35 +216,3 @@ def _optimizer(model: Any, recipe: Recipe) -> Any:
 def _built(optimizer: Any, model: Any) -> Any:
     optimizer.build(model.trainable_variables)
     return optimizer
-
-
-def _compiled_step(model: Any, optimizer: Any) -> Callable[[Any, Any], Any]:
-    import keras
-    import tensorflow as tf
-
-    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    def step(images: Any, labels: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = loss_of(labels, model(tf.cast(images, tf.float32), training=True))
-        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
-        return loss
-
-    compiled: Callable[[Any, Any], Any] = tf.function(step, autograph=False)
-    return compiled
-
-
-def _batches(split: Split, batch: int, recipe: Recipe, epoch: int) -> Any:
-    """Shuffled, augmented batches of one epoch; the images that fill no batch wait for another shuffle."""
-    random = np.random.default_rng([recipe.seed, epoch])
-    order = random.permutation(len(split))
-    for at in range(0, len(split) - batch + 1, batch):
-        chosen = order[at : at + batch]
-        yield (
-            augment(split.images[chosen], random, shift=recipe.shift, mirror=recipe.mirror, erase=recipe.erase),
-            split.labels[chosen],
-        )
-
-
-def _accuracy(model: Any, split: Split) -> float:
-    return float(np.mean(logits(model, split.images).argmax(1) == split.labels))

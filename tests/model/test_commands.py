@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import cli.app  # noqa: F401  # which adds `train`
 from cli.models import app
 from model import dataset
 from model.dataset import Dataset

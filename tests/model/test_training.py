@@ -1,5 +1,6 @@
 """Training on made-up bars: it learns, resumes to the same network, and ends in a bundle that both runtimes run."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 
 from model import augmentation, muon, network, recipe
+from model.batches import Batches
 from model.classifier import Classifier
 from model.dataset import Dataset
 from model.publishing import RuntimesDisagree, publish
-from model.recipe import Recipe, rate
+from model.recipe import Recipe, rate, refining
+from model.steps import logits
 from model.training import CheckpointMismatch, Progress, Trained, train
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import noise
@@ -97,16 +100,22 @@ def test_a_network_that_litert_runs_otherwise_becomes_no_bundle(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", sorted(network.NETWORKS))
-def test_each_network_gives_logits_within_a_million_parameters(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(network.NETWORKS) - network.TEACHERS))
+def test_each_network_to_tag_with_gives_logits_within_a_million_parameters(name: str) -> None:
     model = network.build(name, size=28, channels=1, categories=10)
 
     assert model.output_shape == (None, 10)
     assert model.count_params() < 1_000_000
+    assert network.multiply_adds(model) < 100_000_000
+
+
+def test_every_network_has_a_recipe() -> None:
+    assert set(recipe.RECIPES) == set(network.NETWORKS)
+    assert {recipe.recipe_of(name).network for name in network.NETWORKS} == set(network.NETWORKS)
 
 
 def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(network.NetworkUnknown, match="baseline, pooled, residual, strided"):
+    with pytest.raises(network.NetworkUnknown, match="baseline, fullres, pooled, residual, strided, wide"):
         network.build("vast", size=28, channels=1, categories=10)
 
 
@@ -123,11 +132,6 @@ def test_multiply_adds_are_counted_for_convolutions_and_dense_layers() -> None:
 
     convolutions = 26 * 26 * 9 * 32 + 11 * 11 * 9 * 32 * 64 + 3 * 3 * 9 * 64 * 128
     assert network.multiply_adds(model) == convolutions + 1152 * 512 + 512 * 256 + 256 * 10
-
-
-def test_the_networks_to_choose_from_stay_within_a_hundred_million_multiply_adds() -> None:
-    for name in network.NETWORKS:
-        assert network.multiply_adds(network.build(name, size=28, channels=1, categories=10)) < 100_000_000
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 16, 8), (1, 1, 4, 32)])
@@ -153,6 +157,56 @@ def test_muon_resumes_to_the_network_of_an_uninterrupted_training(small_data: Da
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
+def test_a_pupil_comes_to_say_what_its_teacher_says(
+    uninterrupted: Trained, small_data: Dataset, tmp_path: Path
+) -> None:
+    labels_lost = replace(RECIPE, epochs=6, teachers=("bars",), teachers_weight=1.0, teachers_temperature=1.0)
+
+    pupil = train(small_data, 10, labels_lost, checkpoint=tmp_path / "pupil.npz", teachers=[uninterrupted.model])
+
+    taught, said = (logits(model, small_data.validation.images) for model in (uninterrupted.model, pupil.model))
+    assert (taught.argmax(1) == said.argmax(1)).mean() > 0.9
+
+
+def test_training_goes_on_from_a_network_and_refuses_another_kind(
+    uninterrupted: Trained, small_data: Dataset, tmp_path: Path
+) -> None:
+    gently = refining(RECIPE, epochs=1, imitate=0.0, shift=0, start="bars")
+
+    refined = train(small_data, 10, gently, checkpoint=tmp_path / "refined.npz", start=uninterrupted.model)
+
+    assert refined.history[0]["loss"] < uninterrupted.history[0]["loss"] / 2
+    other = replace(gently, network="baseline")
+    with pytest.raises(CheckpointMismatch, match="bars holds no baseline"):
+        train(small_data, 10, other, checkpoint=tmp_path / "other.npz", start=uninterrupted.model)
+
+
+def test_a_checkpoint_goes_on_in_the_arithmetic_that_it_began_with(
+    small_data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.training.computing_dtype", lambda: "mixed_bfloat16")
+    train(small_data, 10, RECIPE, checkpoint=tmp_path / "cut.npz", stop_after=1)
+    monkeypatch.setattr("model.training.computing_dtype", lambda: "float32")
+
+    resumed = train(small_data, 10, RECIPE, checkpoint=tmp_path / "cut.npz", resume=True)
+
+    assert resumed.dtype == "mixed_bfloat16"
+    assert resumed.model.get_layer("logits").compute_dtype == "float32"
+
+
+def test_whole_epochs_hold_the_same_batches_in_the_same_order(small_data: Dataset) -> None:
+    by_recipe = replace(RECIPE, shift=2, erase=0.5, imitate=0.5)
+    one = Batches(small_data.train, by_recipe, 50)
+    images, labels = zip(*one.one_by_one(1), strict=True)
+
+    with contextlib.closing(Batches(small_data.train, by_recipe, 50)) as other:
+        first, second = other.whole(0), other.whole(1)
+
+    np.testing.assert_array_equal(second[0], np.concatenate(images))
+    np.testing.assert_array_equal(second[1], np.concatenate(labels))
+    assert (first[0] != second[0]).any()
+
+
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
     rates = [rate(step, 100, Recipe(peak_rate=0.2, warmup=0.1)) for step in range(100)]
 
@@ -176,9 +230,7 @@ def images(count: int) -> np.ndarray:
 
 
 def test_augmentation_follows_from_its_seed_and_keeps_shape_and_type() -> None:
-    runs = [
-        augmentation.augment(images(8), np.random.default_rng(5), shift=2, mirror=True, erase=0.5) for _ in range(2)
-    ]
+    runs = [augmentation.augment(images(8), np.random.default_rng(5), Recipe(shift=2, erase=0.5)) for _ in range(2)]
 
     assert (runs[0] == runs[1]).all()
     assert runs[0].shape == (8, 28, 28, 1)
@@ -197,7 +249,7 @@ def test_a_shift_moves_and_fills_with_black() -> None:
 def test_erasing_leaves_most_of_an_image_and_some_images_whole() -> None:
     black = np.zeros((300, 28, 28, 1), np.uint8)
 
-    touched = (augmentation.erased(black, np.random.default_rng(0), 0.5) > 0).mean((1, 2, 3))
+    touched = (augmentation.erased(black, np.random.default_rng(0), 0.5, 0.25) > 0).mean((1, 2, 3))
 
     assert (touched > 0).mean() == pytest.approx(0.5, abs=0.1)
     assert touched.max() < 0.35

@@ -1,0 +1,29 @@
+"""What a network is trained to say: the labels, and where there are teachers, also what they say of the same images.
+
+Knowledge distillation (Hinton et al. 2015, arXiv:1503.02531); the teachers see every image as it was augmented for
+the pupil (Beyer et al. 2022, arXiv:2106.05237).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from model.recipe import Recipe
+
+
+def loss(labels: Any, said: Any, taught: Sequence[Any], recipe: Recipe) -> Any:
+    """int[N], logits float[N, K], each teacher's logits -> a scalar."""
+    import keras
+
+    by_labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, said)
+    if not taught:
+        return by_labels
+    by_teachers = _by_teachers(said, taught, recipe.teachers_temperature)
+    return (1 - recipe.teachers_weight) * by_labels + recipe.teachers_weight * by_teachers
+
+
+def _by_teachers(said: Any, taught: Sequence[Any], temperature: float) -> Any:
+    """Cross-entropy to the mean of the teachers' scores; times T², so that its gradient does not shrink with T."""
+    from keras import ops
+
+    wanted = sum(ops.softmax(each / temperature) for each in taught) / len(taught)
+    return -ops.mean(ops.sum(wanted * ops.log_softmax(said / temperature), axis=-1)) * temperature**2

@@ -1,0 +1,171 @@
+"""Steps of training on the backend that Keras runs on: TensorFlow, or JAX, which also knows GPUs.
+
+Both take the same images in the same order. On TensorFlow a step is a call; on JAX an epoch is one call, as calls from
+Python would take longer than a GPU does for a step.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from model import distillation
+from model.recipe import Recipe
+
+Labels = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
+
+
+class Steps(Protocol):
+    """`whole_epochs`: a call is best given a whole epoch, else a batch."""
+
+    whole_epochs: bool
+
+    def run(self, images: Pixels, labels: Labels, rates: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """uint8[S, B, H, W, C], int64[S, B], float32[S] -> float32[S]: S steps, each at its rate; their losses."""
+
+    def settle(self) -> None:
+        """Bring what the steps changed into the variables of the network and the optimizer."""
+
+    def taken_up(self) -> None:
+        """The variables were changed from outside: go on from them."""
+
+    def logits(self, images: Pixels) -> npt.NDArray[np.float32]:
+        """uint8[N, H, W, C] -> float32[N, K], after `settle`."""
+
+
+def compiled(model: Any, optimizer: Any, teachers: Sequence[Any], recipe: Recipe) -> Steps:
+    """For a keras.Model and an optimizer with `apply`, on the backend that Keras was started with.
+
+    `teachers` are keras.Models too, from whose logits the recipe says how to learn.
+    """
+    import keras
+
+    kind = OnJax if keras.backend.backend() == "jax" else OnTensorFlow
+    return kind(model, optimizer, teachers, recipe)
+
+
+class OnTensorFlow:
+    """A step is a call."""
+
+    whole_epochs = False
+
+    def __init__(self, model: Any, optimizer: Any, teachers: Sequence[Any], recipe: Recipe) -> None:
+        self._model, self._optimizer, self._teachers, self._recipe = model, optimizer, teachers, recipe
+        self._step = self._compiled()
+
+    def run(self, images: Pixels, labels: Labels, rates: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        losses = []
+        for batch, wanted, rate in zip(images, labels, rates, strict=True):
+            self._optimizer.learning_rate.assign(rate)
+            losses.append(float(self._step(batch, wanted)))
+        return np.array(losses, np.float32)
+
+    def settle(self) -> None:
+        """They are in the variables already."""
+
+    def taken_up(self) -> None:
+        """Steps read the variables anyway."""
+
+    def logits(self, images: Pixels) -> npt.NDArray[np.float32]:
+        return logits(self._model, images)
+
+    def _compiled(self) -> Any:
+        import tensorflow as tf
+
+        model = self._model
+
+        def step(images: Any, labels: Any) -> Any:
+            images = tf.cast(images, tf.float32)
+            taught = [teacher(images, training=False) for teacher in self._teachers]
+            with tf.GradientTape() as tape:
+                loss = distillation.loss(labels, model(images, training=True), taught, self._recipe)
+            self._optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+            return loss
+
+        return tf.function(step, autograph=False)
+
+
+class OnJax:
+    """An epoch is a call: its state goes round in a loop that XLA compiles, and comes back at the end."""
+
+    whole_epochs = True
+    _state: Any
+
+    def __init__(self, model: Any, optimizer: Any, teachers: Sequence[Any], recipe: Recipe) -> None:
+        import jax
+
+        self._model, self._optimizer, self._teachers, self._recipe = model, optimizer, teachers, recipe
+        self._known = [[variable.value for variable in teacher.variables] for teacher in teachers]
+        self._epoch = jax.jit(self._scanned, donate_argnums=0)
+        self._ask = jax.jit(lambda *state: model.stateless_call(*state, training=False)[0])
+        self.taken_up()
+
+    def run(self, images: Pixels, labels: Labels, rates: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        batches = (images, labels.astype(np.int32), rates)
+        self._state, losses = self._epoch(self._state, batches, self._known)
+        return np.asarray(losses)
+
+    def settle(self) -> None:
+        for variables, values in zip(self._variables(), self._state, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value.copy())  # as the next call gives the loop's own memory away
+
+    def taken_up(self) -> None:
+        self._state = [[variable.value.copy() for variable in variables] for variables in self._variables()]
+
+    def logits(self, images: Pixels) -> npt.NDArray[np.float32]:
+        trained, others, _ = self._state
+        parts = [
+            np.asarray(self._ask(trained, others, images[at : at + 500].astype(np.float32)))
+            for at in range(0, len(images), 500)
+        ]
+        return np.concatenate(parts)
+
+    def _variables(self) -> list[list[Any]]:
+        model = self._model
+        return [model.trainable_variables, model.non_trainable_variables, self._optimizer.variables]
+
+    def _scanned(self, state: Any, batches: Any, known: Any) -> Any:
+        import jax
+
+        return jax.lax.scan(lambda state, batch: self._step(state, batch, known), state, batches)
+
+    def _step(self, state: Any, batch: Any, known: Any) -> Any:
+        import jax
+        import keras
+
+        trained, others, kept = state
+        images, labels, rate = batch
+        images = images.astype(np.float32)
+        taught = [_told(teacher, values, images) for teacher, values in zip(self._teachers, known, strict=True)]
+        (loss, others), gradients = jax.value_and_grad(self._loss, has_aux=True)(
+            trained, others, images, labels, taught
+        )
+        mapping = [*zip(self._model.trainable_variables, trained, strict=True)]
+        mapping += zip(self._optimizer.variables, kept, strict=True)
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            self._optimizer.learning_rate.assign(rate)
+            self._optimizer.apply(gradients, self._model.trainable_variables)
+        trained = [scope.get_current_value(variable) for variable in self._model.trainable_variables]
+        kept = [scope.get_current_value(variable) for variable in self._optimizer.variables]
+        return [trained, others, kept], loss
+
+    def _loss(self, trained: Any, others: Any, images: Any, labels: Any, taught: Any) -> Any:
+        said, others = self._model.stateless_call(trained, others, images, training=True)
+        return distillation.loss(labels, said, taught, self._recipe), others
+
+
+def _told(teacher: Any, values: Any, images: Any) -> Any:
+    """A teacher's logits, its variables being `values`."""
+    import keras
+
+    with keras.StatelessScope(state_mapping=[*zip(teacher.variables, values, strict=True)]):
+        return teacher(images, training=False)
+
+
+def logits(model: Any, images: Pixels, *, batch: int = 500) -> npt.NDArray[np.float32]:
+    """uint8[N, H, W, C] -> float32[N, K]: what a network says before softmax."""
+    parts = [np.asarray(model(images[at : at + batch].astype(np.float32))) for at in range(0, len(images), batch)]
+    return np.concatenate(parts)
