@@ -12,7 +12,10 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from PIL import Image
+
     from model.classifier import Classifier
+    from model.summary import Look
 
 app = typer.Typer(help="Train, look at and try the models that photographs are tagged with.", no_args_is_help=True)
 
@@ -24,23 +27,33 @@ Bundles = Annotated[
 NAMED = "A bundle's name, name@version or folder. Default: TAGGER_MODEL."
 
 
-@app.command(epilog="Example: tagger model classify shoe.jpg shirt.png --model fashion-mnist")
+@app.command(epilog="Example: tagger model classify shoe.jpg shirt.png --model fashion-mnist --show seen.png")
 def classify(
     files: Annotated[list[Path], typer.Argument(help="Photographs.")],
     model: Annotated[str | None, typer.Option(help=NAMED)] = None,
     bundles: Bundles = None,
+    show: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.png", help="Draw each photograph beside what the network saw, into this file."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what is on photographs, how sure that is, and whether a person would be asked."""
-    from model.summary import line_of_file, of_file
+    from model.summary import line_of_file, look
 
+    _check_sheet(show, len(files))
     with clear_errors():
         classifier = _classifier(*_named(model, bundles))
-    rows = [of_file(classifier, file) for file in files]
+    rows, drawn = [], []
+    for each in (look(classifier, file) for file in files):
+        rows.append(each.row)
+        drawn += _drawn(each) if show else []
+        if not as_json:
+            typer.echo(line_of_file(each.row), err="error" in each.row)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
-    for row in [] if as_json else rows:
-        typer.echo(line_of_file(row), err="error" in row)
+    if show:
+        _save(drawn, show)
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -78,6 +91,37 @@ def show(
         return
     for line in lines_of_bundle(bundle):
         typer.echo(line)
+
+
+def _check_sheet(show: Path | None, files: int) -> None:
+    """Before any work is done for it. A file that is there already may be somebody's photograph."""
+    from model.showing import MOST, may_write
+
+    if show is None:
+        return
+    if show.suffix.lower() != ".png":
+        raise typer.BadParameter(f"{show} is no name of a PNG: give one, like seen.png", param_hint="--show")
+    if not may_write(show):
+        raise typer.BadParameter(f"{show} is there and no earlier sheet: give another name", param_hint="--show")
+    if files > MOST:
+        raise typer.BadParameter(f"a sheet has room for {MOST} photographs, not {files:,}", param_hint="--show")
+
+
+def _drawn(look: Look) -> list[Image.Image]:
+    from model.showing import row
+
+    return [row(look)]
+
+
+def _save(rows: Sequence[Image.Image], show: Path) -> None:
+    from model.showing import save
+
+    try:
+        save(rows, show)
+    except OSError as error:
+        typer.echo(f"tagger: {show} cannot be written ({error.strerror or error}): give another name", err=True)
+        raise typer.Exit(3) from error
+    typer.echo(f"drawn in {show}", err=True)
 
 
 @contextlib.contextmanager

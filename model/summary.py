@@ -1,47 +1,91 @@
 """What there is to tell about a bundle and a prediction, as plain values and lines, for whoever shows them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from model.bundle import Bundle, BundleError, read
 from model.classifier import Classifier, Prediction
 from model.decoding import ImageRejected
 
+Images = npt.NDArray[np.uint8]
+
 BEST = 3  # categories named for a prediction
+REVIEWED = "would be reviewed"
 
 
-def of_prediction(prediction: Prediction, bundle: Bundle) -> dict[str, Any]:
-    """Category, confidence, the three best, and whether and why a person would be asked."""
-    best = prediction.scores.argsort()[::-1][:BEST]
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A file that was classified: its bytes, what the network saw of it (uint8[H, W, C]), and what there is to tell.
+
+    Of a file that could not be read or decoded `seen` is None, and `row` has an `error` and a `detail`.
+    """
+
+    data: bytes
+    seen: Images | None
+    row: Mapping[str, Any]
+
+
+def look(classifier: Classifier, file: Path) -> Look:
+    """Read a file and classify it; `error` is a reason of ImageRejected, or "unreadable"."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        return Look(b"", None, _failed(file, "unreadable", error.strerror or str(error)))
+    try:
+        seen = classifier.prepare(data)
+    except ImageRejected as error:
+        return Look(b"", None, _failed(file, error.reason, error.detail))
+    return Look(data, seen, {"file": str(file), **of_prediction(classifier.classify(seen[None])[0], classifier)})
+
+
+def _failed(file: Path, error: str, detail: str) -> dict[str, Any]:
+    return {"file": str(file), "error": error, "detail": detail}
+
+
+def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, Any]:
+    """Category, confidence, the three best, whether and why a person would be asked, and the limits that decided it."""
+    bundle, best = classifier.bundle, prediction.scores.argsort()[::-1][:BEST]
     return {
         "category": prediction.category,
         "confidence": round(prediction.confidence, 4),
         "best": {bundle.categories[at]: round(float(prediction.scores[at]), 4) for at in best},
         "needs_review": prediction.needs_review,
         "review_reason": prediction.review_reason,
+        "threshold": round(classifier.thresholds[best[0]], 4),
+        "ood_score": None if prediction.ood_score is None else round(prediction.ood_score, 2),
+        "ood_threshold": round(bundle.ood["threshold"], 2) if bundle.ood else None,
         "model": bundle.id,
     }
 
 
-def of_file(classifier: Classifier, file: Path) -> dict[str, Any]:
-    """A file's prediction, or its `error` (a reason of ImageRejected, or "unreadable") with a `detail`."""
-    try:
-        image = classifier.prepare(file.read_bytes())
-    except ImageRejected as error:
-        return {"file": str(file), "error": error.reason, "detail": error.detail}
-    except OSError as error:
-        return {"file": str(file), "error": "unreadable", "detail": error.strerror or str(error)}
-    return {"file": str(file), **of_prediction(classifier.classify(image[None])[0], classifier.bundle)}
-
-
 def line_of_file(row: Mapping[str, Any]) -> str:
-    """What `of_file` found, for people."""
+    """What `look` found, for people."""
+    return f"{row['file']}: " + "; ".join(lines_of_file(row))
+
+
+def lines_of_file(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Without the file's name: category and confidence, whether and why it would be reviewed, the three best."""
     if "error" in row:
-        return f"{row['file']}: {row['error']}: {row['detail']}"
+        return (f"{row['error']}: {row['detail']}",)
     best = ", ".join(f"{name} {share:.1%}" for name, share in row["best"].items())
-    review = f"would be reviewed ({row['review_reason']})" if row["needs_review"] else "no review"
-    return f"{row['file']}: {row['category']} {row['confidence']:.1%}; {review}; best: {best}"
+    return f"{row['category']} {row['confidence']:.1%}", _review(row), f"best: {best}"
+
+
+def _review(row: Mapping[str, Any]) -> str:
+    match row["review_reason"]:
+        case None:
+            return "no review"
+        case "unlike_training":
+            return f"{REVIEWED} (unlike_training: score {row['ood_score']:.1f} over {row['ood_threshold']:.1f})"
+        case "low_confidence" if row["threshold"] <= 1:
+            return f"{REVIEWED} (low_confidence: under {row['threshold']:.1%})"
+        case reason:
+            return f"{REVIEWED} ({reason})"
 
 
 def of_folder(folder: Path) -> dict[str, Any]:

@@ -35,7 +35,8 @@ def test_classify_prints_category_confidence_the_three_best_and_the_review() -> 
 def test_classify_as_json_keeps_numbers() -> None:
     row = json.loads(RUN.invoke(app, ["classify", str(SAMPLE), "--json"]).stdout)[0]
 
-    assert set(row) == {"file", "category", "confidence", "best", "needs_review", "review_reason", "model"}
+    limits = {"threshold", "ood_score", "ood_threshold"}
+    assert set(row) == {"file", "category", "confidence", "best", "needs_review", "review_reason", "model"} | limits
     assert row["best"][row["category"]] == row["confidence"] == max(row["best"].values())
     assert len(row["best"]) == 3
 
