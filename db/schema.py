@@ -35,6 +35,7 @@ CONFIDENCE_UNIT = 10_000
 OPEN_STATES = ("pending", "leased")
 FINAL_STATES = ("done", "skipped", "quarantined", "cancelled")
 ITEM_STATES = OPEN_STATES + FINAL_STATES
+PROMOTION_ACTIONS = ("promote", "rollback")
 RUN_STATES = ("planned", "scanning", "running", "paused", "finished", "cancelled")
 REASONS = (
     "not_found",
@@ -145,6 +146,27 @@ class ModelVersion(Base):
     version: Mapped[str]
     location: Mapped[str | None]  # a folder, for bundles given by path
     registered_at: Mapped[datetime]
+
+
+class ModelPromotion(Base):
+    """One change of the version that a bundle's name alone stands for: who, when, why. Append-only; the last holds."""
+
+    __tablename__ = "model_promotion"
+    __table_args__ = (
+        UniqueConstraint("name", "seq"),
+        CheckConstraint(f"action IN {PROMOTION_ACTIONS}", name="action"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    seq: Mapped[int]  # 1, 2, 3 … under one name: of two people who change it at once, one finds his number taken
+    action: Mapped[str]
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))  # what holds from here on
+    replaced_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))  # what held before
+    actor: Mapped[str]  # person:amina
+    at: Mapped[datetime]
+    forced: Mapped[bool]  # the comparison was against it, or could not be made
+    detail: Mapped[dict[str, Any]]  # the figures of the comparison, or why there are none
 
 
 class Run(Base):

@@ -69,6 +69,28 @@ def test_the_migrated_tables_are_those_of_the_schema(empty: Engine) -> None:
     assert differences == []
 
 
+def test_an_older_catalogue_is_upgraded_with_all_that_is_in_it(empty: Engine) -> None:
+    migrations.upgrade(empty, "0001")
+    with empty.begin() as connection:
+        connection.execute(text("INSERT INTO model_version VALUES (1, 'net', '1', NULL, '2026-01-01 00:00:00.000000')"))
+
+    migrations.upgrade(empty)
+    with empty.begin() as connection:
+        kept = connection.execute(text("SELECT name, version FROM model_version")).one()
+        connection.execute(
+            text(
+                "INSERT INTO model_promotion (name, seq, action, model_version_id, actor, at, forced, detail)"
+                " VALUES ('net', 1, 'promote', 1, 'person:amina', '2026-01-01 00:00:00.000000', false, '{}')"
+            )
+        )
+    migrations.downgrade(empty, "0001")
+
+    assert kept == ("net", "1")
+    assert "model_promotion" not in names(empty)
+    with empty.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM model_version")).scalar_one() == 1
+
+
 def test_check_accepts_the_head_revision(empty: Engine) -> None:
     migrations.upgrade(empty)
 

@@ -1,0 +1,153 @@
+"""Which version of a bundle its name alone stands for: promoted by whom, when, in place of what.
+
+The history of a name is only added to, one number at a time. Who adds to it says what he saw; if somebody was quicker
+he is told so and nothing is written, so that each change stands on a comparison with what it really replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, aliased
+
+from db.schema import ModelPromotion, ModelVersion
+from db.session import instant, is_sqlite
+
+
+class PromotionOvertaken(Exception):
+    """Somebody else promoted or rolled back under the same name meanwhile; nothing was recorded."""
+
+
+class NothingBefore(Exception):
+    """There is no earlier version to go back to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One promotion or rollback: from here on `model` held."""
+
+    seq: int
+    action: str
+    model: ModelVersion
+    replaced: ModelVersion | None
+    actor: str
+    at: datetime
+    forced: bool
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a name stands: its last change, if any, and what a rollback would return to."""
+
+    name: str
+    last: Change | None = None
+    before: ModelVersion | None = None
+
+    @property
+    def seq(self) -> int:
+        return self.last.seq if self.last else 0
+
+    @property
+    def model(self) -> ModelVersion | None:
+        """The promoted version."""
+        return self.last.model if self.last else None
+
+
+def history(session: Session, name: str) -> list[Change]:
+    """Every change under a name, the oldest first."""
+    replaced = aliased(ModelVersion)
+    rows = session.execute(
+        select(ModelPromotion, ModelVersion, replaced)
+        .join(ModelVersion, ModelVersion.id == ModelPromotion.model_version_id)
+        .outerjoin(replaced, replaced.id == ModelPromotion.replaced_id)
+        .where(ModelPromotion.name == name)
+        .order_by(ModelPromotion.seq)
+    ).all()
+    return [
+        Change(row.seq, row.action, model, old, row.actor, row.at, row.forced, row.detail) for row, model, old in rows
+    ]
+
+
+def standing(session: Session, name: str) -> Standing:
+    """What is promoted under a name now."""
+    return standing_after(name, history(session, name))
+
+
+def standing_after(name: str, changes: Sequence[Change]) -> Standing:
+    """A promotion puts a version on top of the pile, a rollback takes one off; so two rollbacks go back two steps."""
+    pile: list[ModelVersion] = []
+    for change in changes:
+        if change.action == "rollback":
+            pile.pop()
+            continue
+        if not pile and change.replaced is not None:
+            pile.append(change.replaced)
+        pile.append(change.model)
+    return Standing(name, changes[-1] if changes else None, pile[-2] if len(pile) > 1 else None)
+
+
+def promoted(session: Session) -> dict[str, ModelVersion]:
+    """The promoted version of each name that has one."""
+    last = select(ModelPromotion.name, func.max(ModelPromotion.seq)).group_by(ModelPromotion.name)
+    found = (
+        select(ModelVersion)
+        .join(ModelPromotion, ModelPromotion.model_version_id == ModelVersion.id)
+        .where(tuple_(ModelPromotion.name, ModelPromotion.seq).in_(last))
+    )
+    return {model.name: model for model in session.execute(found).scalars()}
+
+
+def promote(
+    session: Session,
+    seen: Standing,
+    model: ModelVersion,
+    *,
+    actor: str,
+    instead_of: ModelVersion | None = None,
+    forced: bool = False,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Make `model` what `seen.name` stands for. `instead_of`: what it stood for, where nothing was promoted before.
+
+    Raises PromotionOvertaken when `seen` is no longer how things stand.
+    """
+    replaced = seen.model or instead_of
+    _append(session, seen, "promote", model, replaced, actor=actor, forced=forced, detail=detail or {})
+
+
+def roll_back(session: Session, seen: Standing, *, actor: str) -> ModelVersion:
+    """Make the version before the promoted one what the name stands for; returns it.
+
+    Raises NothingBefore, and PromotionOvertaken when `seen` is no longer how things stand.
+    """
+    if seen.before is None:
+        held = "nothing is promoted" if seen.model is None else "nothing was promoted before what is promoted now"
+        raise NothingBefore(f"{seen.name}: {held}; name a version with `tagger model promote`")
+    _append(session, seen, "rollback", seen.before, seen.model, actor=actor, forced=False, detail={})
+    return seen.before
+
+
+def _append(
+    session: Session, seen: Standing, action: str, model: ModelVersion, replaced: ModelVersion | None, **values: Any
+) -> None:
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    row = values | {
+        "name": seen.name,
+        "seq": seen.seq + 1,
+        "action": action,
+        "model_version_id": model.id,
+        "replaced_id": replaced.id if replaced else None,
+        "at": instant(session),
+    }
+    added = insert(ModelPromotion).values(row).on_conflict_do_nothing(index_elements=["name", "seq"])
+    if session.execute(added.returning(ModelPromotion.id)).scalar_one_or_none() is None:
+        raise PromotionOvertaken(
+            f"somebody else changed what {seen.name} stands for at the same moment; "
+            f"look with `tagger model show {seen.name}`, then try again"
+        )
