@@ -13,8 +13,8 @@ from sqlalchemy import make_url
 
 from db.schema import ModelVersion
 from db.session import Sessions, connect, reading, sessions_of
-from model import bundle
 from model.classifier import Classifier
+from worker import versions
 from worker.settings import Settings
 from worker.storage import Store, open_bucket, open_source
 from worker.tagging import Tagger
@@ -91,32 +91,17 @@ class Classifiers:
         wanted = self._wanted[model_version_id]
         bundle_id = f"{wanted.name}@{wanted.version}"
         if bundle_id not in self._loaded:
-            self._load(self._find(wanted))
+            self._load(versions.folder_of(wanted, self._settings.bundle_folders))
         self._loaded.move_to_end(bundle_id)
         return self._loaded[bundle_id]
 
     def warm_up(self) -> None:
         """Load the bundle that the settings name, before the first image waits for it."""
-        self._load(bundle.find(self._settings.model, folders=self._settings.bundle_folders))
+        self._load(versions.chosen(self._settings.model, self._settings.bundle_folders, self._sessions))
 
     def _load(self, folder: Path) -> None:
         runtime = cast(Literal["litert", "tensorflow"], self._settings.runtime)
-        loaded = Classifier.load(folder, runtime)
+        loaded = Classifier.load(folder, runtime, policy=self._settings.review_policy)
         self._loaded[loaded.bundle.id] = loaded
         while len(self._loaded) > _LOADED_AT_ONCE:
             self._loaded.popitem(last=False)
-
-    def _find(self, wanted: ModelVersion) -> Path:
-        """By name and version; a bundle that was given by path, where it was, if it is still the same."""
-        try:
-            return bundle.find(f"{wanted.name}@{wanted.version}", folders=self._settings.bundle_folders)
-        except bundle.BundleNotFound:
-            if wanted.location is None or not Path(wanted.location).is_dir():
-                raise
-        folder = Path(wanted.location)
-        if bundle.read(folder).version != wanted.version:
-            raise bundle.BundleNotFound(
-                f"the bundle {wanted.name}@{wanted.version} was at {folder}, which now holds another version; "
-                "put it into the folder that TAGGER_BUNDLES names"
-            )
-        return folder

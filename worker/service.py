@@ -70,7 +70,7 @@ def _warm_up(settings: Settings, tagger: Tagger, classifiers: Classifiers) -> No
         classifiers.warm_up()
         if settings.source is not None:
             tagger.store_of(source_store(settings, settings.source).bucket).check()
-    except (BundleError, StorageError) as error:
+    except (BundleError, StorageError, SQLAlchemyError) as error:
         log.warning("not_warmed_up", error=str(error))
 
 

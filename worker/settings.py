@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from model.decoding import DecodeLimits
+from model.policy import ReviewPolicy
 from worker.storage import S3Options
 
 _PASSWORD = re.compile(r"(://[^/@]*:)[^/@]*@")
@@ -38,10 +39,19 @@ class Settings(BaseSettings):
     s3_region: str | None = Field(None, description="The S3 region.")
     s3_access_key_id: str | None = Field(None, description="S3 key id; unset: boto3's own chain finds credentials.")
     s3_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
-    model: str = Field("fashion-mnist", description="The bundle to tag with: a name, name@version, or a path.")
+    model: str = Field(
+        "fashion-mnist",
+        description="The bundle to tag with: a name (the promoted version, if one is), name@version, or a path.",
+    )
     bundles: Path | None = Field(None, description="A folder of more bundles, beside those that come with the program.")
     runtime: str = Field(
         "litert", pattern="^(litert|tensorflow)$", description="What runs the network: litert or tensorflow."
+    )
+    target_precision: float | None = Field(
+        None, ge=0.5, le=1, description="Share of what passes without review that is to be right; unset: the bundle's."
+    )
+    review_budget: float | None = Field(
+        None, ge=0, le=1, description="At most this share of images is reviewed; goes before the target precision."
     )
     chunk: int = Field(256, ge=1, le=2000, description="Images a worker claims at once.")
     micro_batch: int = Field(64, ge=1, le=512, description="Images classified and recorded at once.")
@@ -86,6 +96,11 @@ class Settings(BaseSettings):
     @property
     def decode_limits(self) -> DecodeLimits:
         return DecodeLimits(max_bytes=self.max_image_bytes, max_pixels=self.max_image_pixels)
+
+    @property
+    def review_policy(self) -> ReviewPolicy:
+        """Which predictions pass without a person."""
+        return ReviewPolicy(self.target_precision, self.review_budget)
 
     @property
     def s3(self) -> S3Options:

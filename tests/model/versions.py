@@ -1,0 +1,48 @@
+"""Bundles that differ in what they remember of a test, made from one that is there; no training."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model import bundle as bundles
+from model.bundle import Bundle
+from model.policy import Outcome
+
+
+def outcome(images: int, wrong: Collection[int] = ()) -> Outcome:
+    """Of `images` images those numbered in `wrong` are wrong."""
+    correct = np.ones(images, bool)
+    correct[list(wrong)] = False
+    return Outcome(np.full(images, 0.9), np.zeros(images, np.int64), correct)
+
+
+def with_test(
+    source: Path, destination: Path, tested: Outcome | None, *, test_data: str = "the test images", **changes: Any
+) -> Bundle:
+    """A copy of the bundle `source` that keeps this outcome of its test, or none, with other `changes`."""
+    return _saved(source, destination, {bundles.TEST: tested}, test_data if tested else None, changes)
+
+
+def with_validation(source: Path, destination: Path, validation: Outcome | None) -> Bundle:
+    """A copy of the bundle `source` that keeps this outcome of its validation, or none."""
+    return _saved(source, destination, {bundles.VALIDATION: validation}, None, {})
+
+
+def _saved(
+    source: Path, destination: Path, kept: dict[str, Outcome | None], test_data: str | None, changes: dict[str, Any]
+) -> Bundle:
+    before = bundles.read(source)
+    aside = Path(shutil.copytree(source, destination.with_name(f".making-{destination.name}")))
+    for name, what in kept.items():
+        (aside / name).unlink(missing_ok=True)
+        if what is not None:
+            what.write(aside / name)
+    metrics = {name: value for name, value in before.metrics.items() if name != "test_data"}
+    metrics |= {} if test_data is None else {"test_data": test_data}
+    return bundles.save(replace(before, folder=aside, metrics=metrics, **changes), destination)

@@ -1,0 +1,63 @@
+"""Which folder a bundle is read from: what a setting names, what is promoted, what a row of the catalogue asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from db import promotions
+from db.promotions import Change
+from db.schema import ModelVersion
+from db.session import Sessions, reading
+from model import bundle
+from model.bundle import BundleNotFound
+
+
+def chosen(reference: str, folders: Sequence[Path], sessions: Sessions | None) -> Path:
+    """The folder of the bundle that TAGGER_MODEL or `--model` means.
+
+    A name alone is the version promoted under it, if the catalogue knows one; `sessions` is None where there is no
+    catalogue. `name@version` and paths mean what they say. Raises BundleNotFound.
+    """
+    change = None if sessions is None or not is_name(reference) else _last(sessions, reference)
+    return bundle.find(reference, folders=folders) if change is None else _promoted(change, folders)
+
+
+def is_name(reference: str) -> bool:
+    """Neither name@version nor a path; a folder of that name, here, is meant by `./name`."""
+    return "@" not in reference and Path(reference).name == reference
+
+
+def folder_of(wanted: ModelVersion, folders: Sequence[Path]) -> Path:
+    """By name and version; a bundle that was given by path, where it was, if it is still the same.
+
+    Raises BundleNotFound.
+    """
+    try:
+        return bundle.find(f"{wanted.name}@{wanted.version}", folders=folders)
+    except BundleNotFound:
+        if wanted.location is None or not Path(wanted.location).is_dir():
+            raise
+    folder = Path(wanted.location)
+    if bundle.read(folder).version != wanted.version:
+        raise BundleNotFound(
+            f"the bundle {wanted.name}@{wanted.version} was at {folder}, which now holds another version; "
+            "put it into the folder that TAGGER_BUNDLES names"
+        )
+    return folder
+
+
+def _last(sessions: Sessions, name: str) -> Change | None:
+    with reading(sessions) as session:
+        return promotions.standing(session, name).last
+
+
+def _promoted(change: Change, folders: Sequence[Path]) -> Path:
+    try:
+        return folder_of(change.model, folders)
+    except BundleNotFound as error:
+        name, by = change.model.name, change.actor.removeprefix("person:")
+        raise BundleNotFound(
+            f"{name}@{change.model.version} is promoted ({change.at:%Y-%m-%d} by {by}), but is not to be found: put "
+            f"its folder into the one that TAGGER_BUNDLES names, or go back with `tagger model rollback {name}`"
+        ) from error
