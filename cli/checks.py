@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from cli.errors import describe
-from cli.opening import open_catalogue
+from cli.opening import catalogue_if_usable, open_catalogue
 from worker.settings import Settings
 
 Finding = tuple[str, bool, str]
@@ -52,11 +53,12 @@ def _broker(settings: Settings) -> str:
 
 
 def _bundle(settings: Settings) -> str:
-    from model import bundle
     from model.classifier import Classifier
+    from worker import versions
 
-    folder = bundle.find(settings.model, folders=settings.bundle_folders)
-    classifier = Classifier.load(folder, "tensorflow" if settings.runtime == "tensorflow" else "litert")
+    folder = versions.chosen(settings.model, settings.bundle_folders, catalogue_if_usable(settings))
+    runtime: Literal["tensorflow", "litert"] = "tensorflow" if settings.runtime == "tensorflow" else "litert"
+    classifier = Classifier.load(folder, runtime, policy=settings.review_policy)
     shown = classifier.bundle
     return f"{shown.id}, {len(shown.categories)} categories, golden images agree"
 

@@ -24,7 +24,7 @@ Bundles = Annotated[
     list[Path] | None,
     typer.Option("--bundles", help="A folder of bundles; may be given again. Default: TAGGER_BUNDLES."),
 ]
-NAMED = "A bundle's name, name@version or folder. Default: TAGGER_MODEL."
+NAMED = "A bundle's name (its promoted version), name@version or folder. Default: TAGGER_MODEL."
 
 
 @app.command(epilog="Example: tagger model classify shoe.jpg shirt.png --model fashion-mnist --show seen.png")
@@ -43,7 +43,7 @@ def classify(
 
     _check_sheet(show, len(files))
     with clear_errors():
-        classifier = _classifier(*_named(model, bundles))
+        classifier = _classifier(model, bundles)
     rows, drawn = [], []
     for each in (look(classifier, file) for file in files):
         rows.append(each.row)
@@ -60,17 +60,21 @@ def classify(
 
 @app.command("list", epilog="Example: tagger model list --bundles bundles")
 def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
-    """List the bundles that there are, broken ones with what is wrong with them."""
+    """List the bundles that there are, which are promoted, and what is wrong with broken ones."""
+    from cli.opening import catalogue_if_usable, load_settings
+    from cli.promoted import marked
     from model.bundle import folders_of_bundles
     from model.summary import of_folder
 
-    rows = [of_folder(folder) for folder in folders_of_bundles(_named(None, bundles)[1])]
+    settings = load_settings()
+    folders = bundles or settings.bundle_folders
+    rows = marked([of_folder(each) for each in folders_of_bundles(folders)], catalogue_if_usable(settings), folders)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
         state = row.get("error") or f"{row['test_accuracy']:.2%} of test right, {row['categories']} categories"
-        typer.echo(f"{row['model']:<32} {state}")
+        typer.echo(f"{row['model']:<32} {'promoted: ' if row['promoted'] else ''}{state}")
 
 
 @app.command(epilog="Example: tagger model show fashion-mnist")
@@ -79,17 +83,24 @@ def show(
     bundles: Bundles = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how a bundle was trained, how good it is, and when it asks for a review."""
+    """Show how a bundle was trained, how good it is, when it asks for a review, and who promoted which version."""
+    from cli.opening import catalogue_if_usable, load_settings
+    from cli.promoted import history_as_json, history_of, lines_of_history
     from model import bundle as library
-    from model.summary import lines_of_bundle, of_bundle
+    from model.summary import lines_of_bundle, lines_of_promise, of_bundle, of_promise
+    from worker.versions import chosen
 
     with clear_errors():
-        reference, folders = _named(model, bundles)
-        bundle = library.read(library.find(reference, folders=folders))
+        settings = load_settings(model=model)
+        catalogue = catalogue_if_usable(settings)
+        bundle = library.read(chosen(settings.model, bundles or settings.bundle_folders, catalogue))
+        promise = of_promise(bundle, settings.review_policy)
+    history = history_of(bundle.name, catalogue)
     if as_json:
-        typer.echo(json.dumps(of_bundle(bundle), ensure_ascii=False))
+        about = of_bundle(bundle) | {"promise": promise, "promotions": history_as_json(history)}
+        typer.echo(json.dumps(about, ensure_ascii=False))
         return
-    for line in lines_of_bundle(bundle):
+    for line in (*lines_of_bundle(bundle), *lines_of_promise(promise), *lines_of_history(history)):
         typer.echo(line)
 
 
@@ -146,16 +157,12 @@ def clear_errors() -> Iterator[None]:
         raise typer.Exit(3) from error
 
 
-def _named(model: str | None, bundles: list[Path] | None) -> tuple[str, Sequence[Path]]:
-    """The bundle and the folders to look in: as given, else as set."""
-    from cli.opening import load_settings
+def _classifier(model: str | None, bundles: list[Path] | None) -> Classifier:
+    """As workers would load it: the promoted version where a name alone is given, with the thresholds that are set."""
+    from cli.opening import catalogue_if_usable, load_settings
+    from model.classifier import Classifier
+    from worker.versions import chosen
 
     settings = load_settings(model=model)
-    return settings.model, bundles or settings.bundle_folders
-
-
-def _classifier(model: str, folders: Sequence[Path]) -> Classifier:
-    from model.bundle import find
-    from model.classifier import Classifier
-
-    return Classifier.load(find(model, folders=folders))
+    folder = chosen(settings.model, bundles or settings.bundle_folders, catalogue_if_usable(settings))
+    return Classifier.load(folder, policy=settings.review_policy)

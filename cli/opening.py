@@ -29,16 +29,42 @@ def open_catalogue(settings: Settings, *, create: bool = False) -> Sessions:
     from db.session import CatalogueUnavailable
     from worker.process import open_sessions
 
-    file = sqlite_file(settings.database_url)
-    missing = file is not None and (not file.exists() or file.stat().st_size == 0)
+    missing = _missing(settings)
     if missing and not create:
-        raise CatalogueUnavailable(f"there is no catalogue at {file} yet; `tagger run FOLDER` makes one")
+        raise CatalogueUnavailable(
+            f"there is no catalogue at {sqlite_file(settings.database_url)} yet; `tagger run FOLDER` makes one"
+        )
     sessions = open_sessions(settings)
     engine = sessions.kw["bind"]
     if missing:
         migrations.upgrade(engine)
     migrations.check(engine)
     return sessions
+
+
+def catalogue_if_any(settings: Settings) -> Sessions | None:
+    """The catalogue; None where its SQLite file was not made yet."""
+    return None if _missing(settings) else open_catalogue(settings)
+
+
+def catalogue_if_usable(settings: Settings) -> Sessions | None:
+    """The same for what works without one, too: None and a warning where it is out of reach, or of another version."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from cli.errors import describe
+    from db.migrations import SchemaMismatch
+    from db.session import CatalogueUnavailable
+
+    try:
+        return catalogue_if_any(settings)
+    except (CatalogueUnavailable, SchemaMismatch, SQLAlchemyError) as error:
+        print(f"tagger: what is promoted is not known: {describe(error)}", file=sys.stderr)
+        return None
+
+
+def _missing(settings: Settings) -> bool:
+    file = sqlite_file(settings.database_url)
+    return file is not None and (not file.exists() or file.stat().st_size == 0)
 
 
 def sqlite_file(database_url: str) -> Path | None:

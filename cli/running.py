@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.opening import load_settings, open_catalogue, person, refuse
+from cli.opening import catalogue_if_any, load_settings, open_catalogue, person, refuse
 
 if TYPE_CHECKING:
     from db.session import Sessions
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from worker.storage import Store
 
 Source = Annotated[str | None, typer.Argument(help="A folder, or s3://bucket/prefix. Default: TAGGER_SOURCE.")]
-Model = Annotated[str | None, typer.Option(help="Bundle: a name, name@version or path. Default: TAGGER_MODEL.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="Bundle: a name (its promoted version), name@version or path. Default: TAGGER_MODEL."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="End in one JSON line on standard output.")]
 Mass = Annotated[
     bool, typer.Option("--allow-mass-removal", help="Believe a listing that lacks more than 20 % of the known images.")
@@ -92,6 +95,7 @@ class _Job:
     @classmethod
     def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool) -> _Job:
         from model import bundle
+        from worker import versions
         from worker.process import source_store
         from worker.settings import cores
 
@@ -99,7 +103,8 @@ class _Job:
         source = source or settings.source
         if source is None:
             raise refuse("nothing to tag: name a folder or s3://bucket/prefix, or set TAGGER_SOURCE")
-        chosen = bundle.read(bundle.find(settings.model, folders=settings.bundle_folders))
+        known = catalogue_if_any(settings)
+        chosen = bundle.read(versions.chosen(settings.model, settings.bundle_folders, known))
         store = source_store(settings, source)
         store.check()
         if needs_broker and not settings.embedded:
@@ -109,7 +114,7 @@ class _Job:
         if store.bucket.startswith("file:"):
             # Nobody waits for a folder, so threads beyond the cores only wait for each other: 600 images/s, not 800.
             settings = settings.model_copy(update={"io_threads": min(settings.io_threads, cores())})
-        return cls(settings, store, chosen, open_catalogue(settings, create=True))
+        return cls(settings, store, chosen, known or open_catalogue(settings, create=True))
 
     def classifiers(self) -> Classifiers:
         """What tags in this process, ready: a bundle that cannot run is met before anything is recorded."""

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model import bundle as bundles
 from model.bundle import Bundle, BundleError, read
 from model.classifier import Classifier, Prediction
 from model.decoding import ImageRejected
+from model.policy import UNSURE, ReviewPolicy
 
 Images = npt.NDArray[np.uint8]
 
@@ -132,3 +134,33 @@ def lines_of_bundle(bundle: Bundle) -> Iterator[str]:
     yield f"training     {how['parameters']:,} parameters, {minutes} on {how['machine']}"
     yield f"trained at   {how['trained_at']}"
     yield from (f"F1           {name:<12} {f1:.3f}" for name, f1 in test["f1"].items())
+
+
+def of_promise(bundle: Bundle, policy: ReviewPolicy) -> dict[str, Any] | None:
+    """What validation says of the thresholds under `policy`, and these; None for a bundle as made that kept none.
+
+    Raises BundleError when the policy asks for thresholds that cannot be chosen.
+    """
+    cuts = bundles.thresholds(bundle, policy)
+    if bundles.VALIDATION not in bundle.files:
+        return None
+    aim = None if policy.review_budget is not None else policy.target_precision or bundle.target_precision
+    return {
+        "target_precision": aim,
+        "review_budget": policy.review_budget,
+        "thresholds": {name: round(cut, 6) for name, cut in zip(bundle.categories, cuts, strict=True)},
+        **bundles.promised(bundle, policy),
+    }
+
+
+def lines_of_promise(promise: Mapping[str, Any] | None) -> Iterator[str]:
+    """The same for people."""
+    if promise is None:
+        return
+    budget = promise["review_budget"]
+    wish = f"precision {promise['target_precision']:g}" if budget is None else f"at most {budget:.1%} reviewed"
+    yield (
+        f"promise      for {wish}: {promise['validation_coverage']:.1%} of validation pass without review,"
+        f" {promise['validation_precision']:.2%} of these are right; of images like them"
+        f" {promise['precision_lower_bound']:.2%} at least ({1 - UNSURE:.0%} sure)"
+    )
