@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     data_set: Annotated[str, typer.Argument(help="What to train on: fashion-mnist.")],
-    network: Annotated[str | None, typer.Option(help="baseline, strided, pooled, residual, fullres or wide.")] = None,
+    network: Annotated[str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, deep or wide.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="How often every image is seen.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
     teacher: Annotated[

@@ -1,49 +1,107 @@
 """Shuffled, augmented batches of training images, made in threads while the network is busy with those before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from model.augmentation import augment
 from model.dataset import Split
-from model.recipe import Recipe
+from model.recipe import Recipe, spares
 
-Chunk = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 AHEAD = 3
 """Epochs that are made ahead of their turn."""
+EASY = 0.8
+"""Share of the images that count as easy: those of the least loss when they were last seen."""
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """S batches: images uint8[S, B, H, W, C], labels int64[S, B], the weight of each in the loss float32[S, B], and
+    which of the training images they are, int64[S, B]."""
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    indices: Indices
 
 
 class Batches:
-    """The batches of each epoch; an epoch's follow from the recipe's seed and its number alone."""
+    """The batches of each epoch; an epoch's follow from the recipe's seed, its number, and `losses`.
+
+    Where the recipe spares easy images, most epochs leave out a share of them, others each time, and those that stay
+    weigh more for it, so that the expected gradient is that of all (InfoBatch: Qin et al. 2024, arXiv:2303.04947; here
+    a fixed share counts as easy, so that every epoch has a known length).
+    """
 
     def __init__(self, split: Split, recipe: Recipe, batch: int) -> None:
         self._split, self._recipe, self._batch = split, recipe, batch
-        self.per_epoch = len(split) // batch
+        self.losses = np.full(len(split), np.inf, np.float32)
         self._ahead: dict[int, Future[Chunk]] = {}
         self._threads = ThreadPoolExecutor(AHEAD, thread_name_prefix="batches")
 
+    def count(self, epoch: int) -> int:
+        """How many batches it has; images that fill no batch wait for another epoch."""
+        images, spared = len(self._split), self._spared()
+        return (images - spared if spares(self._recipe, epoch) else images) // self._batch
+
+    def before(self, epoch: int) -> int:
+        """How many batches all epochs before it have."""
+        return sum(self.count(number) for number in range(epoch))
+
     def one_by_one(self, epoch: int) -> Iterator[Chunk]:
-        """uint8[1, B, H, W, C] and int64[1, B] for each batch; images that fill no batch wait for another shuffle."""
+        """Each batch by itself, S = 1."""
         random = np.random.default_rng([self._recipe.seed, epoch])
-        order = random.permutation(len(self._split))
-        for number in range(self.per_epoch):
-            chosen = order[number * self._batch : (number + 1) * self._batch]
-            images = augment(self._split.images[chosen], random, self._recipe)
-            yield images[None], self._split.labels[chosen][None]
+        chosen, weights = self._chosen(epoch, random)
+        order = random.permutation(len(chosen))
+        for number in range(self.count(epoch)):
+            of_batch = order[number * self._batch : (number + 1) * self._batch]
+            indices = chosen[of_batch]
+            images = augment(self._split.images[indices], random, self._recipe)
+            yield Chunk(images[None], self._split.labels[indices][None], weights[of_batch][None], indices[None])
 
     def whole(self, epoch: int) -> Chunk:
-        """The same as uint8[S, B, H, W, C] and int64[S, B]; the epochs after it are begun."""
-        for number in range(epoch, min(epoch + 1 + AHEAD, self._recipe.epochs)):
+        """All of an epoch; those after it are begun, unless they depend on what this one will tell."""
+        ahead = 0 if self._recipe.spare else AHEAD
+        for number in range(epoch, min(epoch + 1 + ahead, self._recipe.epochs)):
             if number not in self._ahead:
                 self._ahead[number] = self._threads.submit(self._joined, number)
         return self._ahead.pop(epoch).result()
+
+    def learned(self, indices: Indices, losses: npt.NDArray[np.float32]) -> None:
+        """Keep what training images have lost, unweighted; both of one shape."""
+        self.losses[indices] = losses
 
     def close(self) -> None:
         """Stop the threads; what was made ahead is dropped."""
         self._threads.shutdown(cancel_futures=True)
 
+    def _spared(self) -> int:
+        return int(len(self._split) * EASY * self._recipe.spare)
+
+    def _chosen(self, epoch: int, random: np.random.Generator) -> tuple[Indices, npt.NDArray[np.float32]]:
+        """Which images an epoch has, and the weight of each."""
+        weights = np.ones(len(self._split), np.float32)
+        if not spares(self._recipe, epoch):
+            return np.arange(len(weights)), weights
+        easy = np.argsort(self.losses, kind="stable")[: int(len(weights) * EASY)]
+        left_out = random.choice(easy, self._spared(), replace=False)
+        weights[easy] = len(easy) / (len(easy) - len(left_out))
+        chosen = np.setdiff1d(np.arange(len(weights)), left_out)
+        return chosen, weights[chosen]
+
     def _joined(self, epoch: int) -> Chunk:
-        images, labels = zip(*self.one_by_one(epoch), strict=True)
-        return np.concatenate(images), np.concatenate(labels)
+        return joined([*self.one_by_one(epoch)])
+
+
+def joined(chunks: Sequence[Chunk]) -> Chunk:
+    """One chunk of all their batches."""
+    return Chunk(
+        np.concatenate([each.images for each in chunks]),
+        np.concatenate([each.labels for each in chunks]),
+        np.concatenate([each.weights for each in chunks]),
+        np.concatenate([each.indices for each in chunks]),
+    )

@@ -10,11 +10,11 @@ from typing import Any
 from model.recipe import Recipe
 
 
-def loss(labels: Any, said: Any, taught: Sequence[Any], recipe: Recipe) -> Any:
-    """int[N], logits float[N, K], each teacher's logits -> a scalar."""
-    import keras
+def losses(labels: Any, said: Any, taught: Sequence[Any], recipe: Recipe) -> Any:
+    """int[N], logits float[N, K], each teacher's logits -> float[N]."""
+    from keras import ops
 
-    by_labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, said)
+    by_labels = ops.sparse_categorical_crossentropy(labels, said, from_logits=True)
     if not taught:
         return by_labels
     by_teachers = _by_teachers(said, taught, recipe.teachers_temperature)
@@ -26,4 +26,4 @@ def _by_teachers(said: Any, taught: Sequence[Any], temperature: float) -> Any:
     from keras import ops
 
     wanted = sum(ops.softmax(each / temperature) for each in taught) / len(taught)
-    return -ops.mean(ops.sum(wanted * ops.log_softmax(said / temperature), axis=-1)) * temperature**2
+    return -ops.sum(wanted * ops.log_softmax(said / temperature), axis=-1) * temperature**2

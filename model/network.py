@@ -79,6 +79,18 @@ def fullres(x: Any, dtype: str) -> Any:
     return _pooled(x, dtype)
 
 
+def deep(x: Any, dtype: str) -> Any:
+    """39 M multiply-adds, 0.64 M parameters: a strided stem, then three residual pairs at 14×14 and three at 7×7."""
+    x = _convolution(_convolution(x, 32, dtype, kernel=4, stride=2), 48, dtype)
+    for _ in range(3):
+        x = _residual(x, 48, dtype)
+    x = _convolution(_halved(x, dtype), 96, dtype)
+    for _ in range(3):
+        x = _residual(x, 96, dtype)
+    x = _convolution(_halved(x, dtype), 192, dtype)
+    return _pooled(x, dtype)
+
+
 def wide(x: Any, dtype: str) -> Any:
     """265 M multiply-adds, 4.2 M parameters: to teach smaller networks, not to tag with."""
     x = _halved(_convolution(x, 48, dtype), dtype)
@@ -105,6 +117,7 @@ NETWORKS: dict[str, Callable[[Any, str], Any]] = {
     "pooled": pooled,
     "residual": residual,
     "fullres": fullres,
+    "deep": deep,
     "wide": wide,
 }
 TEACHERS = frozenset({"wide"})

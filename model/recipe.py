@@ -28,19 +28,24 @@ class Recipe:
     imitate: float = 0.0  # share of images made to look like photographs
     erase: float = 0.0  # share of images
     erase_area: float = 0.25  # of an image, at most
+    spare: float = 0.0  # share of the easy images that most epochs leave out
     start: str = ""  # the bundle whose network is trained on
     teachers: tuple[str, ...] = ()  # bundles
     teachers_weight: float = 0.9  # their share of the loss, the labels have the rest
     teachers_temperature: float = 4.0  # softens both sides, so that the less likely categories count too
 
 
-LONG = Recipe(optimizer="muon", epochs=270, batch=256, peak_rate=0.05, shift=2, erase=0.5)
+SPARING = 0.875
+"""Share of a training after which every epoch has all images again."""
+
+LONG = Recipe(optimizer="muon", epochs=120, batch=256, peak_rate=0.05, warmup=0.05, shift=2, erase=0.5, spare=0.6)
 
 RECIPES: Mapping[str, Recipe] = {
     "strided": Recipe(),
     "pooled": Recipe(network="pooled"),
     "residual": replace(LONG, network="residual"),
     "fullres": replace(LONG, network="fullres"),
+    "deep": replace(LONG, network="deep"),
     "wide": replace(LONG, network="wide", epochs=120, erase_area=0.33),
     # the student project's, to the letter: nothing but Adam at 1e-4
     "baseline": Recipe(
@@ -60,6 +65,11 @@ def refining(recipe: Recipe, **changes: Any) -> Recipe:
     """To train a finished network on for a little, on images as they will come (He et al. 2019, arXiv:1909.09148)."""
     gentle = {"epochs": 5, "peak_rate": recipe.peak_rate / 10, "warmup": 0.0, "erase": 0.0, "imitate": 0.1, "shift": 1}
     return replace(recipe, **{**gentle, **changes})
+
+
+def spares(recipe: Recipe, epoch: int) -> bool:
+    """Does this epoch leave out easy images? Not the first, which finds them, nor the last eighth of a training."""
+    return recipe.spare > 0 and 0 < epoch < math.ceil(recipe.epochs * SPARING)
 
 
 def rate(step: int, steps: int, recipe: Recipe) -> float:

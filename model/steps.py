@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from model import distillation
+from model.batches import Chunk
 from model.recipe import Recipe
 
-Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 
 
 class Steps(Protocol):
@@ -22,8 +23,8 @@ class Steps(Protocol):
 
     whole_epochs: bool
 
-    def run(self, images: Pixels, labels: Labels, rates: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """uint8[S, B, H, W, C], int64[S, B], float32[S] -> float32[S]: S steps, each at its rate; their losses."""
+    def run(self, chunk: Chunk, rates: Floats) -> Floats:
+        """S batches and float32[S] -> float32[S, B]: S steps, each at its rate; what each image lost, unweighted."""
 
     def settle(self) -> None:
         """Bring what the steps changed into the variables of the network and the optimizer."""
@@ -31,7 +32,7 @@ class Steps(Protocol):
     def taken_up(self) -> None:
         """The variables were changed from outside: go on from them."""
 
-    def logits(self, images: Pixels) -> npt.NDArray[np.float32]:
+    def logits(self, images: Pixels) -> Floats:
         """uint8[N, H, W, C] -> float32[N, K], after `settle`."""
 
 
@@ -55,12 +56,12 @@ class OnTensorFlow:
         self._model, self._optimizer, self._teachers, self._recipe = model, optimizer, teachers, recipe
         self._step = self._compiled()
 
-    def run(self, images: Pixels, labels: Labels, rates: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def run(self, chunk: Chunk, rates: Floats) -> Floats:
         losses = []
-        for batch, wanted, rate in zip(images, labels, rates, strict=True):
+        for images, labels, weights, rate in zip(chunk.images, chunk.labels, chunk.weights, rates, strict=True):
             self._optimizer.learning_rate.assign(rate)
-            losses.append(float(self._step(batch, wanted)))
-        return np.array(losses, np.float32)
+            losses.append(np.asarray(self._step(images, labels, weights)))
+        return np.stack(losses)
 
     def settle(self) -> None:
         """They are in the variables already."""
@@ -68,7 +69,7 @@ class OnTensorFlow:
     def taken_up(self) -> None:
         """Steps read the variables anyway."""
 
-    def logits(self, images: Pixels) -> npt.NDArray[np.float32]:
+    def logits(self, images: Pixels) -> Floats:
         return logits(self._model, images)
 
     def _compiled(self) -> Any:
@@ -76,13 +77,14 @@ class OnTensorFlow:
 
         model = self._model
 
-        def step(images: Any, labels: Any) -> Any:
+        def step(images: Any, labels: Any, weights: Any) -> Any:
             images = tf.cast(images, tf.float32)
             taught = [teacher(images, training=False) for teacher in self._teachers]
             with tf.GradientTape() as tape:
-                loss = distillation.loss(labels, model(images, training=True), taught, self._recipe)
+                losses = distillation.losses(labels, model(images, training=True), taught, self._recipe)
+                loss = tf.reduce_mean(weights * losses)
             self._optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
-            return loss
+            return losses
 
         return tf.function(step, autograph=False)
 
@@ -102,8 +104,8 @@ class OnJax:
         self._ask = jax.jit(lambda *state: model.stateless_call(*state, training=False)[0])
         self.taken_up()
 
-    def run(self, images: Pixels, labels: Labels, rates: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        batches = (images, labels.astype(np.int32), rates)
+    def run(self, chunk: Chunk, rates: Floats) -> Floats:
+        batches = (chunk.images, chunk.labels.astype(np.int32), chunk.weights, rates)
         self._state, losses = self._epoch(self._state, batches, self._known)
         return np.asarray(losses)
 
@@ -115,7 +117,7 @@ class OnJax:
     def taken_up(self) -> None:
         self._state = [[variable.value.copy() for variable in variables] for variables in self._variables()]
 
-    def logits(self, images: Pixels) -> npt.NDArray[np.float32]:
+    def logits(self, images: Pixels) -> Floats:
         trained, others, _ = self._state
         parts = [
             np.asarray(self._ask(trained, others, images[at : at + 500].astype(np.float32)))
@@ -137,11 +139,11 @@ class OnJax:
         import keras
 
         trained, others, kept = state
-        images, labels, rate = batch
+        images, labels, weights, rate = batch
         images = images.astype(np.float32)
         taught = [_told(teacher, values, images) for teacher, values in zip(self._teachers, known, strict=True)]
-        (loss, others), gradients = jax.value_and_grad(self._loss, has_aux=True)(
-            trained, others, images, labels, taught
+        (_, (losses, others)), gradients = jax.value_and_grad(self._loss, has_aux=True)(
+            trained, others, images, labels, weights, taught
         )
         mapping = [*zip(self._model.trainable_variables, trained, strict=True)]
         mapping += zip(self._optimizer.variables, kept, strict=True)
@@ -150,11 +152,12 @@ class OnJax:
             self._optimizer.apply(gradients, self._model.trainable_variables)
         trained = [scope.get_current_value(variable) for variable in self._model.trainable_variables]
         kept = [scope.get_current_value(variable) for variable in self._optimizer.variables]
-        return [trained, others, kept], loss
+        return [trained, others, kept], losses
 
-    def _loss(self, trained: Any, others: Any, images: Any, labels: Any, taught: Any) -> Any:
+    def _loss(self, trained: Any, others: Any, images: Any, labels: Any, weights: Any, taught: Any) -> Any:
         said, others = self._model.stateless_call(trained, others, images, training=True)
-        return distillation.loss(labels, said, taught, self._recipe), others
+        losses = distillation.losses(labels, said, taught, self._recipe)
+        return (weights * losses).mean(), (losses, others)
 
 
 def _told(teacher: Any, values: Any, images: Any) -> Any:
@@ -165,7 +168,7 @@ def _told(teacher: Any, values: Any, images: Any) -> Any:
         return teacher(images, training=False)
 
 
-def logits(model: Any, images: Pixels, *, batch: int = 500) -> npt.NDArray[np.float32]:
+def logits(model: Any, images: Pixels, *, batch: int = 500) -> Floats:
     """uint8[N, H, W, C] -> float32[N, K]: what a network says before softmax."""
     parts = [np.asarray(model(images[at : at + batch].astype(np.float32))) for at in range(0, len(images), batch)]
     return np.concatenate(parts)

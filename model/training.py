@@ -114,13 +114,14 @@ class _Run:
 
     def epoch(self, report: Callable[[Progress], None]) -> None:
         began, began_cpu, number = time.monotonic(), time.process_time(), len(self.history)
-        total = self.batches.per_epoch * self.recipe.epochs
+        total, done = self.batches.before(self.recipe.epochs), self.batches.before(number)
         losses: list[float] = []
-        for images, labels in self._chunks(number):
-            step = number * self.batches.per_epoch + len(losses)
-            rates = [rate(step + at, total, self.recipe) for at in range(len(images))]
-            losses += self.steps.run(images, labels, np.array(rates, np.float32)).tolist()
-            done = number * self.batches.per_epoch + len(losses)
+        for chunk in self._chunks(number):
+            rates = [rate(done + at, total, self.recipe) for at in range(len(chunk.images))]
+            lost = self.steps.run(chunk, np.array(rates, np.float32))
+            self.batches.learned(chunk.indices, lost)
+            losses += (chunk.weights * lost).mean(1).tolist()
+            done += len(rates)
             left = (self.seconds + time.monotonic() - began) / done * (total - done)
             report(Progress(done, total, number + 1, losses[-1], left))
         self.steps.settle()
@@ -128,14 +129,15 @@ class _Run:
         self.seconds += time.monotonic() - began
         self.cpu_seconds += time.process_time() - began_cpu
         self.history.append({"loss": float(np.mean(losses)), "validation_accuracy": accuracy})
-        left = self.seconds / (number + 1) * (self.recipe.epochs - number - 1)
+        left = self.seconds / done * (total - done)
         report(Progress(done, total, number + 1, losses[-1], left, accuracy))
 
     def save(self) -> None:
         """Written aside and renamed: a cut leaves the checkpoint of the epoch before."""
         spent = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
         about = {"made_by": self._made_by(), "dtype": self.dtype, "history": self.history, **spent}
-        arrays = {str(at): np.asarray(variable) for at, variable in enumerate(self._variables())}
+        state = [np.asarray(variable) for variable in self._variables()] + [self.batches.losses]
+        arrays = {str(at): value for at, value in enumerate(state)}
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         aside = self.checkpoint.with_suffix(".part")
         with aside.open("wb") as sink:
@@ -147,7 +149,8 @@ class _Run:
             raise CheckpointMismatch(
                 f"{self.checkpoint} was made by another recipe or from other data: train without --resume"
             )
-        for variable, value in zip(self._variables(), kept.arrays, strict=True):
+        *values, self.batches.losses = kept.arrays
+        for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
         self.steps.taken_up()
         self.history, self.seconds = kept.about["history"], kept.about["seconds"]
@@ -183,7 +186,10 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
-    """What a run left: variables in order, and how far it was. It goes on in the arithmetic that it began with."""
+    """What a run left: variables in order, then what each image lost, and how far it was.
+
+    It goes on in the arithmetic that it began with.
+    """
 
     about: dict[str, Any]
     arrays: list[npt.NDArray[Any]]

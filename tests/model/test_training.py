@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model import augmentation, muon, network, recipe
-from model.batches import Batches
+from model.batches import Batches, joined
 from model.classifier import Classifier
 from model.dataset import Dataset
 from model.publishing import RuntimesDisagree, publish
@@ -115,7 +115,7 @@ def test_every_network_has_a_recipe() -> None:
 
 
 def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(network.NetworkUnknown, match="baseline, fullres, pooled, residual, strided, wide"):
+    with pytest.raises(network.NetworkUnknown, match="baseline, deep, fullres, pooled, residual, strided, wide"):
         network.build("vast", size=28, channels=1, categories=10)
 
 
@@ -160,7 +160,7 @@ def test_muon_resumes_to_the_network_of_an_uninterrupted_training(small_data: Da
 def test_a_pupil_comes_to_say_what_its_teacher_says(
     uninterrupted: Trained, small_data: Dataset, tmp_path: Path
 ) -> None:
-    labels_lost = replace(RECIPE, epochs=6, teachers=("bars",), teachers_weight=1.0, teachers_temperature=1.0)
+    labels_lost = replace(RECIPE, epochs=12, teachers=("bars",), teachers_weight=1.0, teachers_temperature=1.0)
 
     pupil = train(small_data, 10, labels_lost, checkpoint=tmp_path / "pupil.npz", teachers=[uninterrupted.model])
 
@@ -197,14 +197,55 @@ def test_a_checkpoint_goes_on_in_the_arithmetic_that_it_began_with(
 def test_whole_epochs_hold_the_same_batches_in_the_same_order(small_data: Dataset) -> None:
     by_recipe = replace(RECIPE, shift=2, erase=0.5, imitate=0.5)
     one = Batches(small_data.train, by_recipe, 50)
-    images, labels = zip(*one.one_by_one(1), strict=True)
+    piecemeal = joined([*one.one_by_one(1)])
 
     with contextlib.closing(Batches(small_data.train, by_recipe, 50)) as other:
         first, second = other.whole(0), other.whole(1)
 
-    np.testing.assert_array_equal(second[0], np.concatenate(images))
-    np.testing.assert_array_equal(second[1], np.concatenate(labels))
-    assert (first[0] != second[0]).any()
+    np.testing.assert_array_equal(second.images, piecemeal.images)
+    np.testing.assert_array_equal(second.labels, piecemeal.labels)
+    assert (first.images != second.images).any()
+
+
+SPARING = replace(RECIPE, spare=0.5, epochs=16)
+
+
+def test_most_epochs_leave_out_easy_images_and_those_that_stay_weigh_more(small_data: Dataset) -> None:
+    batches = Batches(small_data.train, SPARING, 10)
+    losses = np.arange(300, dtype=np.float32)
+    batches.learned(np.arange(300), losses)
+
+    epoch = joined([*batches.one_by_one(1)])
+
+    seen = np.sort(epoch.indices.ravel())
+    assert len(np.unique(seen)) == len(seen) == 180  # of 300 four fifths are easy, and half of these are left out
+    assert set(range(240, 300)) < set(seen.tolist())
+    assert set(epoch.weights[epoch.indices < 240].tolist()) == {2.0}
+    assert set(epoch.weights[epoch.indices >= 240].tolist()) == {1.0}
+    assert epoch.weights.sum() == 300
+
+
+def test_the_first_epoch_and_the_last_ones_leave_nothing_out(small_data: Dataset) -> None:
+    batches = Batches(small_data.train, SPARING, 10)
+
+    counts = [batches.count(epoch) for epoch in range(16)]
+
+    assert counts == [30] + [18] * 13 + [30] * 2
+    assert batches.before(16) == sum(counts)
+
+
+def test_a_training_that_spares_easy_images_resumes_to_the_network_of_an_uninterrupted_one(
+    small_data: Dataset, tmp_path: Path
+) -> None:
+    sparing = replace(RECIPE, spare=0.5, epochs=4)
+    whole = train(small_data, 10, sparing, checkpoint=tmp_path / "whole.npz")
+    train(small_data, 10, sparing, checkpoint=tmp_path / "cut.npz", stop_after=2)
+
+    resumed = train(small_data, 10, sparing, checkpoint=tmp_path / "cut.npz", resume=True)
+
+    assert resumed.history[-1]["validation_accuracy"] > 0.9
+    for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
