@@ -1,6 +1,6 @@
 """A model and all that belongs to it, in one folder that is checked whenever it is read.
 
-    bundle.json  model.keras  model.tflite  golden.npz  report/
+    bundle.json  model.keras  model.tflite  golden.npz  validation.npz  test.npz  novelty.npz  report/
 
 `bundle.json` names every other file with its SHA-256. The version is a hash over all that bundle.json says, so it
 stands for the content: two bundles of one version are the same.
@@ -10,9 +10,13 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from model import manifest
 from model.manifest import RETRAIN, Bundle, BundleCorrupt, BundleError, BundleNotFound, BundleTooOld
+from model.novelty import Novelty
+from model.policy import AS_MADE, Outcome, ReviewPolicy, promise
+from model.policy import thresholds as choose
 from model.preprocessing import PreprocessingUnknown, check
 
 __all__ = [
@@ -25,11 +29,21 @@ __all__ = [
     "available",
     "find",
     "folders_of_bundles",
+    "novelty",
+    "promised",
     "read",
     "save",
+    "tested",
+    "thresholds",
 ]
 
 SHIPPED = Path(__file__).parent / "bundles"
+VALIDATION = "validation.npz"
+"""What the network said of the validation images: see model.policy.Outcome."""
+TEST = "test.npz"
+"""What it said of the test images, in their order: bundles are compared by it."""
+NOVELTY = "novelty.npz"
+"""What the training's features look like: see model.novelty.Novelty."""
 
 
 def find(reference: str, *, folders: Sequence[Path] = ()) -> Path:
@@ -77,6 +91,36 @@ def read(folder: Path) -> Bundle:
         raise BundleCorrupt(f"{folder}/bundle.json was altered after it was written: {RETRAIN}")
     manifest.check_files(bundle)
     return bundle
+
+
+def thresholds(bundle: Bundle, policy: ReviewPolicy) -> tuple[float, ...]:
+    """A confidence for each category: the bundle's own, or chosen anew from its validation.
+
+    Raises BundleError when the bundle has not kept its validation.
+    """
+    if policy == AS_MADE:
+        return bundle.thresholds
+    if VALIDATION not in bundle.files:
+        raise BundleError(
+            f"{bundle.id} was made before thresholds could be chosen anew: {RETRAIN},"
+            " or set neither TAGGER_TARGET_PRECISION nor TAGGER_REVIEW_BUDGET"
+        )
+    return choose(Outcome.read(bundle.folder / VALIDATION), len(bundle.categories), policy)
+
+
+def promised(bundle: Bundle, policy: ReviewPolicy) -> dict[str, Any]:
+    """What validation says of the thresholds under `policy`: see model.policy.promise. Raises BundleError."""
+    return promise(Outcome.read(bundle.folder / VALIDATION), thresholds(bundle, policy))
+
+
+def tested(bundle: Bundle) -> Outcome | None:
+    """What it said of its test images, whose digest is `metrics["test_data"]`; None in bundles of earlier."""
+    return Outcome.read(bundle.folder / TEST) if TEST in bundle.files else None
+
+
+def novelty(bundle: Bundle) -> Novelty | None:
+    """What tells images unlike the training; None in bundles that were made without."""
+    return Novelty.read(bundle.folder / NOVELTY) if bundle.ood and NOVELTY in bundle.files else None
 
 
 def save(bundle: Bundle, destination: Path) -> Bundle:

@@ -12,6 +12,7 @@ from model.budget import PixelBudget
 from model.bundle import Bundle, BundleCorrupt
 from model.calibration import softmax
 from model.decoding import DEFAULT_LIMITS, DecodeLimits, decode
+from model.policy import AS_MADE, ReviewPolicy
 from model.preprocessing import prepare
 from model.runtimes import LiteRT, Runtime, TensorFlow
 
@@ -38,21 +39,25 @@ class Prediction:
 class Classifier:
     """A bundle, running. `prepare` may be called from several threads, `scores` and `classify` from one at a time."""
 
-    def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
+    def __init__(self, bundle: Bundle, runtime: Runtime, policy: ReviewPolicy = AS_MADE) -> None:
         self.bundle = bundle
         self._runtime = runtime
         self._budget = PixelBudget()
-        self._thresholds = np.asarray(bundle.thresholds, np.float32)
+        self.thresholds = bundles.thresholds(bundle, policy)
+        self._novelty = bundles.novelty(bundle)
 
     @classmethod
-    def load(cls, folder: Path, runtime: RuntimeName = "litert", *, threads: int = 1) -> "Classifier":
+    def load(
+        cls, folder: Path, runtime: RuntimeName = "litert", *, threads: int = 1, policy: ReviewPolicy = AS_MADE
+    ) -> "Classifier":
         """Read the bundle, start the runtime and let it answer the golden images, which warms it up, too.
 
-        Raises BundleError: see model.bundle.read; BundleCorrupt also when the golden images get other scores.
+        Raises BundleError: see model.bundle.read and .thresholds; BundleCorrupt also when the golden images get other
+        scores.
         """
         bundle = bundles.read(folder)
         try:
-            classifier = cls(bundle, start(folder, runtime, threads))
+            classifier = cls(bundle, start(folder, runtime, threads), policy)
         except (ValueError, RuntimeError, OSError) as error:
             raise BundleCorrupt(f"{runtime} cannot run bundle {folder} ({error}): {bundles.RETRAIN}") from error
         classifier._check_golden(runtime)
@@ -67,17 +72,36 @@ class Classifier:
 
     def scores(self, images: Images) -> Scores:
         """uint8[N, H, W, C] -> calibrated probabilities float32[N, K]."""
-        return softmax(self._runtime.logits(images), self.bundle.temperature)
+        return softmax(self._asked(images)[0], self.bundle.temperature)
 
     def classify(self, images: Images) -> list[Prediction]:
         """uint8[N, H, W, C] -> a prediction each."""
-        return [self._prediction(row) for row in self.scores(images)]
+        logits, features = self._asked(images)
+        rows = softmax(logits, self.bundle.temperature)
+        strange = self._novelty_of(logits, features)
+        return [self._prediction(row, score) for row, score in zip(rows, strange, strict=True)]
 
-    def _prediction(self, scores: Scores) -> Prediction:
+    def _asked(self, images: Images) -> tuple[Scores, Scores]:
+        """Logits float32[N, K] and features float32[N, D]."""
+        answers, count = self._runtime.answers(images), len(self.bundle.categories)
+        return answers[:, :count], answers[:, count:]
+
+    def _novelty_of(self, logits: Scores, features: Scores) -> list[float | None]:
+        if self._novelty is None:
+            return [None] * len(logits)
+        return [float(each) for each in self._novelty.served(logits, features)]
+
+    def _prediction(self, scores: Scores, ood_score: float | None) -> Prediction:
         best = int(scores.argmax())
-        unsure = bool(scores[best] < self._thresholds[best])
-        reason = "low_confidence" if unsure else None
-        return Prediction(self.bundle.categories[best], float(scores[best]), scores, None, unsure, reason)
+        reason = self._reason(float(scores[best]), self.thresholds[best], ood_score)
+        category = self.bundle.categories[best]
+        return Prediction(category, float(scores[best]), scores, ood_score, reason is not None, reason)
+
+    def _reason(self, confidence: float, threshold: float, ood_score: float | None) -> str | None:
+        """Unlike anything seen says more than unsure: of such an image the confidence means nothing."""
+        if ood_score is not None and self.bundle.ood and ood_score > self.bundle.ood["threshold"]:
+            return "unlike_training"
+        return "low_confidence" if confidence < threshold else None
 
     def _check_golden(self, runtime: str) -> None:
         with np.load(self.bundle.folder / "golden.npz", allow_pickle=False) as golden:

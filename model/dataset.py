@@ -158,6 +158,11 @@ def pick(split: Split, indices: npt.NDArray[np.int64]) -> Split:
     return Split(split.images[indices], split.labels[indices])
 
 
+def digest_of(split: Split) -> str:
+    """SHA-256 in hex over a split's images and labels, in their order."""
+    return hashlib.sha256(split.images.tobytes() + split.labels.astype("<i8").tobytes()).hexdigest()
+
+
 def _path(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
 

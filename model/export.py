@@ -9,11 +9,20 @@ from typing import Any
 def write_networks(model: Any, folder: Path, weights: str) -> None:
     """Write both files into `folder`.
 
-    model.keras has no optimizer in it. model.tflite takes float32[N, H, W, C] and gives logits; its weights are
-    int8 (activations are quantised as they come: "dynamic range") or float16.
+    model.keras has no optimizer in it, and gives logits. model.tflite takes float32[N, H, W, C] and gives logits and
+    features side by side, float32[N, K + D]; its weights are int8 (activations are quantised as they come: "dynamic
+    range") or float16.
     """
     model.save(folder / "model.keras", include_optimizer=False)
-    (folder / "model.tflite").write_bytes(_tflite(model, weights))
+    (folder / "model.tflite").write_bytes(_tflite(with_features(model), weights))
+
+
+def with_features(model: Any) -> Any:
+    """The network with its logits and, after them, the features that these are made of: float32[N, K + D]."""
+    import keras
+
+    features = keras.ops.cast(model.get_layer("logits").input, "float32")
+    return keras.Model(model.input, keras.layers.Concatenate()([model.output, features]))
 
 
 def load_network(folder: Path) -> Any:

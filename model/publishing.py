@@ -15,11 +15,13 @@ import numpy.typing as npt
 from model import bundle as bundles
 from model import report
 from model.bundle import Bundle
-from model.calibration import fit_temperature, softmax, threshold_for_precision
+from model.calibration import fit_temperature, softmax
 from model.categories import FASHION_MNIST
-from model.dataset import Dataset, Split
+from model.dataset import Dataset, Split, digest_of
 from model.evaluation import evaluate
 from model.export import write_networks
+from model.novelty import Novelty
+from model.policy import Outcome, ReviewPolicy, thresholds
 from model.preprocessing import FASHION_MNIST as PREPROCESSING
 from model.recipe import Recipe
 from model.runtimes import LiteRT, TensorFlow
@@ -27,7 +29,8 @@ from model.training import Trained
 
 GOLDEN_IMAGES = 64
 AGREEMENT = 0.998  # least share of images that both runtimes put into the same category
-Logits = npt.NDArray[np.float32]
+FALSE_ALARMS = 0.01  # share of validation images that count as unlike the training
+Floats = npt.NDArray[np.float32]
 
 
 class RuntimesDisagree(Exception):
@@ -36,14 +39,30 @@ class RuntimesDisagree(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """What each runtime says about a split, before softmax: float32[N, K] each."""
+    """What each runtime says about N images: logits, then features, float32[N, K + D] each."""
 
-    tensorflow: Logits
-    litert: Logits
+    tensorflow: Floats
+    litert: Floats
+    categories: int
+
+    @property
+    def logits(self) -> Floats:
+        """LiteRT's, as they are the ones that tag; float32[N, K]."""
+        return self.litert[:, : self.categories]
+
+    @property
+    def features(self) -> Floats:
+        """LiteRT's; float32[N, D]."""
+        return self.litert[:, self.categories :]
+
+    @property
+    def reference(self) -> Floats:
+        """TensorFlow's logits, float32[N, K]."""
+        return self.tensorflow[:, : self.categories]
 
     @property
     def agreement(self) -> float:
-        return float(np.mean(self.tensorflow.argmax(1) == self.litert.argmax(1)))
+        return float(np.mean(self.reference.argmax(1) == self.logits.argmax(1)))
 
 
 def publish(trained: Trained, data: Dataset, recipe: Recipe, folder: Path, *, precision: float = 0.99) -> Bundle:
@@ -57,6 +76,7 @@ def publish(trained: Trained, data: Dataset, recipe: Recipe, folder: Path, *, pr
         made.mkdir()
         validation, weights = _export(trained.model, data.validation, made)
         draft = _calibrated(made, validation, data.validation, precision)
+        draft = _knowing(draft, data.train, validation)
         draft = replace(draft, training=_provenance(trained, data, recipe, weights))
         _write_golden(draft, data.validation, validation)
         return bundles.save(_measured(draft, data, validation), folder)
@@ -75,34 +95,48 @@ def _export(model: Any, validation: Split, folder: Path) -> tuple[_Answers, str]
 def _ask(folder: Path, images: npt.NDArray[np.uint8]) -> _Answers:
     """Both runtimes' answers; TensorFlow's in portions, as memory is not endless."""
     reference = TensorFlow(folder / "model.keras", threads=os.cpu_count() or 1)
-    portions = [reference.logits(images[at : at + 500]) for at in range(0, len(images), 500)]
-    return _Answers(np.concatenate(portions), LiteRT(folder / "model.tflite", threads=1).logits(images))
+    portions = [reference.answers(images[at : at + 500]) for at in range(0, len(images), 500)]
+    served = LiteRT(folder / "model.tflite", threads=1).answers(images)
+    return _Answers(np.concatenate(portions), served, len(FASHION_MNIST))
 
 
 def _calibrated(folder: Path, answers: _Answers, validation: Split, precision: float) -> Bundle:
-    """By LiteRT's answers, as they are the ones that tag."""
-    temperature = fit_temperature(answers.litert, validation.labels)
-    scores = softmax(answers.litert, temperature)
-    threshold = threshold_for_precision(scores.max(1), scores.argmax(1) == validation.labels, precision)
+    """Temperature and thresholds; what validation came to is kept, so that thresholds can be chosen anew."""
+    temperature = round(fit_temperature(answers.logits, validation.labels), 6)
+    outcome = Outcome.of(softmax(answers.logits, temperature), validation.labels)
+    outcome.write(folder / bundles.VALIDATION)
+    found = thresholds(outcome, len(FASHION_MNIST), ReviewPolicy(target_precision=precision))
     return Bundle(
         folder=folder,
         name=folder.name,
         categories=FASHION_MNIST,
         preprocessing=PREPROCESSING,
-        temperature=round(temperature, 6),
-        thresholds=(round(threshold, 6),) * len(FASHION_MNIST),
+        temperature=temperature,
+        thresholds=tuple(round(each, 6) for each in found),
         target_precision=precision,
     )
+
+
+def _knowing(draft: Bundle, train: Split, validation: _Answers) -> Bundle:
+    """With what tells images unlike the training, and the distance from which on they are."""
+    features = LiteRT(draft.folder / "model.tflite", threads=1).answers(train.images)[:, len(draft.categories) :]
+    seen = validation.logits, validation.features
+    novelty = Novelty.fit(features, train.labels, seen, draft.temperature)
+    novelty.write(draft.folder / bundles.NOVELTY)
+    threshold = float(np.quantile(novelty.served(*seen), 1 - FALSE_ALARMS))
+    return replace(draft, ood={"threshold": round(threshold, 4), "false_alarms": FALSE_ALARMS})
 
 
 def _measured(draft: Bundle, data: Dataset, validation: _Answers) -> Bundle:
     """With its figures on validation and test, and the report about test."""
     test = _ask(draft.folder, data.test.images)
-    scores = softmax(test.litert, draft.temperature)
+    scores = softmax(test.logits, draft.temperature)
+    Outcome.of(scores, data.test.labels).write(draft.folder / bundles.TEST)
     metrics = {
-        "validation": _figures(draft, validation.litert, data.validation),
-        "test": _figures(draft, test.litert, data.test),
-        "test_accuracy_tensorflow": round(float(np.mean(test.tensorflow.argmax(1) == data.test.labels)), 4),
+        "validation": _figures(draft, validation.logits, data.validation),
+        "test": _figures(draft, test.logits, data.test),
+        "test_data": digest_of(data.test),
+        "test_accuracy_tensorflow": round(float(np.mean(test.reference.argmax(1) == data.test.labels)), 4),
         "agreement": {"validation": round(validation.agreement, 5), "test": round(test.agreement, 5)},
         "tflite_bytes": (draft.folder / "model.tflite").stat().st_size,
     }
@@ -110,7 +144,7 @@ def _measured(draft: Bundle, data: Dataset, validation: _Answers) -> Bundle:
     return replace(draft, metrics=metrics)
 
 
-def _figures(draft: Bundle, logits: Logits, split: Split) -> dict[str, Any]:
+def _figures(draft: Bundle, logits: Floats, split: Split) -> dict[str, Any]:
     calibrated = softmax(logits, draft.temperature)
     return evaluate(softmax(logits), calibrated, split.labels, draft.thresholds, draft.categories).as_json()
 
@@ -119,7 +153,7 @@ def _write_golden(draft: Bundle, validation: Split, answers: _Answers) -> None:
     """Some validation images with each runtime's calibrated scores for them."""
     scores = {
         runtime: softmax(logits[:GOLDEN_IMAGES], draft.temperature)
-        for runtime, logits in (("litert", answers.litert), ("tensorflow", answers.tensorflow))
+        for runtime, logits in (("litert", answers.logits), ("tensorflow", answers.reference))
     }
     images = validation.images[:GOLDEN_IMAGES]
     np.savez_compressed(

@@ -7,15 +7,20 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from model.export import load_network, with_features
+
 Images = npt.NDArray[np.uint8]
-Logits = npt.NDArray[np.float32]
+Answers = npt.NDArray[np.float32]
 BATCH = 64  # images; what the pipeline's micro-batches are, too
 
 
 class Runtime(Protocol):
-    """uint8[N, H, W, C] -> logits float32[N, K]. Not thread-safe: one a thread."""
+    """uint8[N, H, W, C] -> float32[N, K + D], logits and then features. Not thread-safe: one a thread.
 
-    def logits(self, images: Images) -> Logits: ...
+    Bundles of before 2026-11-23 have no features in their model.tflite: D is 0 there.
+    """
+
+    def answers(self, images: Images) -> Answers: ...
 
 
 class LiteRT:
@@ -34,17 +39,17 @@ class LiteRT:
         self._interpreter.allocate_tensors()
         self._batch = np.zeros([BATCH, *source["shape"][1:]], np.float32)
 
-    def logits(self, images: Images) -> Logits:
+    def answers(self, images: Images) -> Answers:
         starts = range(0, len(images), BATCH)
         parts = [self._one_batch(images[at : at + BATCH]) for at in starts]
         return np.concatenate(parts) if parts else self._one_batch(images)
 
-    def _one_batch(self, images: Images) -> Logits:
+    def _one_batch(self, images: Images) -> Answers:
         self._batch[: len(images)] = images
         self._batch[len(images) :] = 0
         self._interpreter.set_tensor(self._in, self._batch)
         self._interpreter.invoke()
-        found: Logits = self._interpreter.get_tensor(self._out)[: len(images)]
+        found: Answers = self._interpreter.get_tensor(self._out)[: len(images)]
         return found
 
 
@@ -52,12 +57,11 @@ class TensorFlow:
     """A .keras file, as one compiled function of any batch size."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        import keras
         import tensorflow as tf
 
         with contextlib.suppress(RuntimeError):  # once TensorFlow has run, its threads are what they are
             tf.config.threading.set_intra_op_parallelism_threads(threads)
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = with_features(load_network(path.parent))
         signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)]
         self._function = tf.function(
             lambda images: model(tf.cast(images, tf.float32), training=False),
@@ -65,5 +69,5 @@ class TensorFlow:
             autograph=False,
         )
 
-    def logits(self, images: Images) -> Logits:
+    def answers(self, images: Images) -> Answers:
         return np.asarray(self._function(images))

@@ -1,0 +1,118 @@
+"""How far an image is from all that the training showed: for the flag `unlike_training`. Pure numpy.
+
+Three scores that fail on different images are added up, each brought to mean 0 and deviation 1 on validation images:
+the energy of the logits (Liu et al. 2020, arXiv:2010.03759), and the Mahalanobis distance to the nearest category of
+the network's features as they are (Lee et al. 2018, arXiv:1807.03888) and of their directions (Müller and Hein 2025,
+arXiv:2505.18032). What each is worth by itself: docs/experiments.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+SHRINKAGE = 0.01  # of the mean variance, added to each: some features hardly vary
+ADDED = ("energy", "mahalanobis", "mahalanobis of directions")
+SERVED = "combined"
+"""The score of the bundles: the sum of ADDED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussians:
+    """A normal distribution for each category, of one covariance: means float32[K, D], its inverse float32[D, D]."""
+
+    means: Floats
+    inverse: Floats
+
+    @classmethod
+    def fit(cls, features: Floats, labels: Labels) -> "Gaussians":
+        """float32[N, D] and int64[N]; every category has to be among the labels."""
+        means = np.stack([features[labels == kind].mean(0) for kind in range(labels.max() + 1)])
+        spread = (features - means[labels]).astype(np.float64)
+        covariance = spread.T @ spread / len(spread)
+        size = len(covariance)
+        inverse = np.linalg.inv(covariance + SHRINKAGE * np.trace(covariance) / size * np.eye(size))
+        return cls(means.astype(np.float32), inverse.astype(np.float32))
+
+    def distances(self, features: Floats) -> Floats:
+        """float32[N, D] -> float32[N]: squared Mahalanobis distance to the nearest mean."""
+        apart = features[:, None] - self.means
+        squared = np.einsum("nkd,nkd->nk", apart @ self.inverse, apart)
+        nearest: Floats = np.maximum(squared.min(1), 0).astype(np.float32)
+        return nearest
+
+
+def directions(features: Floats) -> Floats:
+    """float32[N, D], each brought to length one."""
+    turned: Floats = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
+    return turned
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """What a bundle keeps to tell images unlike the training. `scales`: mean and deviation of each of ADDED."""
+
+    temperature: float
+    as_they_are: Gaussians
+    of_length_one: Gaussians
+    scales: Floats
+
+    @classmethod
+    def fit(cls, features: Floats, labels: Labels, validation: tuple[Floats, Floats], temperature: float) -> "Novelty":
+        """The training's features float32[N, D] and labels, and the logits and features of validation images."""
+        unscaled = np.tile(np.array([[0.0, 1.0]], np.float32), (len(ADDED), 1))
+        parts = Gaussians.fit(features, labels), Gaussians.fit(directions(features), labels)
+        raw = cls(temperature, *parts, unscaled)._raw(*validation)
+        return cls(temperature, *parts, np.array([[raw[name].mean(), raw[name].std()] for name in ADDED], np.float32))
+
+    @classmethod
+    def read(cls, path: Path) -> "Novelty":
+        with np.load(path, allow_pickle=False) as kept:
+            as_they_are = Gaussians(kept["means"], kept["inverse"])
+            of_length_one = Gaussians(kept["means_of_directions"], kept["inverse_of_directions"])
+            return cls(float(kept["temperature"]), as_they_are, of_length_one, kept["scales"])
+
+    def write(self, path: Path) -> None:
+        np.savez_compressed(
+            path,
+            temperature=self.temperature,
+            means=self.as_they_are.means,
+            inverse=self.as_they_are.inverse,
+            means_of_directions=self.of_length_one.means,
+            inverse_of_directions=self.of_length_one.inverse,
+            scales=self.scales,
+        )
+
+    def scores(self, logits: Floats, features: Floats) -> Mapping[str, Floats]:
+        """float32[N, K] and float32[N, D] -> every score by its name, float32[N] each, higher for stranger images."""
+        raw = self._raw(logits, features)
+        parts = zip(ADDED, self.scales, strict=True)
+        return {**raw, SERVED: sum((raw[name] - mean) / deviation for name, (mean, deviation) in parts)}
+
+    def served(self, logits: Floats, features: Floats) -> Floats:
+        """The score that decides."""
+        return self.scores(logits, features)[SERVED]
+
+    def _raw(self, logits: Floats, features: Floats) -> dict[str, Floats]:
+        """Distances as logarithms, so that none drowns the others when they are added."""
+        scaled = logits / self.temperature
+        top = scaled.max(1, keepdims=True)
+        powers = np.exp(scaled - top)
+        return {
+            "maximum softmax": -powers.max(1) / powers.sum(1),
+            "energy": -(top[:, 0] + np.log(powers.sum(1))),
+            "mahalanobis": np.log1p(self.as_they_are.distances(features)),
+            "mahalanobis of directions": np.log1p(self.of_length_one.distances(directions(features))),
+        }
+
+
+def auroc(inside: npt.ArrayLike, outside: npt.ArrayLike) -> float:
+    """The probability that an image from outside scores higher than one from inside; ties count half."""
+    known, strange = np.sort(np.asarray(inside)), np.asarray(outside)
+    below = np.searchsorted(known, strange, "left") + np.searchsorted(known, strange, "right")
+    return float(below.mean() / (2 * len(known)))

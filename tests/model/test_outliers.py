@@ -1,0 +1,57 @@
+"""Images that are no garments: where they come from, and that a seed says what they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model import outliers
+from model.dataset import Dataset
+from model.preprocessing import FASHION_MNIST
+
+MADE_UP = {"noise", "blank", "placeholder", "text", "screenshot"}
+OF_GARMENTS = {"inverted", "rotated", "upside down"}
+
+
+@pytest.fixture(scope="module")
+def found(small_data: Dataset) -> dict[str, np.ndarray]:
+    return outliers.sources(small_data.validation, FASHION_MNIST, 7, None)
+
+
+def test_every_source_gives_prepared_images(found: dict[str, np.ndarray]) -> None:
+    assert set(found) >= MADE_UP | OF_GARMENTS
+    assert {images.shape[1:] for images in found.values()} == {(28, 28, 1)}
+    assert {images.dtype for images in found.values()} == {np.dtype(np.uint8)}
+
+
+def test_the_same_seed_gives_the_same_images(found: dict[str, np.ndarray], small_data: Dataset) -> None:
+    again = outliers.sources(small_data.validation, FASHION_MNIST, 7, None)
+    other = outliers.sources(small_data.validation, FASHION_MNIST, 8, None)
+
+    for name in MADE_UP | OF_GARMENTS:
+        np.testing.assert_array_equal(found[name], again[name])
+    assert (found["text"] != other["text"]).any()
+
+
+def test_garments_are_turned_and_inverted(found: dict[str, np.ndarray]) -> None:
+    np.testing.assert_array_equal(np.rot90(255 - found["inverted"], axes=(1, 2)), found["rotated"])
+    np.testing.assert_array_equal((255 - found["inverted"])[:, ::-1], found["upside down"])
+
+
+def test_pictures_that_are_shipped_with_libraries_are_taken_where_they_are(found: dict[str, np.ndarray]) -> None:
+    assert len(found["photographs"]) >= 24  # scikit-learn's two, whole and in parts; scikit-image may not be installed
+
+
+def test_hats_are_found_in_a_folder_and_broken_files_are_passed_over(small_data: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "train" / "hat").mkdir(parents=True)
+    Image.new("RGB", (60, 60), "red").save(tmp_path / "train" / "hat" / "one.jpg")
+    (tmp_path / "train" / "hat" / "broken.jpg").write_bytes(b"no picture")
+
+    found = outliers.sources(small_data.validation, FASHION_MNIST, 7, tmp_path)
+
+    assert len(found["hats"]) == 1
+
+
+def test_without_a_folder_there_are_no_hats(found: dict[str, np.ndarray]) -> None:
+    assert "hats" not in found
