@@ -34,7 +34,7 @@ class Batches:
 
     Where the recipe spares easy images, most epochs leave out a share of them, others each time, and those that stay
     weigh more for it, so that the expected gradient is that of all (InfoBatch: Qin et al. 2024, arXiv:2303.04947; here
-    a fixed share counts as easy, so that every epoch has a known length).
+    a fixed share counts as easy, so that every epoch has a known length, and a batch's weights are 1 on average).
     """
 
     def __init__(self, split: Split, recipe: Recipe, batch: int) -> None:
@@ -91,7 +91,7 @@ class Batches:
         left_out = random.choice(easy, self._spared(), replace=False)
         weights[easy] = len(easy) / (len(easy) - len(left_out))
         chosen = np.setdiff1d(np.arange(len(weights)), left_out)
-        return chosen, weights[chosen]
+        return chosen, weights[chosen] / weights[chosen].mean()
 
     def _joined(self, epoch: int) -> Chunk:
         return joined([*self.one_by_one(epoch)])

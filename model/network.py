@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-DEFAULT = "strided"
+DEFAULT = "residual"
+"""What is trained when no network is named: what validation prefers (docs/experiments.md)."""
 
 
 class NetworkUnknown(Exception):

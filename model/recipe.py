@@ -13,7 +13,7 @@ from model import network
 class Recipe:
     """Everything that decides what a training gives, apart from the data."""
 
-    network: str = network.DEFAULT
+    network: str = "strided"
     epochs: int = 11
     seed: int = 0
     batch: int = 128
@@ -38,7 +38,7 @@ class Recipe:
 SPARING = 0.875
 """Share of a training after which every epoch has all images again."""
 
-LONG = Recipe(optimizer="muon", epochs=120, batch=256, peak_rate=0.05, warmup=0.05, shift=2, erase=0.5, spare=0.6)
+LONG = Recipe(optimizer="muon", epochs=80, batch=256, peak_rate=0.025, warmup=0.03, shift=2, erase=0.5, spare=0.6)
 
 RECIPES: Mapping[str, Recipe] = {
     "strided": Recipe(),
@@ -46,7 +46,7 @@ RECIPES: Mapping[str, Recipe] = {
     "residual": replace(LONG, network="residual"),
     "fullres": replace(LONG, network="fullres"),
     "deep": replace(LONG, network="deep"),
-    "wide": replace(LONG, network="wide", epochs=120, erase_area=0.33),
+    "wide": replace(LONG, network="wide", epochs=120, spare=0.0, erase_area=0.33),
     # the student project's, to the letter: nothing but Adam at 1e-4
     "baseline": Recipe(
         "baseline", 40, 0, 512, "adam", 1e-4, warmup=0, cosine=False, weight_decay=0, shift=0, mirror=False

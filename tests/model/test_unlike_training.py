@@ -1,0 +1,91 @@
+"""A bundle made from bars says of what is no bar that it is unlike the training, whatever its confidence."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import bundle as bundles
+from model.bundle import Bundle
+from model.classifier import Classifier
+from model.dataset import Dataset, digest_of
+from model.policy import ReviewPolicy
+from model.publishing import publish
+from model.recipe import Recipe
+from model.training import train
+from tests.model.conftest import KERAS_AND_NUMPY
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+
+@pytest.fixture(scope="module")
+def bundle(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("unlike")
+    recipe = Recipe(epochs=3, batch=50, peak_rate=0.05, shift=0)
+    return publish(train(small_data, 10, recipe, checkpoint=folder / "at.npz"), small_data, recipe, folder / "bars")
+
+
+@pytest.fixture(scope="module")
+def classifier(bundle: Bundle) -> Classifier:
+    return Classifier.load(bundle.folder)
+
+
+def reasons(classifier: Classifier, images: np.ndarray) -> list[str | None]:
+    return [each.review_reason for each in classifier.classify(images)]
+
+
+def test_what_is_no_bar_is_flagged_as_unlike_the_training(classifier: Classifier, small_data: Dataset) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), dtype=np.uint8)
+
+    strange = reasons(classifier, np.concatenate([noise, 255 - small_data.test.images[:50]]))
+
+    assert strange.count("unlike_training") > 90
+
+
+def test_images_like_the_training_are_not(classifier: Classifier, small_data: Dataset) -> None:
+    found = reasons(classifier, small_data.test.images)
+
+    assert found.count("unlike_training") <= 10  # 1 % of validation is; these are few images, hardly trained on
+
+
+def test_the_score_is_told_with_the_prediction(classifier: Classifier, small_data: Dataset) -> None:
+    bar, inverted = classifier.classify(np.stack([small_data.test.images[0], 255 - small_data.test.images[0]]))
+
+    assert bar.ood_score is not None
+    assert inverted.ood_score is not None
+    assert inverted.ood_score > bar.ood_score
+
+
+def test_both_runtimes_flag_alike(bundle: Bundle, classifier: Classifier, small_data: Dataset) -> None:
+    images = np.concatenate([small_data.test.images[:40], 255 - small_data.test.images[:40]])
+
+    reference = Classifier.load(bundle.folder, "tensorflow")
+
+    pairs = zip(reasons(classifier, images), reasons(reference, images), strict=True)
+    assert sum(one == other for one, other in pairs) >= 78
+
+
+def test_a_budget_of_nothing_leaves_only_what_is_unlike_the_training(bundle: Bundle, small_data: Dataset) -> None:
+    generous = Classifier.load(bundle.folder, policy=ReviewPolicy(review_budget=0.0))
+
+    found = set(reasons(generous, small_data.validation.images))
+
+    assert found <= {None, "unlike_training"}
+    assert len(set(generous.thresholds)) == 1
+
+
+def test_the_bundle_keeps_what_its_test_came_to(bundle: Bundle, small_data: Dataset) -> None:
+    outcome = bundles.tested(bundle)
+
+    assert outcome is not None
+    assert outcome.correct.mean() == bundle.metrics["test"]["accuracy"]
+    assert bundle.metrics["test_data"] == digest_of(small_data.test)
+
+
+def test_a_damaged_novelty_is_found(bundle: Bundle, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(bundle.folder, tmp_path / "bars"))
+    (copy / bundles.NOVELTY).write_bytes(b"")
+
+    with pytest.raises(bundles.BundleCorrupt, match="novelty"):
+        bundles.read(copy)
