@@ -1,4 +1,4 @@
-"""Bundles that differ in what they remember of a test, made from one that is there; no training."""
+"""Versions of a bundle that is there, which differ in their folder's name and what they remember; no training."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from model.policy import Outcome
 
 
 def outcome(images: int, wrong: Collection[int] = ()) -> Outcome:
-    """Of `images` images those numbered in `wrong` are wrong."""
+    """Of `images` images, the surest first, those numbered in `wrong` are wrong."""
     correct = np.ones(images, bool)
     correct[list(wrong)] = False
-    return Outcome(np.full(images, 0.9), np.zeros(images, np.int64), correct)
+    return Outcome(np.linspace(0.99, 0.5, images), np.zeros(images, np.int64), correct)
 
 
 def with_test(
@@ -29,9 +29,9 @@ def with_test(
     return _saved(source, destination, {bundles.TEST: tested}, test_data if tested else None, changes)
 
 
-def with_validation(source: Path, destination: Path, validation: Outcome | None) -> Bundle:
-    """A copy of the bundle `source` that keeps this outcome of its validation, or none."""
-    return _saved(source, destination, {bundles.VALIDATION: validation}, None, {})
+def with_validation(source: Path, destination: Path, validation: Outcome | None, **changes: Any) -> Bundle:
+    """A copy of the bundle `source` that keeps this outcome of its validation, or none, with other `changes`."""
+    return _saved(source, destination, {bundles.VALIDATION: validation}, None, changes)
 
 
 def _saved(
@@ -44,5 +44,5 @@ def _saved(
         if what is not None:
             what.write(aside / name)
     metrics = {name: value for name, value in before.metrics.items() if name != "test_data"}
-    metrics |= {} if test_data is None else {"test_data": test_data}
+    metrics |= {"made_as": destination.name} | ({} if test_data is None else {"test_data": test_data})
     return bundles.save(replace(before, folder=aside, metrics=metrics, **changes), destination)
