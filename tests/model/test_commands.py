@@ -17,7 +17,7 @@ RUN = CliRunner()
 SAMPLE = Path(__file__).parents[2] / "samples" / "images" / "0001.png"
 
 
-@pytest.mark.parametrize("verb", ["train", "classify", "list", "show"])
+@pytest.mark.parametrize("verb", ["train", "classify", "list", "show", "promote", "rollback"])
 def test_every_verb_has_help_with_an_example(verb: str) -> None:
     help_text = RUN.invoke(app, [verb, "--help"]).output
 
