@@ -67,7 +67,7 @@ class Classifier:
         """A file's bytes -> uint8[H, W, C] for the network. Raises ImageRejected."""
         spec = self.bundle.preprocessing
         with self._budget.lease() as reserve:
-            image = decode(data, limits=limits, min_edge=spec.min_edge, grey=spec.channels == 1, reserve=reserve)
+            image = decode(data, limits=limits, min_edge=spec.min_edge, grey=spec.grey, reserve=reserve)
             return prepare(image, spec)
 
     def scores(self, images: Images) -> Scores:

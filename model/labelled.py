@@ -115,7 +115,7 @@ def _read(path: Path, spec: Preprocessing) -> npt.NDArray[np.uint8] | Rejected:
     """The bytes are decoded as in model.classifier.Classifier.prepare."""
     try:
         data = path.read_bytes()
-        return prepare(decode(data, min_edge=spec.min_edge, grey=spec.channels == 1), spec)
+        return prepare(decode(data, min_edge=spec.min_edge, grey=spec.grey), spec)
     except ImageRejected as error:
         return Rejected(path, error.reason, error.detail)
     except OSError as error:

@@ -159,7 +159,7 @@ def _hats(photographs: Path | None, spec: Preprocessing) -> Images:
 
 def _prepared(file: Path, spec: Preprocessing) -> Iterator[Images]:
     try:
-        yield prepare(decode(file.read_bytes(), min_edge=spec.min_edge, grey=spec.channels == 1), spec)
+        yield prepare(decode(file.read_bytes(), min_edge=spec.min_edge, grey=spec.grey), spec)
     except ImageRejected:
         return
 

@@ -1,9 +1,10 @@
 """Photographs -> arrays for the network. One recipe, named and versioned in the bundle, for training and serving.
 
 "fashion-mnist" follows the steps of the Fashion-MNIST paper (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, §2): trim,
-longest edge to 28, extend to 28×28, garment light on black, grey. Three things differ, each because it was measured
-(docs/experiments.md): the ground's level is taken from the picture's border instead of assumed white, the resize is
-antialiased (an area average), nothing is sharpened.
+longest edge to 28, extend to 28×28, garment light on black, grey. What differs was measured (docs/experiments.md): the
+ground's level is taken from the picture's border instead of assumed white, the resize is antialiased (an area
+average), nothing is sharpened. Since version 2, where the ground is not even, as floors and beds are, the garment is
+told from it by colour (model.ground), and all else becomes black.
 """
 
 import functools
@@ -14,6 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from model.ground import Mask, Separation, garment
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 DARK = 64  # of 255
 PREPARED_SHARE = 0.25  # of the border is dark in each of Fashion-MNIST's 70,000 images
 
@@ -33,9 +37,19 @@ class Preprocessing:
     parameters: dict[str, float] = field(default_factory=dict)
 
     @property
+    def kind(self) -> tuple[str, int, int]:
+        """What has to be known of it to run it."""
+        return self.name, self.version, self.channels
+
+    @property
     def min_edge(self) -> int:
         """Pixels the decoder has to leave of the shorter edge."""
         return int(self.parameters["min_edge"])
+
+    @property
+    def grey(self) -> bool:
+        """Is brightness all that it looks at? Then the decoder may leave out the colours."""
+        return self.channels == 1 and self.version == 1
 
     def as_json(self) -> dict[str, Any]:
         """For bundle.json."""
@@ -48,15 +62,38 @@ class Preprocessing:
         }
 
 
-FASHION_MNIST = Preprocessing("fashion-mnist", 1, 28, 1, {"min_edge": 64, "trim_level": 16})
+VERSION_1 = Preprocessing("fashion-mnist", 1, 28, 1, {"min_edge": 64, "trim_level": 16})
+FASHION_MNIST = Preprocessing(
+    "fashion-mnist",
+    2,
+    28,
+    1,
+    {
+        "min_edge": 64,
+        "trim_level": 16,
+        "even_level": 4,  # of 255: so far may a pixel of an even ground lie from the ground's level
+        "even_share": 0.4,  # of the border: where as many pixels lie so close, the ground is even
+        "edge": 56,  # pixels: the longest edge while the garment is told from its ground
+        "bins": 12,
+        "turns": 3,
+        "steps": 2,
+        "tie": 0.5,
+        "darkest": 40,  # of 255: what white cloth becomes, so that it is seen on black
+        "margin": 0,  # pixels
+    },
+)
+"""What new bundles get."""
+KNOWN = (VERSION_1, FASHION_MNIST)
 
 
 def check(spec: Preprocessing) -> None:
     """Raises PreprocessingUnknown unless `prepare` knows the recipe."""
-    known = FASHION_MNIST
-    if (spec.name, spec.version, spec.channels) != (known.name, known.version, known.channels):
+    known = [
+        each for each in KNOWN if (each.name, each.version, each.channels) == (spec.name, spec.version, spec.channels)
+    ]
+    if not known:
         raise PreprocessingUnknown(f"preprocessing {spec.name} v{spec.version} is not in this version of the code")
-    missing = set(known.parameters) - set(spec.parameters)
+    missing = set(known[0].parameters) - set(spec.parameters)
     if missing:
         raise PreprocessingUnknown(f"preprocessing {spec.name} lacks {', '.join(sorted(missing))}")
 
@@ -67,7 +104,56 @@ def prepare(image: Image.Image, spec: Preprocessing) -> npt.NDArray[np.uint8]:
     grey = image.convert("L")
     if grey.size == (spec.size, spec.size) and _is_prepared(grey):
         return np.asarray(grey)[..., None]
-    return np.asarray(_garment(grey, spec))[..., None]
+    return np.asarray(_garment(image, grey, spec))[..., None]
+
+
+def _garment(image: Image.Image, grey: Image.Image, spec: Preprocessing) -> Image.Image:
+    border = _border(grey)
+    if spec.version == 1:
+        return _by_difference(grey, int(border[len(border) // 2]), spec)
+    ground, share = _commonest(border, int(spec.parameters["even_level"]))
+    even = share >= spec.parameters["even_share"]
+    return _by_difference(grey, ground, spec) if even else _by_colour(image, spec)
+
+
+def _by_difference(grey: Image.Image, ground: int, spec: Preprocessing) -> Image.Image:
+    """The garment is what has another level than its ground."""
+    lifted = grey.point(_differences(ground))
+    return _fitted(lifted, _trimmed(lifted, spec), spec)
+
+
+def _by_colour(image: Image.Image, spec: Preprocessing) -> Image.Image:
+    """The garment is what has other colours than its ground; dark cloth becomes light, as in the paper."""
+    asked = spec.parameters
+    scale = asked["edge"] / max(image.size)
+    small = image.resize((_scaled(image.width, scale), _scaled(image.height, scale)), Image.Resampling.BOX)
+    how = Separation(int(asked["bins"]), int(asked["turns"]), int(asked["steps"]), asked["tie"])
+    mask = garment(small, how)
+    cut = Image.composite(small.convert("L").point(_inverted(asked["darkest"])), _black(small.size), _as_image(mask))
+    return _fitted(cut, _as_image(mask).getbbox() or (0, 0, *small.size), spec)
+
+
+def _fitted(lifted: Image.Image, box: Box, spec: Preprocessing) -> Image.Image:
+    """What is in the box, in the middle of a black square, as large as it goes."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    scale = (spec.size - 2 * spec.parameters.get("margin", 0)) / max(width, height)
+    fitted = (_scaled(width, scale), _scaled(height, scale))
+    small = lifted.resize(fitted, Image.Resampling.BOX, box=box)
+    canvas = _black((spec.size, spec.size))
+    canvas.paste(small, ((spec.size - fitted[0]) // 2, (spec.size - fitted[1]) // 2))
+    return canvas
+
+
+def _scaled(edge: int, scale: float) -> int:
+    return max(1, round(edge * scale))
+
+
+def _black(size: tuple[int, int]) -> Image.Image:
+    return Image.new("L", size)
+
+
+def _as_image(mask: Mask) -> Image.Image:
+    return Image.fromarray(mask.astype(np.uint8) * 255)
 
 
 def _is_prepared(grey: Image.Image) -> bool:
@@ -76,21 +162,7 @@ def _is_prepared(grey: Image.Image) -> bool:
     return int(border[int(PREPARED_SHARE * len(border))]) < DARK
 
 
-def _garment(grey: Image.Image, spec: Preprocessing) -> Image.Image:
-    border = _border(grey)
-    ground = int(border[len(border) // 2])
-    lifted = grey.point(_differences(ground))
-    box = _trimmed(lifted, spec)
-    width, height = box[2] - box[0], box[3] - box[1]
-    scale = spec.size / max(width, height)
-    fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = lifted.resize(fitted, Image.Resampling.BOX, box=box)
-    canvas = Image.new("L", (spec.size, spec.size))
-    canvas.paste(small, ((spec.size - fitted[0]) // 2, (spec.size - fitted[1]) // 2))
-    return canvas
-
-
-def _trimmed(lifted: Image.Image, spec: Preprocessing) -> tuple[int, int, int, int]:
+def _trimmed(lifted: Image.Image, spec: Preprocessing) -> Box:
     """The box of what differs from the ground; the whole picture when nothing does."""
     shape = lifted.point(_above(spec.parameters["trim_level"]))
     return shape.getbbox() or (0, 0, *lifted.size)
@@ -102,6 +174,20 @@ def _border(grey: Image.Image) -> npt.NDArray[np.uint8]:
     border = np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
     border.sort()
     return border
+
+
+def _commonest(border: npt.NDArray[np.uint8], near: int) -> tuple[int, float]:
+    """The level that most of the sorted border lies around, by up to `near`, and the share that does."""
+    counts = np.convolve(np.bincount(border, minlength=256), np.ones(2 * near + 1), "same")
+    middle = int(counts.argmax())
+    around = border[(border >= middle - near) & (border <= middle + near)]
+    return int(around[len(around) // 2]), len(around) / len(border)
+
+
+@functools.cache
+def _inverted(darkest: float) -> list[int]:
+    """For Image.point: white becomes `darkest`, black becomes 255."""
+    return [round(darkest + (255 - level) * (255 - darkest) / 255) for level in range(256)]
 
 
 @functools.cache

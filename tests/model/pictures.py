@@ -27,6 +27,18 @@ def photograph(width: int = 300, height: int = 400, ground: int = 230) -> Image.
     return Image.fromarray(pixels)
 
 
+def on_floor(board: int, gap: int, garment: int = 200) -> tuple[Image.Image, np.ndarray]:
+    """A bluish garment with sleeves on boards with dark gaps and light from the left, RGB; and where it is, bool."""
+    random = np.random.default_rng(7)
+    rows, columns = np.mgrid[:400, :300]
+    level = np.where(rows % 50 < 5, gap, board) + 25 - columns / 6 + random.normal(0, 4, rows.shape)
+    pixels = np.stack([level, level * 0.8, level * 0.55], axis=-1)
+    there = (rows >= 100) & (rows < 300) & (columns >= 100) & (columns < 200)
+    there |= (rows >= 100) & (rows < 150) & (columns >= 50) & (columns < 250)
+    pixels[there] = np.array([0.85, 0.9, 1]) * garment + random.normal(0, 3, (there.sum(), 1))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), there
+
+
 def noise(seed: int, size: tuple[int, int] = (40, 30), channels: int = 3) -> Image.Image:
     """Every pixel its own colour."""
     random = np.random.default_rng(seed)
