@@ -41,8 +41,10 @@ class Gaussians:
 
     def distances(self, features: Floats) -> Floats:
         """float32[N, D] -> float32[N]: squared Mahalanobis distance to the nearest mean."""
-        apart = features[:, None] - self.means
-        squared = np.einsum("nkd,nkd->nk", apart @ self.inverse, apart)
+        # (x - m)'A(x - m) = x'Ax - 2x'Am + m'Am, in double precision, as large numbers nearly cancel
+        x, m = features.astype(np.float64), self.means.astype(np.float64)
+        turned, turned_means = x @ self.inverse, m @ self.inverse
+        squared = (turned * x).sum(1)[:, None] - 2 * turned @ m.T + (turned_means * m).sum(1)
         nearest: Floats = np.maximum(squared.min(1), 0).astype(np.float32)
         return nearest
 
@@ -100,15 +102,22 @@ class Novelty:
 
     def _raw(self, logits: Floats, features: Floats) -> dict[str, Floats]:
         """Distances as logarithms, so that none drowns the others when they are added."""
-        scaled = logits / self.temperature
-        top = scaled.max(1, keepdims=True)
-        powers = np.exp(scaled - top)
         return {
-            "maximum softmax": -powers.max(1) / powers.sum(1),
-            "energy": -(top[:, 0] + np.log(powers.sum(1))),
+            **of_logits(logits, self.temperature),
             "mahalanobis": np.log1p(self.as_they_are.distances(features)),
             "mahalanobis of directions": np.log1p(self.of_length_one.distances(directions(features))),
         }
+
+
+def of_logits(logits: Floats, temperature: float) -> dict[str, Floats]:
+    """The scores that need nothing but float32[N, K], for bundles that keep no Novelty."""
+    scaled = logits / temperature
+    top = scaled.max(1, keepdims=True)
+    powers = np.exp(scaled - top)
+    return {
+        "maximum softmax": -powers.max(1) / powers.sum(1),
+        "energy": -(top[:, 0] + np.log(powers.sum(1))),
+    }
 
 
 def auroc(inside: npt.ArrayLike, outside: npt.ArrayLike) -> float:

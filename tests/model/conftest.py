@@ -1,12 +1,17 @@
 """The shipped bundle, a small data set made up here, and a tiny training on it."""
 
+import dataclasses
 import shutil
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model import bundle as bundles
+from model import outliers
+from model.bundle import Bundle
 from model.classifier import Classifier
 from model.dataset import Dataset, Split
 
@@ -29,6 +34,40 @@ def bundle_copy(tmp_path: Path) -> Path:
 def small_data() -> Dataset:
     """Ten kinds of bars that are easily told apart: 300 to train, 100 to validate, 100 to test."""
     return Dataset(_bars(300, 1), _bars(100, 2), _bars(100, 3), digest="bars")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_strangers() -> Iterator[None]:
+    """40 images of each source instead of 500: making them takes most of a small bundle's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outliers, "COUNT", 40)
+        yield
+
+
+@pytest.fixture(scope="session")
+def bars(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle of today, of a network trained on the bars for a moment."""
+    from model.publishing import publish
+    from model.recipe import Recipe
+    from model.training import train
+
+    folder = tmp_path_factory.mktemp("bars")
+    recipe = Recipe(epochs=3, batch=50, peak_rate=0.05, shift=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        trained = train(small_data, 10, recipe, checkpoint=folder / "at.npz")
+        return publish(trained, small_data, recipe, folder / "bars")
+
+
+@pytest.fixture
+def old_bars(bars: Bundle, tmp_path: Path) -> Bundle:
+    """The same as bundles were made before: nothing kept of validation, test, features and how it was trained."""
+    copy = Path(shutil.copytree(bars.folder, tmp_path / "copy" / "bars"))
+    for name in (bundles.VALIDATION, bundles.TEST, bundles.NOVELTY):
+        (copy / name).unlink()
+    shutil.rmtree(copy / "report")
+    about = dataclasses.replace(bars, folder=copy, name="old-bars", ood=None, training={}, metrics={})
+    return bundles.save(about, tmp_path / "old" / "old-bars")
 
 
 def _bars(count: int, seed: int) -> Split:

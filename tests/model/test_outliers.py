@@ -40,7 +40,7 @@ def test_garments_are_turned_and_inverted(found: dict[str, np.ndarray]) -> None:
 
 
 def test_pictures_that_are_shipped_with_libraries_are_taken_where_they_are(found: dict[str, np.ndarray]) -> None:
-    assert len(found["photographs"]) >= 300  # the pictures of scikit-learn and scikit-image, whole and in parts
+    assert len(found["photographs"]) == outliers.COUNT  # of those of scikit-learn and scikit-image, whole and in parts
 
 
 def test_hats_are_found_in_a_folder_and_broken_files_are_passed_over(small_data: Dataset, tmp_path: Path) -> None:

@@ -97,7 +97,9 @@ def test_a_trained_network_becomes_a_bundle_that_both_runtimes_run_alike(
     assert np.abs(scores[0] - scores[1]).max() < 0.1
     assert bundle.metrics["test"]["accuracy"] == np.mean(scores[0].argmax(1) == small_data.test.labels)
     assert bundle.training["recipe"]["epochs"] == 3
-    assert {"report/metrics.json", "report/confusion.csv", "report/risk_coverage.csv"} < set(bundle.files)
+    assert {"report/report.html", "report/evaluation.json", "report/confusion.csv", "report/risk_coverage.csv"} < set(
+        bundle.files
+    )
     assert [path.name for path in bundle.folder.parent.iterdir()] == ["bars"]
 
 

@@ -1,0 +1,56 @@
+"""What a bundle's network says about many images, in both runtimes."""
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from model.runtimes import LiteRT, TensorFlow
+
+Floats = npt.NDArray[np.float32]
+PORTION = 500  # images that TensorFlow gets at once, as memory is not endless
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Of N images, by LiteRT, as it is the one that tags: logits float32[N, K] and features float32[N, D].
+
+    D is 0 for bundles of before 2026-11-23. `reference` is TensorFlow's logits float32[N, K], or float32[0, K] where it
+    was not asked.
+    """
+
+    logits: Floats
+    features: Floats
+    reference: Floats
+
+    @property
+    def has_reference(self) -> bool:
+        return len(self.reference) == len(self.logits)
+
+    @property
+    def agreement(self) -> float:
+        """Share of the images that both put into the same category; NaN without a reference."""
+        if not self.has_reference:
+            return float("nan")
+        return float(np.mean(self.reference.argmax(1) == self.logits.argmax(1)))
+
+
+def ask(folder: Path, images: npt.NDArray[np.uint8], categories: int, *, reference: bool = True) -> Answers:
+    """Let the networks in a bundle's folder look at uint8[N, H, W, C]; TensorFlow too, if `reference`."""
+    served = LiteRT(folder / "model.tflite", threads=1).answers(images)
+    found = _reference(folder, images, categories) if reference else np.zeros((0, categories), np.float32)
+    return Answers(served[:, :categories], served[:, categories:], found)
+
+
+def has_tensorflow() -> bool:
+    """Is it installed here? Tagging does not need it."""
+    return importlib.util.find_spec("tensorflow") is not None
+
+
+def _reference(folder: Path, images: npt.NDArray[np.uint8], categories: int) -> Floats:
+    network = TensorFlow(folder / "model.keras", threads=os.cpu_count() or 1)
+    portions = [network.answers(images[at : at + PORTION]) for at in range(0, len(images), PORTION)]
+    return np.concatenate([np.zeros((0, categories), np.float32), *(portion[:, :categories] for portion in portions)])

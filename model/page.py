@@ -1,0 +1,117 @@
+"""report.html: an evaluation on one page that opens without a network."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from model import wording
+from model.assessment import Assessment
+from model.evaluation import Confusion
+from model.novelty import SERVED
+from model.strangeness import Noticed
+from model.verdicts import Verdicts
+
+TEMPLATES = Path(__file__).parent / "templates"
+SAMPLES = 12  # images shown of each kind of stranger
+NO_BREAK = "\N{NARROW NO-BREAK SPACE}"
+
+
+def render(found: Assessment, pictures: Mapping[str, bytes]) -> str:
+    """The page, every picture in it: `pictures` are the PNGs of model.report.drawn, by file name."""
+    import jinja2
+
+    around = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    around.filters |= {"percent": percent, "decimals": decimals}
+    return around.get_template("report.html").render(
+        it=found,
+        figures=found.figures,
+        categories=_categories(found),
+        words=wording.of(found),
+        facts=wording.training(found.bundle),
+        limits=wording.limits(found),
+        plots={name.removesuffix(".png"): data_uri(picture) for name, picture in pictures.items()},
+        confusions=[_confusion(found, each) for each in found.confusions],
+        strangers=[_stranger(found, each) for each in found.strangeness.sources],
+        score=SERVED if SERVED in found.verdicts.strangeness else "energy",
+    )
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.9294 -> 92.9 %, with a space that does not break."""
+    return f"{100 * share:.{digits}f}{NO_BREAK}%"
+
+
+def decimals(figure: float, digits: int = 3) -> str:
+    return f"{figure:.{digits}f}"
+
+
+def data_uri(png: bytes) -> str:
+    """For an <img>, so that the page needs no other file (RFC 2397)."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def thumbnail(image: npt.NDArray[np.uint8]) -> str:
+    """uint8[H, W, C], as the network saw it, pixel for pixel."""
+    sink = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(sink, "PNG", optimize=True)
+    return data_uri(sink.getvalue())
+
+
+def _categories(found: Assessment) -> list[dict[str, Any]]:
+    named = zip(found.figures.categories.items(), found.bundle.thresholds, strict=True)
+    return [{"name": name, "it": category, "threshold": threshold} for (name, category), threshold in named]
+
+
+def _confusion(found: Assessment, each: Confusion) -> dict[str, Any]:
+    names = found.bundle.categories
+    return {
+        "true": names[each.true],
+        "predicted": names[each.predicted],
+        "count": each.count,
+        "share": each.share,
+        "images": _shown(found.sample.images, each.indices, found.sample.names, found.verdicts, names),
+    }
+
+
+def _stranger(found: Assessment, each: Noticed) -> dict[str, Any]:
+    """With images from all over the source, or none if it is not to be shown."""
+    count = len(each.verdicts) if each.source.shown else 0
+    chosen = np.unique(np.linspace(0, count - 1, min(SAMPLES, count)).astype(int)).tolist() if count else []
+    names = each.source.names or [""] * len(each.verdicts)
+    return {
+        "it": each,
+        "count": len(each.verdicts),
+        "images": _shown(each.source.images, chosen, names, each.verdicts, found.bundle.categories),
+    }
+
+
+def _shown(
+    images: npt.NDArray[np.uint8],
+    indices: Sequence[int],
+    names: Sequence[str],
+    verdicts: Verdicts,
+    categories: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Thumbnails of the images at `indices`, with what was said of each."""
+    return [
+        {
+            "src": thumbnail(images[at]),
+            "name": names[at],
+            "predicted": categories[int(verdicts.predicted[at])],
+            "confidence": float(verdicts.confidence[at]),
+            "reason": str(verdicts.reasons[at]),
+        }
+        for at in indices
+    ]

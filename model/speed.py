@@ -1,0 +1,68 @@
+"""How fast the runtime of the workers is, and on what."""
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model.runtimes import BATCH, LiteRT
+
+IMAGES = 32 * BATCH  # of a pass
+PASSES = 5
+VNNI = frozenset({"avx512_vnni", "avx_vnni"})
+"""The processor's flags, in Linux's /proc/cpuinfo, for instructions that multiply int8 and add up at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Medians over some passes on one thread: by the clock, and by the thread's own time, which other work on the
+    machine does not lengthen. `vnni` is None where the system does not tell.
+    """
+
+    images_per_second: float
+    images_per_cpu_second: float
+    machine: str
+    vnni: bool | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "images_per_second": round(self.images_per_second),
+            "images_per_cpu_second": round(self.images_per_cpu_second),
+            "threads": 1,
+            "machine": self.machine,
+            "vnni": self.vnni,
+        }
+
+
+def measure(folder: Path, images: npt.NDArray[np.uint8]) -> Speed:
+    """LiteRT with the network in a bundle's folder, over whole batches of uint8[N, H, W, C]."""
+    runtime = LiteRT(folder / "model.tflite", threads=1)
+    count = max(1, min(len(images), IMAGES) // BATCH) * BATCH
+    chosen = np.resize(images, (count, *images.shape[1:]))
+    runtime.answers(chosen[:BATCH])
+    seconds, cpu_seconds = zip(*(_timed(runtime, chosen) for _ in range(PASSES)), strict=True)
+    return Speed(count / median(seconds), count / median(cpu_seconds), *processor())
+
+
+def _timed(runtime: LiteRT, images: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    began, began_cpu = time.perf_counter(), time.process_time()
+    runtime.answers(images)
+    return time.perf_counter() - began, max(time.process_time() - began_cpu, 1e-6)
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, bool | None]:
+    """Its name with the number of cores, and whether it has VNNI."""
+    cores = f"{os.cpu_count()} cores"
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return f"{platform.machine()}, {cores}", None
+    about = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = set(about.get("flags", "").split())
+    return f"{about.get('model name', platform.machine())}, {cores}", bool(flags & VNNI) if flags else None
