@@ -153,7 +153,7 @@ def clear_errors() -> Iterator[None]:
         typer.echo(f"tagger: {error}", err=True)
         raise typer.Exit(3) from error
     except ModuleNotFoundError as error:
-        typer.echo(f"tagger: training needs {error.name}: pip install 'catalogue-tagger[train]'", err=True)
+        typer.echo(f"tagger: this needs {error.name}: pip install 'catalogue-tagger[train]'", err=True)
         raise typer.Exit(3) from error
 
 

@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 def train(
     data_set: Annotated[str, typer.Argument(help="What to train on: fashion-mnist.")],
-    network: Annotated[str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, deep or wide.")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, deep or wide.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="How often every image is seen.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
     teacher: Annotated[
@@ -46,11 +48,14 @@ def train(
     seeds: Annotated[int, typer.Option(min=0, help="Train from this many seeds; no bundle is made.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")] = Path("bundles/fashion-mnist"),
     data: Annotated[Path | None, typer.Option(help="Folder of the four *-ubyte.gz files.")] = None,
+    photographs: Annotated[
+        Path | None, typer.Option(help='A folder with a sub-folder "hat", of images to be noticed as strange.')
+    ] = None,
 ) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
     _check(data_set, folds, seeds)
     with clear_errors():
-        _quieten_tensorflow()
+        quieten_tensorflow()
         from model import dataset
 
         lessons = Lessons.of(start, teacher or [])
@@ -61,7 +66,7 @@ def train(
         if folds or seeds:
             typer.echo(_told(_spread(images, recipe, folds, seeds, out, resume, lessons), out))
             return
-        bundle = _trained(images, recipe, out, resume, lessons)
+        bundle = _trained(images, recipe, out, resume, lessons, photographs)
     test = bundle.metrics["test"]
     typer.echo(f"{bundle.id}: {test['accuracy']:.2%} of {test['images']:,} test images right; saved in {out}")
 
@@ -117,7 +122,9 @@ def _about(images: Dataset) -> str:
     )
 
 
-def _trained(images: Dataset, recipe: Recipe, out: Path, resume: bool, lessons: Lessons) -> Bundle:
+def _trained(
+    images: Dataset, recipe: Recipe, out: Path, resume: bool, lessons: Lessons, photographs: Path | None
+) -> Bundle:
     """Train, publish, and leave no checkpoint behind once the bundle is there."""
     from model import training
     from model.categories import FASHION_MNIST
@@ -135,7 +142,7 @@ def _trained(images: Dataset, recipe: Recipe, out: Path, resume: bool, lessons: 
             **lessons.as_arguments(),
         )
     typer.echo("calibrating, measuring, exporting …", err=True)
-    bundle = publish(trained, images, recipe, out)
+    bundle = publish(trained, images, recipe, out, photographs=photographs)
     checkpoint.unlink(missing_ok=True)
     return bundle
 
@@ -171,7 +178,7 @@ def _told(spread: Spread, out: Path) -> str:
     return "\n".join([*lines, f"{summary}; written to {_beside(out) / 'spread.json'}"])
 
 
-def _quieten_tensorflow() -> None:
+def quieten_tensorflow() -> None:
     """Before TensorFlow is imported: no chatter, and oneDNN's convolutions on any processor (docs/experiments.md)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
