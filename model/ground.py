@@ -36,7 +36,7 @@ class Separation:
 
 
 def garment(image: Image.Image, how: Separation) -> Mask:
-    """RGB of H×W, best some 56 pixels long -> bool[H, W]. All parts that are not slivers, so a pair of shoes is two."""
+    """RGB of H×W, best some 64 pixels long -> bool[H, W]. All parts that are not slivers, so a pair of shoes is two."""
     colours, ties = _colours(image, how.bins), _ties(image, how.tie)
     place = _place(image.height, image.width)
     share = _probability(place)

@@ -73,7 +73,7 @@ FASHION_MNIST = Preprocessing(
         "trim_level": 16,
         "even_level": 4,  # of 255: so far may a pixel of an even ground lie from the ground's level
         "even_share": 0.4,  # of the border: where as many pixels lie so close, the ground is even
-        "edge": 56,  # pixels: the longest edge while the garment is told from its ground
+        "edge": 64,  # pixels: the longest edge while the garment is told from its ground
         "bins": 12,
         "turns": 3,
         "steps": 2,
