@@ -110,7 +110,10 @@ def thresholds(bundle: Bundle, policy: ReviewPolicy) -> tuple[float, ...]:
 
 def promised(bundle: Bundle, policy: ReviewPolicy) -> dict[str, Any]:
     """What validation says of the thresholds under `policy`: see model.policy.promise. Raises BundleError."""
-    return promise(Outcome.read(bundle.folder / VALIDATION), thresholds(bundle, policy))
+    cuts, kept = thresholds(bundle, policy), bundle.folder / VALIDATION
+    if VALIDATION not in bundle.files:
+        raise BundleError(f"{bundle.id} was made before bundles kept their validation: {RETRAIN}")
+    return promise(Outcome.read(kept), cuts)
 
 
 def tested(bundle: Bundle) -> Outcome | None:

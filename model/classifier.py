@@ -39,11 +39,11 @@ class Prediction:
 class Classifier:
     """A bundle, running. `prepare` may be called from several threads, `scores` and `classify` from one at a time."""
 
-    def __init__(self, bundle: Bundle, runtime: Runtime, policy: ReviewPolicy = AS_MADE) -> None:
+    def __init__(self, bundle: Bundle, runtime: Runtime, thresholds: tuple[float, ...]) -> None:
         self.bundle = bundle
+        self.thresholds = thresholds
         self._runtime = runtime
         self._budget = PixelBudget()
-        self.thresholds = bundles.thresholds(bundle, policy)
         self._novelty = bundles.novelty(bundle)
 
     @classmethod
@@ -56,8 +56,9 @@ class Classifier:
         scores.
         """
         bundle = bundles.read(folder)
+        thresholds = bundles.thresholds(bundle, policy)
         try:
-            classifier = cls(bundle, start(folder, runtime, threads), policy)
+            classifier = cls(bundle, start(folder, runtime, threads), thresholds)
         except (ValueError, RuntimeError, OSError) as error:
             raise BundleCorrupt(f"{runtime} cannot run bundle {folder} ({error}): {bundles.RETRAIN}") from error
         classifier._check_golden(runtime)

@@ -120,10 +120,10 @@ def _for_precision(outcome: Outcome, categories: int, target: float) -> tuple[fl
     Each category gets its own, by one precision within categories; that is lowered as far as the whole allows.
     """
     everything = _Curve.of(outcome, np.ones(len(outcome.correct), bool))
-    curves = [_Curve.of(outcome, outcome.predicted == number) for number in range(categories)]
+    curves = [_Curve.of(outcome, outcome.predicted == number).drawn_towards(everything) for number in range(categories)]
     found = (NOTHING_PASSES,) * categories
     for within in np.arange(1.0, LEAST_WITHIN, -STEP):
-        lower = tuple(curve.lowest(everything, float(within)) for curve in curves)
+        lower = tuple(curve.lowest(1 - float(within)) for curve in curves)
         passing = outcome.passing(lower)
         if passing.any() and outcome.correct[passing].mean() >= target:
             found = lower
@@ -132,25 +132,28 @@ def _for_precision(outcome: Outcome, categories: int, target: float) -> tuple[fl
 
 @dataclass(frozen=True, slots=True)
 class _Curve:
-    """Some images from the surest down, float64[M] each: confidence, and how many of those so far are wrong."""
+    """Of some images, at each confidence that occurs, from the highest down: how many have at least that, float64[M],
+    and the share of these that is wrong. Images of equal confidence pass together."""
 
     confidence: Floats
-    wrong: Floats
+    taken: Floats
+    error: Floats
 
     @classmethod
     def of(cls, outcome: Outcome, chosen: npt.NDArray[np.bool_]) -> "_Curve":
         order = np.argsort(-outcome.confidence[chosen], kind="stable")
-        return cls(outcome.confidence[chosen][order], np.cumsum(~outcome.correct[chosen][order]).astype(np.float64))
+        wrong = np.cumsum(~outcome.correct[chosen][order])
+        negated, counts = np.unique(-outcome.confidence[chosen], return_counts=True)
+        taken = np.cumsum(counts)
+        return cls(-negated, taken.astype(np.float64), wrong[taken - 1] / taken)
 
-    @property
-    def error(self) -> Floats:
-        return self.wrong / np.arange(1, len(self.wrong) + 1)
+    def drawn_towards(self, everything: "_Curve") -> "_Curve":
+        """As if PRIOR_IMAGES more had been wrong as often as of `everything`, whose confidences include these."""
+        prior = everything.error[np.searchsorted(-everything.confidence, -self.confidence)]
+        error = (self.error * self.taken + PRIOR_IMAGES * prior) / (self.taken + PRIOR_IMAGES)
+        return _Curve(self.confidence, self.taken, error)
 
-    def lowest(self, everything: "_Curve", target: float) -> float:
-        """The lowest confidence whose error, drawn towards that of all categories, keeps the precision."""
-        if not len(self.confidence):
-            return NOTHING_PASSES
-        prior = np.interp(self.confidence, everything.confidence[::-1], everything.error[::-1])
-        taken = np.arange(1, len(self.wrong) + 1)
-        kept = np.flatnonzero((self.wrong + PRIOR_IMAGES * prior) / (taken + PRIOR_IMAGES) <= 1 - target)
+    def lowest(self, error: float) -> float:
+        """The lowest confidence from which on at most the share `error` is wrong."""
+        kept = np.flatnonzero(self.error <= error)
         return float(self.confidence[kept[-1]]) if len(kept) else NOTHING_PASSES

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import policy
@@ -53,6 +53,13 @@ def test_a_higher_precision_passes_fewer_images() -> None:
     assert passing == sorted(passing, reverse=True)
 
 
+def test_images_of_equal_confidence_pass_together() -> None:
+    saturated = Outcome(np.full(1_000, 1.0), np.zeros(1_000, np.int64), np.arange(1_000) >= 20)  # 98 % are right
+
+    assert thresholds(saturated, 1, ReviewPolicy(target_precision=0.95)) == (1.0,)
+    assert thresholds(saturated, 1, ReviewPolicy(target_precision=0.99)) == (NOTHING_PASSES,)
+
+
 def test_a_category_never_predicted_passes_nothing() -> None:
     cuts = thresholds(drawn(1_000), 3, ReviewPolicy(target_precision=0.9))
 
@@ -65,6 +72,7 @@ def test_a_precision_out_of_reach_passes_nothing() -> None:
     assert thresholds(wrong, 1, ReviewPolicy(target_precision=0.99)) == (NOTHING_PASSES,)
 
 
+@settings(deadline=None)  # machines are shared: time says nothing
 @given(budget=st.floats(0, 1), seed=st.integers(0, 20))
 def test_a_budget_is_never_overdrawn(budget: float, seed: int) -> None:
     outcome = drawn(200, seed)
