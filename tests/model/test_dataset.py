@@ -101,4 +101,5 @@ def test_the_published_files_give_the_published_numbers() -> None:
     )
     assert data.dropped["in_test"] == 10
     assert np.bincount(data.test.labels).tolist() == [1_000] * 10
+    assert dataset.digest_of(dataset.load_test()) == dataset.digest_of(data.test)
     assert data.train.images.shape[1:] == (28, 28, 1)
