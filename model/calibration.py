@@ -1,11 +1,9 @@
-"""Scores that mean what they say: a temperature, and the threshold above which nobody needs to look. Pure numpy."""
+"""Scores that mean what they say: logits divided by a temperature. Pure numpy."""
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-NOTHING_PASSES = 1.01
-"""A threshold that no confidence reaches."""
 
 
 def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
@@ -39,18 +37,3 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.NDArray[np.int64]) -> flo
         else:
             low = left
     return float(np.exp((low + high) / 2))
-
-
-def threshold_for_precision(confidence: npt.ArrayLike, correct: npt.ArrayLike, precision: float) -> float:
-    """The lowest threshold at which `precision` of the images with confidence ≥ threshold are right.
-
-    float[N] and bool[N] -> a confidence, or NOTHING_PASSES when no threshold reaches the precision.
-    """
-    sure = np.asarray(confidence, np.float64)
-    order = np.argsort(-sure, kind="stable")
-    sure, right = sure[order], np.cumsum(np.asarray(correct, bool)[order])
-    reached = right / np.arange(1, len(sure) + 1) >= precision
-    # Equal confidences pass together, so only the last of each run of equals can be a cut.
-    last_of_equals = np.append(sure[1:] != sure[:-1], True) if len(sure) else np.zeros(0, bool)
-    cuts = np.flatnonzero(reached & last_of_equals)
-    return float(sure[cuts[-1]]) if len(cuts) else NOTHING_PASSES

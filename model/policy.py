@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.calibration import NOTHING_PASSES
-
 Floats = npt.NDArray[np.float64]
 
+NOTHING_PASSES = 1.01
+"""A threshold that no confidence reaches."""
 PRIOR_IMAGES = 1000
 """How many of a category's own images weigh as much as what all categories say together (docs/experiments.md)."""
 STEP = 0.001  # of precision, when the aim within categories is lowered

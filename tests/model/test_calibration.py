@@ -7,11 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from model.calibration import (
-    NOTHING_PASSES,
     fit_temperature,
     negative_log_likelihood,
     softmax,
-    threshold_for_precision,
 )
 from model.evaluation import calibration_error
 
@@ -56,24 +54,3 @@ def test_scores_are_probabilities_whose_order_no_temperature_changes(logits: np.
 def test_the_likelihood_of_certainty_is_exact() -> None:
     assert negative_log_likelihood([[1e4, 0.0]], np.array([0]), 1.0) == 0
     assert negative_log_likelihood([[0.0, 0.0]], np.array([1]), 1.0) == pytest.approx(np.log(2))
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9]), st.booleans()), max_size=30),
-    st.sampled_from([0.5, 0.9, 0.99]),
-)
-def test_the_threshold_is_the_lowest_that_keeps_the_precision(rows: list[tuple[float, bool]], goal: float) -> None:
-    sure = np.array([row[0] for row in rows])
-    right = np.array([row[1] for row in rows], bool)
-
-    def holds(cut: float) -> bool:
-        return bool((sure >= cut).any()) and bool(right[sure >= cut].mean() >= goal)
-
-    found = threshold_for_precision(sure, right, goal)
-
-    assert found == min((cut for cut in sure if holds(cut)), default=NOTHING_PASSES)
-
-
-def test_where_no_threshold_is_good_enough_nothing_passes() -> None:
-    assert threshold_for_precision([0.99, 1.0], [False, False], 0.9) == NOTHING_PASSES > 1

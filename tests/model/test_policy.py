@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import policy
-from model.calibration import NOTHING_PASSES
-from model.policy import Outcome, ReviewPolicy, lower_bound, promise, thresholds
+from model.policy import NOTHING_PASSES, Outcome, ReviewPolicy, lower_bound, promise, thresholds
 
 EASY, HARD = 0, 1
 
