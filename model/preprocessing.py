@@ -63,25 +63,20 @@ class Preprocessing:
 
 
 VERSION_1 = Preprocessing("fashion-mnist", 1, 28, 1, {"min_edge": 64, "trim_level": 16})
-FASHION_MNIST = Preprocessing(
-    "fashion-mnist",
-    2,
-    28,
-    1,
-    {
-        "min_edge": 64,
-        "trim_level": 16,
-        "even_level": 4,  # of 255: so far may a pixel of an even ground lie from the ground's level
-        "even_share": 0.4,  # of the border: where as many pixels lie so close, the ground is even
-        "edge": 64,  # pixels: the longest edge while the garment is told from its ground
-        "bins": 12,
-        "turns": 3,
-        "steps": 2,
-        "tie": 0.5,
-        "darkest": 40,  # of 255: what white cloth becomes, so that it is seen on black
-        "margin": 0,  # pixels
-    },
-)
+_PARAMETERS = {
+    "min_edge": 64,
+    "trim_level": 16,
+    "even_level": 4,  # of 255: so far may a pixel of an even ground lie from the ground's level
+    "even_share": 0.4,  # of the border: where as many pixels lie so close, the ground is even
+    "edge": 64,  # pixels: the longest edge while the garment is told from its ground
+    "bins": 12,
+    "turns": 3,
+    "steps": 2,
+    "tie": 0.5,
+    "darkest": 40,  # of 255: what white cloth becomes, so that it is seen on black
+    "margin": 0,  # pixels
+}
+FASHION_MNIST = Preprocessing("fashion-mnist", 2, 28, 1, _PARAMETERS)
 """What new bundles get."""
 KNOWN = (VERSION_1, FASHION_MNIST)
 
