@@ -48,6 +48,9 @@ def train(
     seeds: Annotated[int, typer.Option(min=0, help="Train from this many seeds; no bundle is made.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")] = Path("bundles/fashion-mnist"),
     data: Annotated[Path | None, typer.Option(help="Folder of the four *-ubyte.gz files.")] = None,
+    mirror: Annotated[
+        bool, typer.Option(help="Answer with the mean over an image and its mirror image, at twice the work.")
+    ] = True,
     photographs: Annotated[
         Path | None, typer.Option(help='A folder with a sub-folder "hat", of images to be noticed as strange.')
     ] = None,
@@ -66,7 +69,8 @@ def train(
         if folds or seeds:
             typer.echo(_told(_spread(images, recipe, folds, seeds, out, resume, lessons), out))
             return
-        bundle = _trained(images, recipe, out, resume, lessons, photographs)
+        about = {"photographs": photographs, "mirror": mirror, "started_from": lessons.started_from}
+        bundle = _trained(images, recipe, out, resume, lessons, about)
     test = bundle.metrics["test"]
     typer.echo(f"{bundle.id}: {test['accuracy']:.2%} of {test['images']:,} test images right; saved in {out}")
 
@@ -82,14 +86,23 @@ def _check(data_set: str, folds: int, seeds: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """The networks that a training starts from and learns from: each keras.Model by its bundle's name."""
+    """The networks that a training starts from and learns from: each keras.Model by its bundle's name.
+
+    `started_from` tells how the first came to be.
+    """
 
     start: Mapping[str, Any]
     teachers: Mapping[str, Any]
+    started_from: Mapping[str, Any] | None
 
     @classmethod
     def of(cls, start: str | None, teachers: Sequence[str]) -> Lessons:
-        return cls(_networks([start] if start else []), _networks(teachers))
+        from model.export import load_network, trained_in
+
+        begun = [_bundle(start)] if start else []
+        told = next(({"model": each.id, **each.training} for each in begun), None)
+        taught = {each.name: load_network(each.folder) for each in map(_bundle, teachers)}
+        return cls({each.name: trained_in(load_network(each.folder)) for each in begun}, taught, told)
 
     def recipe(self, network: str | None, changes: Mapping[str, Any]) -> Recipe:
         from model.network import DEFAULT
@@ -105,12 +118,10 @@ class Lessons:
         return {"start": next(iter(self.start.values()), None), "teachers": [*self.teachers.values()]}
 
 
-def _networks(references: Sequence[str]) -> dict[str, Any]:
+def _bundle(reference: str) -> Bundle:
     from model import bundle as library
-    from model.export import load_network
 
-    found = [library.read(library.find(each)) for each in references]
-    return {bundle.name: load_network(bundle.folder) for bundle in found}
+    return library.read(library.find(reference))
 
 
 def _about(images: Dataset) -> str:
@@ -123,9 +134,9 @@ def _about(images: Dataset) -> str:
 
 
 def _trained(
-    images: Dataset, recipe: Recipe, out: Path, resume: bool, lessons: Lessons, photographs: Path | None
+    images: Dataset, recipe: Recipe, out: Path, resume: bool, lessons: Lessons, about: Mapping[str, Any]
 ) -> Bundle:
-    """Train, publish, and leave no checkpoint behind once the bundle is there."""
+    """Train, publish, and leave no checkpoint behind once the bundle is there. `about` goes to `publish`."""
     from model import training
     from model.categories import FASHION_MNIST
     from model.publishing import publish
@@ -142,7 +153,7 @@ def _trained(
             **lessons.as_arguments(),
         )
     typer.echo("calibrating, measuring, exporting …", err=True)
-    bundle = publish(trained, images, recipe, out, photographs=photographs)
+    bundle = publish(trained, images, recipe, out, **about)
     checkpoint.unlink(missing_ok=True)
     return bundle
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -20,7 +21,7 @@ from model.bundle import Bundle
 from model.calibration import fit_temperature, softmax
 from model.categories import FASHION_MNIST
 from model.dataset import Dataset, Split, digest_of
-from model.export import write_networks
+from model.export import mirrored, write_networks
 from model.network import multiply_adds
 from model.novelty import Novelty
 from model.policy import Outcome, ReviewPolicy, thresholds
@@ -49,9 +50,13 @@ def publish(
     *,
     precision: float = 0.99,
     photographs: Path | None = None,
+    mirror: bool = True,
+    started_from: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Calibrate on validation, measure on test, export, and save as the bundle `folder`.
 
+    With `mirror`, the bundle answers with the mean over an image and its mirror image, at twice the work.
+    `started_from` is the `training` of the bundle that this training went on from.
     `photographs` is a folder with a sub-folder "hat", to measure `unlike_training` on, too (model.outliers).
     Raises RuntimesDisagree when LiteRT, with int8 weights or float16 ones, differs on over 0.2 % of validation.
     """
@@ -59,10 +64,12 @@ def publish(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as aside:
         made = Path(aside) / folder.name
         made.mkdir()
-        validation, weights = _export(trained.model, data.validation, made)
+        answering = mirrored(trained.model) if mirror else trained.model
+        validation, weights = _export(answering, data.validation, made)
         draft = _calibrated(made, validation, data.validation, precision)
         draft, novelty = _knowing(draft, data.train, validation)
-        draft = replace(draft, training=_provenance(trained, data, recipe, weights))
+        made_by = _provenance(trained, data, recipe, weights, mirror) | {"started_from": started_from}
+        draft = replace(draft, training=made_by)
         _write_golden(draft, data.validation, validation)
         sample = of_test_set(data.test, draft.preprocessing, photographs)
         return bundles.save(_measured(draft, novelty, data, validation, sample), folder)
@@ -138,13 +145,14 @@ def _write_golden(draft: Bundle, validation: Split, answers: Answers) -> None:
     )
 
 
-def _provenance(trained: Trained, data: Dataset, recipe: Recipe, weights: str) -> dict[str, Any]:
+def _provenance(trained: Trained, data: Dataset, recipe: Recipe, weights: str, mirror: bool) -> dict[str, Any]:
     """How the bundle came to be: enough to make it again, and nothing that names a person's machine."""
     return {
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "recipe": asdict(recipe),
         "parameters": int(trained.model.count_params()),
-        "multiply_adds": multiply_adds(trained.model),
+        "multiply_adds": multiply_adds(trained.model) * (2 if mirror else 1),
+        "mirrored": mirror,
         "minutes": round(trained.seconds / 60, 2),
         "cpu_minutes": round(trained.cpu_seconds / 60, 2),
         "history": [{key: round(value, 4) for key, value in epoch.items()} for epoch in trained.history],

@@ -29,6 +29,7 @@ class Recipe:
     erase: float = 0.0  # share of images
     erase_area: float = 0.25  # of an image, at most
     spare: float = 0.0  # share of the easy images that most epochs leave out
+    average: int = 0  # so many of the last epochs' weights are averaged
     start: str = ""  # the bundle whose network is trained on
     teachers: tuple[str, ...] = ()  # bundles
     teachers_weight: float = 0.9  # their share of the loss, the labels have the rest
@@ -62,9 +63,9 @@ def recipe_of(network_name: str, **changes: Any) -> Recipe:
 
 
 def refining(recipe: Recipe, **changes: Any) -> Recipe:
-    """To train a finished network on for a little, on images as they will come (He et al. 2019, arXiv:1909.09148)."""
-    gentle = {"epochs": 5, "peak_rate": recipe.peak_rate / 10, "warmup": 0.0, "erase": 0.0, "imitate": 0.1, "shift": 1}
-    return replace(recipe, **{**gentle, **changes})
+    """To train a finished network on: at a low, even rate, on images of which some look like photographs, averaged."""
+    on = {"epochs": 16, "peak_rate": 0.16 * recipe.peak_rate, "warmup": 0.0, "cosine": False, "average": 14}
+    return replace(recipe, **{**on, "imitate": 0.1, **changes})
 
 
 def spares(recipe: Recipe, epoch: int) -> bool:

@@ -7,6 +7,7 @@ Hutter 2016, arXiv:1608.03983). The last epoch is kept; validation is watched, n
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model import memory, network, steps
+from model import averaging, memory, network, steps
+from model.averaging import Average
 from model.batches import Batches, Chunk
 from model.dataset import Dataset
 from model.muon import Muon
@@ -39,6 +41,8 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class Trained:
     """A float32 keras.Model that gives logits, what each epoch came to, and the seconds it took in all.
+
+    Of weights that are averaged the history knows nothing: it tells of the network as it wandered.
 
     `cpu_seconds` count both cores: on a machine with other work they say more than the clock.
     """
@@ -85,7 +89,7 @@ def train(
         while len(run.history) < min(recipe.epochs, stop_after or recipe.epochs):
             run.epoch(report)
             run.save()
-    return Trained(run.in_float32(), run.history, run.seconds, run.cpu_seconds, run.dtype)
+        return Trained(run.in_float32(), run.history, run.seconds, run.cpu_seconds, run.dtype)
 
 
 class _Run:
@@ -100,6 +104,7 @@ class _Run:
         self.data, self.categories, self.recipe, self.checkpoint = data, categories, recipe, checkpoint
         self.dtype = dtype
         self.history: list[dict[str, float]] = []
+        self.average = Average()
         self.seconds = self.cpu_seconds = 0.0
         batch = min(recipe.batch, len(data.train))
         self.batches = Batches(data.train, recipe, batch)
@@ -125,6 +130,8 @@ class _Run:
             left = (self.seconds + time.monotonic() - began) / done * (total - done)
             report(Progress(done, total, number + 1, losses[-1], left))
         self.steps.settle()
+        if number >= self.recipe.epochs - self.recipe.average:
+            self.average.add(self.model.get_weights())
         accuracy = self._accuracy()
         self.seconds += time.monotonic() - began
         self.cpu_seconds += time.process_time() - began_cpu
@@ -136,8 +143,9 @@ class _Run:
         """Written aside and renamed: a cut leaves the checkpoint of the epoch before."""
         spent = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
         about = {"made_by": self._made_by(), "dtype": self.dtype, "history": self.history, **spent}
-        state = [np.asarray(variable) for variable in self._variables()] + [self.batches.losses]
-        arrays = {str(at): value for at, value in enumerate(state)}
+        about["averaged"] = self.average.count
+        state = [np.asarray(variable) for variable in self._variables()]
+        arrays = {str(at): value for at, value in enumerate([*state, self.batches.losses, *self.average.sums])}
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         aside = self.checkpoint.with_suffix(".part")
         with aside.open("wb") as sink:
@@ -149,9 +157,11 @@ class _Run:
             raise CheckpointMismatch(
                 f"{self.checkpoint} was made by another recipe or from other data: train without --resume"
             )
-        *values, self.batches.losses = kept.arrays
-        for variable, value in zip(self._variables(), values, strict=True):
+        variables = self._variables()
+        for variable, value in zip(variables, kept.arrays, strict=False):
             variable.assign(value)
+        self.batches.losses, *self.average.sums = kept.arrays[len(variables) :]
+        self.average.count = kept.about["averaged"]
         self.steps.taken_up()
         self.history, self.seconds = kept.about["history"], kept.about["seconds"]
         self.cpu_seconds = kept.about["cpu_seconds"]
@@ -164,9 +174,12 @@ class _Run:
         self.steps.taken_up()
 
     def in_float32(self) -> Any:
-        """The same weights in a network that computes in float32, as it is saved and exported."""
+        """The same weights, or their average, in a network that computes in float32, as it is saved and exported."""
         model = self._network("float32")
-        model.set_weights(self.model.get_weights())
+        model.set_weights(self.average.mean() if self.average.count else self.model.get_weights())
+        if self.average.count:
+            unseen = itertools.islice(self.batches.one_by_one(self.recipe.epochs), averaging.NOTED_BATCHES)
+            averaging.note_anew(model, unseen)
         return model
 
     def _chunks(self, epoch: int) -> Iterable[Chunk]:
@@ -186,7 +199,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
-    """What a run left: variables in order, then what each image lost, and how far it was.
+    """What a run left: variables in order, what each image lost, sums of weights, and how far it was.
 
     It goes on in the arithmetic that it began with.
     """

@@ -3,11 +3,12 @@
 import contextlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from model import augmentation, muon, network, recipe
+from model import augmentation, averaging, muon, network, recipe
 from model.batches import Batches, joined
 from model.classifier import Classifier
 from model.dataset import Dataset
@@ -260,6 +261,43 @@ def test_a_training_that_spares_easy_images_resumes_to_the_network_of_an_uninter
     assert resumed.history[-1]["validation_accuracy"] > 0.9
     for one, other in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_averaged_weights_are_those_of_the_last_epochs_and_survive_a_cut(small_data: Dataset, tmp_path: Path) -> None:
+    by_average = replace(RECIPE, epochs=4, average=2, peak_rate=0.02)
+    whole = train(small_data, 10, by_average, checkpoint=tmp_path / "whole.npz")
+    train(small_data, 10, by_average, checkpoint=tmp_path / "cut.npz", stop_after=3)
+    ends = [
+        train(small_data, 10, replace(by_average, average=0), checkpoint=tmp_path / "ends.npz", stop_after=epochs).model
+        for epochs in (3, 4)
+    ]
+
+    resumed = train(small_data, 10, by_average, checkpoint=tmp_path / "cut.npz", resume=True)
+
+    kernels = [model.get_layer("logits").get_weights()[0] for model in (whole.model, resumed.model, *ends)]
+    np.testing.assert_allclose(kernels[0], (kernels[2] + kernels[3]) / 2, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(kernels[1], kernels[0], rtol=1e-3, atol=1e-4)
+    said = logits(whole.model, small_data.validation.images)
+    assert (said.argmax(1) == small_data.validation.labels).mean() > 0.9
+
+
+def test_batch_normalisation_notes_the_mean_of_what_it_is_shown(small_data: Dataset) -> None:
+    model = network.build("strided", size=28, channels=1, categories=10)
+    chunks = [*Batches(small_data.train, RECIPE, 50).one_by_one(0)]
+
+    averaging.note_anew(model, chunks)
+
+    first = next(layer for layer in model.layers if "batch_norm" in layer.name)
+    before = model.layers[model.layers.index(first) - 1].output
+    seen = keras_model(model.input, before)(joined(chunks).images.reshape(-1, 28, 28, 1).astype(np.float32))
+    np.testing.assert_allclose(first.moving_mean, np.asarray(seen).mean((0, 1, 2)), rtol=1e-3, atol=1e-4)
+    assert first.momentum == 0.9
+
+
+def keras_model(source: Any, target: Any) -> Any:
+    import keras
+
+    return keras.Model(source, target)
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
