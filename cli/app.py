@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import catalogue, evaluating, models, running, services, training, versions
+from cli import backbones, catalogue, evaluating, models, running, services, training, versions
 
 app = typer.Typer(
     name="tagger",
@@ -21,6 +21,7 @@ running.register(app)
 catalogue.register(app)
 services.register(app)
 training.register(models.app)
+backbones.register(models.app)
 evaluating.register(models.app)
 versions.register(models.app)
 app.add_typer(models.app, name="model")

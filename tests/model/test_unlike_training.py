@@ -52,13 +52,15 @@ def test_the_score_is_told_with_the_prediction(classifier: Classifier, small_dat
     assert inverted.ood_score > bar.ood_score
 
 
-def test_both_runtimes_flag_alike(bundle: Bundle, classifier: Classifier, small_data: Dataset) -> None:
+def test_both_runtimes_find_the_same_images_strange(
+    bundle: Bundle, classifier: Classifier, small_data: Dataset
+) -> None:
     images = np.concatenate([small_data.test.images[:40], 255 - small_data.test.images[:40]])
 
     reference = Classifier.load(bundle.folder, "tensorflow")
 
-    pairs = zip(reasons(classifier, images), reasons(reference, images), strict=True)
-    assert sum(one == other for one, other in pairs) >= 78
+    served, wanted = ([each.ood_score or 0.0 for each in one.classify(images)] for one in (classifier, reference))
+    assert np.corrcoef(served, wanted)[0, 1] > 0.99
 
 
 def test_a_budget_of_nothing_leaves_only_what_is_unlike_the_training(bundle: Bundle, small_data: Dataset) -> None:
