@@ -141,6 +141,7 @@ def test_damage_is_refused_or_harmless(file: Path) -> None:
         (checkpoint() + b"\x00", "goes on"),
         (checkpoint(b"N"), "more than tensors"),
         (checkpoint(b"N\x72\xff\xff\xff\x7f"), "more memory"),
+        (checkpoint(b"(" * 300_000), "too many parts"),
         (checkpoint().replace(b"little_endian\x88", b"little_endian\x89"), "big-endian"),
     ],
 )
