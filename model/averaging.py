@@ -12,9 +12,6 @@ import numpy.typing as npt
 
 from model.batches import Chunk
 
-NOTED_BATCHES = 64
-"""As many batches tell batch normalisation what its inputs look like."""
-
 
 class Average:
     """Sums of weights, each a float32 array of its variable's shape, over `count` epochs."""

@@ -11,7 +11,7 @@ from model.export import load_network, with_features
 
 Images = npt.NDArray[np.uint8]
 Answers = npt.NDArray[np.float32]
-BATCH = 64  # images; what the pipeline's micro-batches are, too
+BATCH = 8  # images at once: as quick as 64 on one thread (docs/experiments.md), and a single one costs an eighth
 
 
 class Runtime(Protocol):

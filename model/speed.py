@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from model.runtimes import BATCH, LiteRT
 
-IMAGES = 32 * BATCH  # of a pass
+IMAGES = 2048  # of a pass
 PASSES = 5
 VNNI = frozenset({"avx512_vnni", "avx_vnni"})
 """The processor's flags, in Linux's /proc/cpuinfo, for instructions that multiply int8 and add up at once."""

@@ -7,7 +7,6 @@ Hutter 2016, arXiv:1608.03983). The last epoch is kept; validation is watched, n
 import contextlib
 import dataclasses
 import hashlib
-import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -178,8 +177,7 @@ class _Run:
         model = self._network("float32")
         model.set_weights(self.average.mean() if self.average.count else self.model.get_weights())
         if self.average.count:
-            unseen = itertools.islice(self.batches.one_by_one(self.recipe.epochs), averaging.NOTED_BATCHES)
-            averaging.note_anew(model, unseen)
+            averaging.note_anew(model, self.batches.one_by_one(self.recipe.epochs))
         return model
 
     def _chunks(self, epoch: int) -> Iterable[Chunk]:

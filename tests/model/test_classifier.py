@@ -53,9 +53,11 @@ def test_the_samples_are_right_as_often_as_the_bundle_claims(
 def test_the_bundle_claims_what_the_issue_asks(shipped: Classifier) -> None:
     metrics = shipped.bundle.metrics
 
-    assert metrics["test"]["accuracy"] >= 0.92
-    assert metrics["test"]["ece"] <= 0.02
-    assert metrics["test"]["precision"] >= 0.98
+    assert metrics["test"]["accuracy"] >= 0.948
+    assert metrics["test"]["ece"] <= 0.01
+    assert metrics["test"]["coverage"] >= 0.85
+    assert metrics["test"]["precision"] >= 0.987
+    assert metrics["unlike_training"]["auroc"]["combined"] >= 0.95
     assert metrics["agreement"]["test"] >= 0.998
     assert shipped.bundle.training["parameters"] <= 1_000_000
 
@@ -80,15 +82,19 @@ def test_scores_are_calibrated_probabilities_in_the_order_of_the_categories(ship
     assert prediction.category == shipped.bundle.categories[prediction.scores.argmax()]
 
 
-def test_only_what_is_below_the_threshold_is_reviewed(
+def test_what_is_strange_or_below_its_threshold_is_reviewed_and_nothing_else(
     shipped: Classifier, samples: tuple[np.ndarray, list[str]]
 ) -> None:
     predictions = shipped.classify(samples[0])
+    ood = shipped.bundle.ood
 
+    assert ood is not None
     for prediction in predictions:
-        threshold = np.float32(shipped.bundle.thresholds[shipped.bundle.categories.index(prediction.category)])
-        assert prediction.needs_review == (prediction.confidence < threshold)
-        assert prediction.review_reason == ("low_confidence" if prediction.needs_review else None)
+        threshold = shipped.thresholds[shipped.bundle.categories.index(prediction.category)]
+        strange = prediction.ood_score is not None and prediction.ood_score > ood["threshold"]
+        unsure = "low_confidence" if prediction.confidence < threshold else None
+        assert prediction.review_reason == ("unlike_training" if strange else unsure)
+        assert prediction.needs_review == (prediction.review_reason is not None)
     assert 0 < sum(prediction.needs_review for prediction in predictions) < 100
 
 
