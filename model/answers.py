@@ -26,6 +26,12 @@ class Answers:
     features: Floats
     reference: Floats
 
+    @classmethod
+    def of(cls, served: Floats, categories: int, reference: Floats | None = None) -> "Answers":
+        """`served` float32[N, K + D] as model.runtimes gives it."""
+        logits = served[:, :categories]
+        return cls(logits, served[:, categories:], logits[:0] if reference is None else reference)
+
     @property
     def has_reference(self) -> bool:
         return len(self.reference) == len(self.logits)
@@ -41,8 +47,7 @@ class Answers:
 def ask(folder: Path, images: npt.NDArray[np.uint8], categories: int, *, reference: bool = True) -> Answers:
     """Let the networks in a bundle's folder look at uint8[N, H, W, C]; TensorFlow too, if `reference`."""
     served = LiteRT(folder / "model.tflite", threads=1).answers(images)
-    found = _reference(folder, images, categories) if reference else np.zeros((0, categories), np.float32)
-    return Answers(served[:, :categories], served[:, categories:], found)
+    return Answers.of(served, categories, _reference(folder, images, categories) if reference else None)
 
 
 def has_tensorflow() -> bool:

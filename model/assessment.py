@@ -51,9 +51,7 @@ class Assessment:
     @property
     def target(self) -> float | None:
         """The precision that the thresholds were chosen for; None if for a number of reviews."""
-        if self.policy.review_budget is not None:
-            return None
-        return self.policy.target_precision or self.bundle.target_precision
+        return self.policy.aim(self.bundle.target_precision)
 
     def as_json(self) -> dict[str, Any]:
         """The keys of Evaluation.as_json, and all else; null for what is not known."""
@@ -119,10 +117,8 @@ def assess(
 def of_bundle(bundle: Bundle, sample: Sample, policy: ReviewPolicy = AS_MADE, *, reference: bool = True) -> Assessment:
     """A sealed bundle's, asking TensorFlow too if `reference`. Raises BundleError when the policy cannot be kept."""
     measured = replace(bundle, thresholds=bundles.thresholds(bundle, policy))
-    kept = bundles.VALIDATION in bundle.files
-    validation = Outcome.read(bundle.folder / bundles.VALIDATION) if kept else None
     answers = ask(bundle.folder, sample.images, len(bundle.categories), reference=reference)
-    return assess(measured, bundles.novelty(bundle), sample, answers, validation, policy)
+    return assess(measured, bundles.novelty(bundle), sample, answers, bundles.validated(bundle), policy)
 
 
 def figures(bundle: Bundle, verdicts: Verdicts, answers: Answers, labels: npt.NDArray[np.int64]) -> Evaluation:

@@ -10,12 +10,11 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from model import manifest
 from model.manifest import RETRAIN, Bundle, BundleCorrupt, BundleError, BundleNotFound, BundleTooOld
 from model.novelty import Novelty
-from model.policy import AS_MADE, Outcome, ReviewPolicy, promise
+from model.policy import AS_MADE, Outcome, ReviewPolicy
 from model.policy import thresholds as choose
 from model.preprocessing import PreprocessingUnknown, check
 
@@ -30,11 +29,11 @@ __all__ = [
     "find",
     "folders_of_bundles",
     "novelty",
-    "promised",
     "read",
     "save",
     "tested",
     "thresholds",
+    "validated",
 ]
 
 SHIPPED = Path(__file__).parent / "bundles"
@@ -100,25 +99,27 @@ def thresholds(bundle: Bundle, policy: ReviewPolicy) -> tuple[float, ...]:
     """
     if policy == AS_MADE:
         return bundle.thresholds
-    if VALIDATION not in bundle.files:
+    outcome = validated(bundle)
+    if outcome is None:
         raise BundleError(
             f"{bundle.id} was made before thresholds could be chosen anew: {RETRAIN},"
             " or set neither TAGGER_TARGET_PRECISION nor TAGGER_REVIEW_BUDGET"
         )
-    return choose(Outcome.read(bundle.folder / VALIDATION), len(bundle.categories), policy)
+    return choose(outcome, len(bundle.categories), policy)
 
 
-def promised(bundle: Bundle, policy: ReviewPolicy) -> dict[str, Any]:
-    """What validation says of the thresholds under `policy`: see model.policy.promise. Raises BundleError."""
-    cuts, kept = thresholds(bundle, policy), bundle.folder / VALIDATION
-    if VALIDATION not in bundle.files:
-        raise BundleError(f"{bundle.id} was made before bundles kept their validation: {RETRAIN}")
-    return promise(Outcome.read(kept), cuts)
+def validated(bundle: Bundle) -> Outcome | None:
+    """What it said of its validation images; None in bundles of earlier."""
+    return _outcome(bundle, VALIDATION)
 
 
 def tested(bundle: Bundle) -> Outcome | None:
     """What it said of its test images, whose digest is `metrics["test_data"]`; None in bundles of earlier."""
-    return Outcome.read(bundle.folder / TEST) if TEST in bundle.files else None
+    return _outcome(bundle, TEST)
+
+
+def _outcome(bundle: Bundle, name: str) -> Outcome | None:
+    return Outcome.read(bundle.folder / name) if name in bundle.files else None
 
 
 def novelty(bundle: Bundle) -> Novelty | None:

@@ -1,6 +1,6 @@
 """Photographs -> categories with calibrated confidence, and whether a person should look. Needs no TensorFlow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from model import bundle as bundles
+from model import preprocessing
+from model.answers import Answers
 from model.budget import PixelBudget
 from model.bundle import Bundle, BundleCorrupt
 from model.calibration import softmax
-from model.decoding import DEFAULT_LIMITS, DecodeLimits, decode
+from model.decoding import DEFAULT_LIMITS, DecodeLimits
+from model.novelty import SERVED
 from model.policy import AS_MADE, ReviewPolicy
-from model.preprocessing import prepare
 from model.runtimes import LiteRT, Runtime, TensorFlow
+from model.verdicts import judge
 
 RuntimeName = Literal["litert", "tensorflow"]
 Images = npt.NDArray[np.uint8]
@@ -44,6 +47,7 @@ class Classifier:
         self.thresholds = thresholds
         self._runtime = runtime
         self._budget = PixelBudget()
+        self._as_set = replace(bundle, thresholds=thresholds)
         self._novelty = bundles.novelty(bundle)
 
     @classmethod
@@ -68,41 +72,30 @@ class Classifier:
         """A file's bytes -> uint8[H, W, C] for the network. Raises ImageRejected."""
         spec = self.bundle.preprocessing
         with self._budget.lease() as reserve:
-            image = decode(data, limits=limits, min_edge=spec.min_edge, grey=spec.grey, reserve=reserve)
-            return prepare(image, spec)
+            return preprocessing.read(data, spec, limits=limits, reserve=reserve)
 
     def scores(self, images: Images) -> Scores:
         """uint8[N, H, W, C] -> calibrated probabilities float32[N, K]."""
-        return softmax(self._asked(images)[0], self.bundle.temperature)
+        return softmax(self._asked(images).logits, self.bundle.temperature)
 
     def classify(self, images: Images) -> list[Prediction]:
         """uint8[N, H, W, C] -> a prediction each."""
-        logits, features = self._asked(images)
-        rows = softmax(logits, self.bundle.temperature)
-        strange = self._novelty_of(logits, features)
-        return [self._prediction(row, score) for row, score in zip(rows, strange, strict=True)]
+        verdicts = judge(self._as_set, self._novelty, self._asked(images))
+        best, strange = verdicts.predicted, verdicts.strangeness.get(SERVED)
+        return [
+            Prediction(
+                category=self.bundle.categories[best[at]],
+                confidence=float(scores[best[at]]),
+                scores=scores,
+                ood_score=None if strange is None else float(strange[at]),
+                needs_review=bool(reason),
+                review_reason=str(reason) or None,
+            )
+            for at, (scores, reason) in enumerate(zip(verdicts.scores, verdicts.reasons, strict=True))
+        ]
 
-    def _asked(self, images: Images) -> tuple[Scores, Scores]:
-        """Logits float32[N, K] and features float32[N, D]."""
-        answers, count = self._runtime.answers(images), len(self.bundle.categories)
-        return answers[:, :count], answers[:, count:]
-
-    def _novelty_of(self, logits: Scores, features: Scores) -> list[float | None]:
-        if self._novelty is None:
-            return [None] * len(logits)
-        return [float(each) for each in self._novelty.served(logits, features)]
-
-    def _prediction(self, scores: Scores, ood_score: float | None) -> Prediction:
-        best = int(scores.argmax())
-        reason = self._reason(float(scores[best]), self.thresholds[best], ood_score)
-        category = self.bundle.categories[best]
-        return Prediction(category, float(scores[best]), scores, ood_score, reason is not None, reason)
-
-    def _reason(self, confidence: float, threshold: float, ood_score: float | None) -> str | None:
-        """Unlike anything seen says more than unsure: of such an image the confidence means nothing."""
-        if ood_score is not None and self.bundle.ood and ood_score > self.bundle.ood["threshold"]:
-            return "unlike_training"
-        return "low_confidence" if confidence < threshold else None
+    def _asked(self, images: Images) -> Answers:
+        return Answers.of(self._runtime.answers(images), len(self.bundle.categories))
 
     def _check_golden(self, runtime: str) -> None:
         with np.load(self.bundle.folder / "golden.npz", allow_pickle=False) as golden:

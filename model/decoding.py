@@ -60,7 +60,7 @@ class ImageRejected(Exception):
 DEFAULT_LIMITS = DecodeLimits()
 
 
-def _room_for_all(pixels: int) -> None:
+def room_for_all(pixels: int) -> None:
     """Nobody else decodes."""
 
 
@@ -70,7 +70,7 @@ def decode(
     limits: DecodeLimits = DEFAULT_LIMITS,
     min_edge: int | None = None,
     grey: bool = False,
-    reserve: Reserve = _room_for_all,
+    reserve: Reserve = room_for_all,
 ) -> Image.Image:
     """The picture in `data`: mode RGB, upright by its EXIF, on white where transparent, its first frame if animated.
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from model import preprocessing
 from model.dataset import DataMissing
-from model.decoding import ImageRejected, decode
-from model.preprocessing import Preprocessing, prepare
+from model.decoding import ImageRejected
+from model.preprocessing import Preprocessing
 
 UNKNOWN = -1
 """The label of an image whose category the bundle has not."""
@@ -48,13 +49,18 @@ class Labelled:
     @property
     def reasons(self) -> dict[str, int]:
         """How many files were rejected for each reason."""
-        return dict(Counter(each.reason for each in self.rejected))
+        return by_reason(self.rejected)
 
     @property
     def unknown_folders(self) -> dict[str, int]:
         """How many images lie in each sub-folder that is no category."""
         pairs = zip(self.folders, self.labels, strict=True)
         return dict(Counter(folder for folder, label in pairs if label == UNKNOWN))
+
+
+def by_reason(rejected: Sequence[Rejected]) -> dict[str, int]:
+    """How many files were rejected for each reason, sorted by it."""
+    return dict(sorted(Counter(each.reason for each in rejected).items()))
 
 
 def read(folder: Path, categories: Sequence[str], spec: Preprocessing, names: Mapping[str, str]) -> Labelled:
@@ -112,10 +118,8 @@ def _files(place: Path) -> Iterator[Path]:
 
 
 def _read(path: Path, spec: Preprocessing) -> npt.NDArray[np.uint8] | Rejected:
-    """The bytes are decoded as in model.classifier.Classifier.prepare."""
     try:
-        data = path.read_bytes()
-        return prepare(decode(data, min_edge=spec.min_edge, grey=spec.grey), spec)
+        return preprocessing.read(path.read_bytes(), spec)
     except ImageRejected as error:
         return Rejected(path, error.reason, error.detail)
     except OSError as error:

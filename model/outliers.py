@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from model import preprocessing
 from model.dataset import Split
-from model.decoding import ImageRejected, decode
+from model.decoding import ImageRejected
 from model.preprocessing import Preprocessing, prepare
 
 Images = npt.NDArray[np.uint8]
@@ -159,7 +160,7 @@ def _hats(photographs: Path | None, spec: Preprocessing) -> Images:
 
 def _prepared(file: Path, spec: Preprocessing) -> Iterator[Images]:
     try:
-        yield prepare(decode(file.read_bytes(), min_edge=spec.min_edge, grey=spec.grey), spec)
+        yield preprocessing.read(file.read_bytes(), spec)
     except ImageRejected:
         return
 

@@ -34,6 +34,10 @@ class ReviewPolicy:
     target_precision: float | None = None
     review_budget: float | None = None
 
+    def aim(self, made_for: float) -> float | None:
+        """The precision that thresholds are chosen for, `made_for` if none is named; None: for a number of reviews."""
+        return None if self.review_budget is not None else self.target_precision or made_for
+
 
 AS_MADE = ReviewPolicy()
 

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from model.budget import Reserve
+from model.decoding import DEFAULT_LIMITS, DecodeLimits, decode, room_for_all
 from model.ground import Mask, Separation, garment
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -83,14 +85,22 @@ KNOWN = (VERSION_1, FASHION_MNIST)
 
 def check(spec: Preprocessing) -> None:
     """Raises PreprocessingUnknown unless `prepare` knows the recipe."""
-    known = [
-        each for each in KNOWN if (each.name, each.version, each.channels) == (spec.name, spec.version, spec.channels)
-    ]
+    known = [each for each in KNOWN if each.kind == spec.kind]
     if not known:
         raise PreprocessingUnknown(f"preprocessing {spec.name} v{spec.version} is not in this version of the code")
     missing = set(known[0].parameters) - set(spec.parameters)
     if missing:
         raise PreprocessingUnknown(f"preprocessing {spec.name} lacks {', '.join(sorted(missing))}")
+
+
+def read(
+    data: bytes, spec: Preprocessing, *, limits: DecodeLimits = DEFAULT_LIMITS, reserve: Reserve = room_for_all
+) -> npt.NDArray[np.uint8]:
+    """A file's bytes -> uint8[H, W, C], decoded no further than the recipe needs; `reserve` as in `decode`.
+
+    Raises ImageRejected or PreprocessingUnknown.
+    """
+    return prepare(decode(data, limits=limits, min_edge=spec.min_edge, grey=spec.grey, reserve=reserve), spec)
 
 
 def prepare(image: Image.Image, spec: Preprocessing) -> npt.NDArray[np.uint8]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from model import outliers
 from model.dataset import Split
-from model.labelled import UNKNOWN, Labelled, Rejected
+from model.labelled import UNKNOWN, Labelled, Rejected, by_reason
 from model.preprocessing import Preprocessing
 
 Images = npt.NDArray[np.uint8]
@@ -51,8 +51,7 @@ class Sample:
     @property
     def reasons(self) -> Mapping[str, int]:
         """How many files were rejected, by why."""
-        each = [file.reason for file in self.rejected]
-        return {reason: each.count(reason) for reason in sorted(set(each))}
+        return by_reason(self.rejected)
 
 
 def of_test_set(split: Split, spec: Preprocessing, photographs: Path | None) -> Sample:

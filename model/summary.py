@@ -12,7 +12,7 @@ from model import bundle as bundles
 from model.bundle import Bundle, BundleError, read
 from model.classifier import Classifier, Prediction
 from model.decoding import ImageRejected
-from model.policy import UNSURE, ReviewPolicy
+from model.policy import UNSURE, ReviewPolicy, promise
 
 Images = npt.NDArray[np.uint8]
 
@@ -141,26 +141,25 @@ def of_promise(bundle: Bundle, policy: ReviewPolicy) -> dict[str, Any] | None:
 
     Raises BundleError when the policy asks for thresholds that cannot be chosen.
     """
-    cuts = bundles.thresholds(bundle, policy)
-    if bundles.VALIDATION not in bundle.files:
+    cuts, outcome = bundles.thresholds(bundle, policy), bundles.validated(bundle)
+    if outcome is None:
         return None
-    aim = None if policy.review_budget is not None else policy.target_precision or bundle.target_precision
     return {
-        "target_precision": aim,
+        "target_precision": policy.aim(bundle.target_precision),
         "review_budget": policy.review_budget,
         "thresholds": {name: round(cut, 6) for name, cut in zip(bundle.categories, cuts, strict=True)},
-        **bundles.promised(bundle, policy),
+        **promise(outcome, cuts),
     }
 
 
-def lines_of_promise(promise: Mapping[str, Any] | None) -> Iterator[str]:
+def lines_of_promise(told: Mapping[str, Any] | None) -> Iterator[str]:
     """The same for people."""
-    if promise is None:
+    if told is None:
         return
-    budget = promise["review_budget"]
-    wish = f"precision {promise['target_precision']:g}" if budget is None else f"at most {budget:.1%} reviewed"
+    budget = told["review_budget"]
+    wish = f"precision {told['target_precision']:g}" if budget is None else f"at most {budget:.1%} reviewed"
     yield (
-        f"promise      for {wish}: {promise['validation_coverage']:.1%} of validation pass without review,"
-        f" {promise['validation_precision']:.2%} of these are right; of images like them"
-        f" {promise['precision_lower_bound']:.2%} at least ({1 - UNSURE:.0%} sure)"
+        f"promise      for {wish}: {told['validation_coverage']:.1%} of validation pass without review,"
+        f" {told['validation_precision']:.2%} of these are right; of images like them"
+        f" {told['precision_lower_bound']:.2%} at least ({1 - UNSURE:.0%} sure)"
     )

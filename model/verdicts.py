@@ -1,4 +1,4 @@
-"""What would be tagged, and what a person would see: for many images at once, as the classifier decides for each."""
+"""What would be tagged, and what a person would see: the one place that decides it, for tagging and for reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +50,10 @@ class Verdicts:
 
 
 def judge(bundle: Bundle, novelty: Novelty | None, answers: Answers) -> Verdicts:
-    """By the bundle's temperature, thresholds and limit of novelty; the reasons are those of model.classifier."""
+    """By the bundle's temperature, thresholds and limit of novelty.
+
+    Unlike anything seen says more than unsure: of such an image the confidence means nothing.
+    """
     scores = softmax(answers.logits, bundle.temperature)
     strangeness = _strangeness(bundle, novelty, answers)
     unsure = scores.max(1) < np.asarray(bundle.thresholds)[scores.argmax(1)]
