@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,6 +46,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Scan a source, tag all that is new, and say what came of it. Interrupted, it goes on at its next call."""
+    # Before numpy is imported, as in a worker's child: a second thread for its small products waits busily.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from cli.following import Interrupted, follow
 
     job = _Job.prepare(source, model, needs_broker=True)
