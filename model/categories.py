@@ -1,4 +1,6 @@
-"""The categories a bundle can give, in the order of the network's outputs."""
+"""The categories a bundle can give, in the order of the network's outputs, and when two names are the same."""
+
+import unicodedata
 
 FASHION_MNIST: tuple[str, ...] = (
     "T-shirt/top",
@@ -13,3 +15,13 @@ FASHION_MNIST: tuple[str, ...] = (
     "Ankle boot",
 )
 """Names and order of the labels 0–9 as published (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, table 2)."""
+
+
+def plain(name: str) -> str:
+    """What counts of a category's name when it is compared: letters and digits, in any case.
+
+    Folders' names cannot hold every sign ("/"), and people leave hyphens out. The marks that some scripts write their
+    vowels with count, too.
+    """
+    composed = unicodedata.normalize("NFC", name.casefold())
+    return "".join(sign for sign in composed if sign.isalnum() or unicodedata.category(sign).startswith("M"))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model import preprocessing
+from model.categories import plain
 from model.dataset import DataMissing
 from model.decoding import ImageRejected
 from model.preprocessing import Preprocessing
@@ -94,19 +95,14 @@ def _places(folder: Path) -> list[Path]:
 
 def _labels(places: Sequence[Path], categories: Sequence[str], names: Mapping[str, str]) -> dict[str, int]:
     """The label of each sub-folder, by its name."""
-    known = {_plain(category): at for at, category in enumerate(categories)}
+    known = {plain(category): at for at, category in enumerate(categories)}
     there = {place.name for place in places}
     for name, category in names.items():
         if name not in there:
             raise DataMissing(f"--map: there is no folder {name!r} to map; there are {_listed(sorted(there))}")
-        if _plain(category) not in known:
+        if plain(category) not in known:
             raise DataMissing(f"--map: {category!r} is no category of this bundle: name one of {_listed(categories)}")
-    return {name: known.get(_plain(names.get(name, name)), UNKNOWN) for name in there}
-
-
-def _plain(name: str) -> str:
-    """A category may hold signs that no folder's name can ("/"), so letters and digits alone count."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
+    return {name: known.get(plain(names.get(name, name)), UNKNOWN) for name in there}
 
 
 def _files(place: Path) -> Iterator[Path]:
