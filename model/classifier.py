@@ -15,8 +15,10 @@ from model.bundle import Bundle, BundleCorrupt
 from model.calibration import softmax
 from model.decoding import DEFAULT_LIMITS, DecodeLimits
 from model.novelty import SERVED
+from model.placement import Placement
 from model.policy import AS_MADE, ReviewPolicy
 from model.runtimes import LiteRT, Runtime, TensorFlow
+from model.taxonomy import Taxonomy
 from model.verdicts import judge
 
 RuntimeName = Literal["litert", "tensorflow"]
@@ -29,22 +31,36 @@ GOLDEN_TOLERANCE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One image's category. `scores` are calibrated probabilities float32[K]; `confidence` is the highest of them."""
+    """One image's category, which is the shop's own where there is a taxonomy, and how probable that is.
+
+    `scores` are calibrated probabilities float32[K] of the bundle's categories. The confidence is the highest of them,
+    or with a taxonomy the sum of those that the category stands for.
+    """
 
     category: str
     confidence: float
     scores: Scores
     ood_score: float | None
     needs_review: bool
-    review_reason: str | None  # low_confidence or unlike_training
+    review_reason: str | None  # low_confidence, unlike_training, or coarse: the category is one above an unsure one
 
 
 class Classifier:
     """A bundle, running. `prepare` may be called from several threads, `scores` and `classify` from one at a time."""
 
-    def __init__(self, bundle: Bundle, runtime: Runtime, thresholds: tuple[float, ...]) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        runtime: Runtime,
+        thresholds: tuple[float, ...],
+        placement: Placement | None = None,
+        *,
+        coarse: bool = False,
+    ) -> None:
         self.bundle = bundle
         self.thresholds = thresholds
+        self.placement = placement or Placement.as_is(bundle.categories)
+        self._coarse = coarse
         self._runtime = runtime
         self._budget = PixelBudget()
         self._as_set = replace(bundle, thresholds=thresholds)
@@ -52,17 +68,27 @@ class Classifier:
 
     @classmethod
     def load(
-        cls, folder: Path, runtime: RuntimeName = "litert", *, threads: int = 1, policy: ReviewPolicy = AS_MADE
+        cls,
+        folder: Path,
+        runtime: RuntimeName = "litert",
+        *,
+        threads: int = 1,
+        policy: ReviewPolicy = AS_MADE,
+        taxonomy: Taxonomy | None = None,
+        coarse: bool = False,
     ) -> "Classifier":
         """Read the bundle, start the runtime and let it answer the golden images, which warms it up, too.
 
+        With a taxonomy it gives the shop's own categories; with `coarse`, one further up where only that is sure.
+
         Raises BundleError: see model.bundle.read and .thresholds; BundleCorrupt also when the golden images get other
-        scores.
+        scores. Raises TaxonomyWrong when nothing in the taxonomy stands for one of the bundle's categories.
         """
         bundle = bundles.read(folder)
         thresholds = bundles.thresholds(bundle, policy)
+        placement = Placement.of(taxonomy, bundle.categories) if taxonomy else None
         try:
-            classifier = cls(bundle, start(folder, runtime, threads), thresholds)
+            classifier = cls(bundle, start(folder, runtime, threads), thresholds, placement, coarse=coarse)
         except (ValueError, RuntimeError, OSError) as error:
             raise BundleCorrupt(f"{runtime} cannot run bundle {folder} ({error}): {bundles.RETRAIN}") from error
         classifier._check_golden(runtime)
@@ -80,12 +106,12 @@ class Classifier:
 
     def classify(self, images: Images) -> list[Prediction]:
         """uint8[N, H, W, C] -> a prediction each."""
-        verdicts = judge(self._as_set, self._novelty, self._asked(images))
-        best, strange = verdicts.predicted, verdicts.strangeness.get(SERVED)
+        verdicts = judge(self._as_set, self._novelty, self._asked(images), self.placement, coarse=self._coarse)
+        strange = verdicts.strangeness.get(SERVED)
         return [
             Prediction(
-                category=self.bundle.categories[best[at]],
-                confidence=float(scores[best[at]]),
+                category=self.placement.names[verdicts.choice.at[at]],
+                confidence=float(verdicts.confidence[at]),
                 scores=scores,
                 ood_score=None if strange is None else float(strange[at]),
                 needs_review=bool(reason),
