@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 from cli.errors import describe
 from cli.opening import catalogue_if_usable, open_catalogue
@@ -21,6 +20,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _try("catalogue", lambda: _catalogue(settings))
     yield _try("broker", lambda: _broker(settings))
     yield _try("bundle", lambda: _bundle(settings))
+    yield _try("taxonomy", lambda: _taxonomy(settings))
     yield _try("source", lambda: _source(settings))
 
 
@@ -53,14 +53,25 @@ def _broker(settings: Settings) -> str:
 
 
 def _bundle(settings: Settings) -> str:
-    from model.classifier import Classifier
     from worker import versions
+    from worker.process import load_classifier
 
     folder = versions.chosen(settings.model, settings.bundle_folders, catalogue_if_usable(settings))
-    runtime: Literal["tensorflow", "litert"] = "tensorflow" if settings.runtime == "tensorflow" else "litert"
-    classifier = Classifier.load(folder, runtime, policy=settings.review_policy)
-    shown = classifier.bundle
+    shown = load_classifier(settings, folder, None).bundle
     return f"{shown.id}, {len(shown.categories)} categories, golden images agree"
+
+
+def _taxonomy(settings: Settings) -> str:
+    from model import bundle
+    from worker import versions
+    from worker.process import check_taxonomy, taxonomy_of
+
+    taxonomy = taxonomy_of(settings)
+    if taxonomy is None:
+        return "TAGGER_TAXONOMY is not set; images get the bundle's own categories"
+    chosen = bundle.read(versions.chosen(settings.model, settings.bundle_folders, catalogue_if_usable(settings)))
+    check_taxonomy(settings, chosen)
+    return f"{len(taxonomy.categories)} categories, those of {chosen.id} among them"
 
 
 def _source(settings: Settings) -> str:

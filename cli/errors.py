@@ -7,13 +7,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from db.migrations import SchemaMismatch
 from db.session import CatalogueUnavailable
 from model.bundle import BundleError
+from model.taxonomy_file import TaxonomyWrong
 from worker.settings import BadSettings
 from worker.storage import StorageError
+
+_MENDABLE = (BadSettings, BundleError, CatalogueUnavailable, SchemaMismatch, StorageError, TaxonomyWrong)
 
 
 def describe(error: Exception) -> str | None:
     """One line that says what to do, for configuration and services out of reach; None for a defect of ours."""
-    if isinstance(error, (BadSettings, BundleError, CatalogueUnavailable, SchemaMismatch, StorageError)):
+    if isinstance(error, _MENDABLE):
         return str(error)
     if type(error).__name__ == "BrokerUnavailable":  # by name: importing Celery takes a third of a second
         return str(error)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from db.promotions import Standing
 from model.bundle import Bundle, BundleError, find, read
-from model.classifier import Classifier
 from model.comparison import Comparison, NotComparable, compare
+from worker.process import load_classifier, taxonomy_of
 from worker.settings import Settings
 from worker.versions import folder_of
 
@@ -16,10 +16,10 @@ from worker.versions import folder_of
 def able(settings: Settings, folder: Path) -> Bundle:
     """The bundle, after it has answered its golden images, with thresholds as the settings want them.
 
-    Raises BundleError: what workers could not run must not be promoted.
+    Raises BundleError, and TaxonomyWrong where one is set that lacks some of its categories: what workers could not run
+    must not be promoted.
     """
-    runtime: Literal["tensorflow", "litert"] = "tensorflow" if settings.runtime == "tensorflow" else "litert"
-    return Classifier.load(folder, runtime, policy=settings.review_policy).bundle
+    return load_classifier(settings, folder, taxonomy_of(settings)).bundle
 
 
 def found_by_name(settings: Settings, candidate: Bundle) -> Bundle | None:

@@ -99,7 +99,7 @@ class _Job:
     def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool) -> _Job:
         from model import bundle
         from worker import versions
-        from worker.process import source_store
+        from worker.process import check_taxonomy, source_store
         from worker.settings import cores
 
         settings = load_settings(model=model)
@@ -108,6 +108,7 @@ class _Job:
             raise refuse("nothing to tag: name a folder or s3://bucket/prefix, or set TAGGER_SOURCE")
         known = catalogue_if_any(settings)
         chosen = bundle.read(versions.chosen(settings.model, settings.bundle_folders, known))
+        check_taxonomy(settings, chosen)
         store = source_store(settings, source)
         store.check()
         if needs_broker and not settings.embedded:

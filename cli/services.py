@@ -33,8 +33,11 @@ def worker(
 ) -> None:
     """Start a worker: it tags whatever the doorbells call it to, until SIGTERM or Ctrl-C."""
     from db.queue import QUEUES
+    from model.bundle import read
     from worker.celery import BrokerUnavailable, check_broker, create_app
+    from worker.process import check_taxonomy
     from worker.service import serve
+    from worker.versions import chosen
 
     unknown = [name for name in queues.split(",") if name not in QUEUES]
     if unknown:
@@ -45,7 +48,10 @@ def worker(
             "TAGGER_BROKER_URL is memory://, which nobody else can ring; write redis://host:6379/0, or use tagger run"
         )
     check_broker(create_app(settings))
-    open_catalogue(settings, create=True).kw["bind"].dispose()  # nothing of it may cross the fork
+    sessions = open_catalogue(settings, create=True)
+    if settings.taxonomy is not None:
+        check_taxonomy(settings, read(chosen(settings.model, settings.bundle_folders, sessions)))
+    sessions.kw["bind"].dispose()  # nothing of it may cross the fork
     raise typer.Exit(serve(settings, queues=queues))
 
 

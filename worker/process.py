@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Literal, cast
@@ -13,7 +14,10 @@ from sqlalchemy import make_url
 
 from db.schema import ModelVersion
 from db.session import Sessions, connect, reading, sessions_of
+from model.bundle import Bundle
 from model.classifier import Classifier
+from model.placement import Placement
+from model.taxonomy import Taxonomy
 from worker import versions
 from worker.settings import Settings
 from worker.storage import Store, open_bucket, open_source
@@ -60,6 +64,29 @@ def _catalogue_files(database_url: str) -> list[Path]:
     return [path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))]
 
 
+def taxonomy_of(settings: Settings) -> Taxonomy | None:
+    """The shop's own categories, if the settings name a file of them. Raises TaxonomyWrong."""
+    return Taxonomy.read(settings.taxonomy) if settings.taxonomy else None
+
+
+def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
+    """Raises TaxonomyWrong unless there is no taxonomy, or one that the bundle can tag with."""
+    taxonomy = taxonomy_of(settings)
+    if taxonomy is not None:
+        Placement.of(taxonomy, bundle.categories)
+
+
+def load_classifier(settings: Settings, folder: Path, taxonomy: Taxonomy | None) -> Classifier:
+    """A bundle as the settings want it to tag. Raises what Classifier.load does."""
+    return Classifier.load(
+        folder,
+        cast(Literal["litert", "tensorflow"], settings.runtime),
+        policy=settings.review_policy,
+        taxonomy=taxonomy,
+        coarse=settings.coarse,
+    )
+
+
 class Stores:
     """Opens each bucket once. Shared by the reading threads: boto3's clients are safe to share, making them is not."""
 
@@ -76,7 +103,10 @@ class Stores:
 
 
 class Classifiers:
-    """Loaded bundles; the two used last are kept, so that a change of model costs no restart."""
+    """Loaded bundles; the two used last are kept, so that a change of model costs no restart.
+
+    The taxonomy is read once, with the first of them: all that a process tags is tagged with one.
+    """
 
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
         self._settings = settings
@@ -99,9 +129,12 @@ class Classifiers:
         """Load the bundle that the settings name, before the first image waits for it."""
         self._load(versions.chosen(self._settings.model, self._settings.bundle_folders, self._sessions))
 
+    @cached_property
+    def _taxonomy(self) -> Taxonomy | None:
+        return taxonomy_of(self._settings)
+
     def _load(self, folder: Path) -> None:
-        runtime = cast(Literal["litert", "tensorflow"], self._settings.runtime)
-        loaded = Classifier.load(folder, runtime, policy=self._settings.review_policy)
+        loaded = load_classifier(self._settings, folder, self._taxonomy)
         self._loaded[loaded.bundle.id] = loaded
         while len(self._loaded) > _LOADED_AT_ONCE:
             self._loaded.popitem(last=False)

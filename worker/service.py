@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import heartbeats
 from db.session import connect, sessions_of
 from model.bundle import BundleError
+from model.taxonomy import TaxonomyWrong
 from worker.celery import create_app
 from worker.process import Classifiers, build_tagger, open_sessions, source_store
 from worker.settings import Settings, cores
@@ -70,7 +71,7 @@ def _warm_up(settings: Settings, tagger: Tagger, classifiers: Classifiers) -> No
         classifiers.warm_up()
         if settings.source is not None:
             tagger.store_of(source_store(settings, settings.source).bucket).check()
-    except (BundleError, StorageError, SQLAlchemyError) as error:
+    except (BundleError, TaxonomyWrong, StorageError, SQLAlchemyError) as error:
         log.warning("not_warmed_up", error=str(error))
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     review_budget: float | None = Field(
         None, ge=0, le=1, description="At most this share of images is reviewed; goes before the target precision."
     )
+    taxonomy: Path | None = Field(
+        None, description="A CSV file of the shop's own categories to tag with; unset: the bundle's."
+    )
+    coarse: bool = Field(
+        False, description="Where only a category further up in the taxonomy is sure, tag that; needs a taxonomy."
+    )
     chunk: int = Field(256, ge=1, le=2000, description="Images a worker claims at once.")
     micro_batch: int = Field(64, ge=1, le=512, description="Images classified and recorded at once.")
     io_threads: int = Field(6, ge=1, le=64, description="Threads that read and decode, in each worker child.")
@@ -79,6 +85,13 @@ class Settings(BaseSettings):
             raise ValueError(f"not a regular expression ({error})") from None
         if "product" not in pattern.groupindex:
             raise ValueError("it has no group named product; write for example (?P<product>[^/_]+)_")
+        return value
+
+    @field_validator("coarse")
+    @classmethod
+    def _has_a_taxonomy(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("taxonomy") is None:
+            raise ValueError("without a taxonomy nothing lies above a category; set TAGGER_TAXONOMY, too")
         return value
 
     @field_validator("broker_url")
