@@ -108,17 +108,22 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; default: standard output.")] = None,
     category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
     needs_review: Annotated[bool, typer.Option("--needs-review", help="Only what a person should look at.")] = False,
+    language: Annotated[
+        str | None, typer.Option(metavar="TAG", help="Add a column: the category's title in it, for example sw.")
+    ] = None,
 ) -> None:
     """The tags, a row an image: bucket, key, product, category, confidence, review flag, source, model, time."""
-    from cli.exporting import write
+    from cli.exporting import titles, write
     from db import catalogue
     from db.session import reading
 
     if format is Format.parquet and output is None:
         raise typer.BadParameter("parquet is binary: name a file with -o", param_hint="--format")
-    with reading(open_catalogue(load_settings())) as session:
+    settings = load_settings()
+    title_of = titles(settings, language) if language else None
+    with reading(open_catalogue(settings)) as session:
         rows = catalogue.export(session, category=category, needs_review=needs_review)
-        count = write(rows, format.value, output)
+        count = write(rows, format.value, output, title_of)
     if output is not None:
         print(f"{count:,} rows in {output}", file=sys.stderr)
 

@@ -6,28 +6,60 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
 
 from db.catalogue import EXPORT_COLUMNS
 
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+TITLE = "title"
+"""The column that is added for a language, after all others."""
 _BATCH = 20_000
 
 
-def write(rows: Iterable[Mapping[str, Any]], format: str, output: Path | None) -> int:
-    """Write the rows as csv, jsonl or parquet; how many. A file appears whole or not at all."""
-    plain = (_plain(row) for row in rows)
+def titles(settings: Settings, language: str) -> Callable[[str], str]:
+    """Category -> title in the language, by the taxonomy that is set. Raises BadSettings, TaxonomyWrong."""
+    from worker.process import taxonomy_of
+    from worker.settings import BadSettings
+
+    taxonomy = taxonomy_of(settings)
+    if taxonomy is None:
+        raise BadSettings("titles come from the shop's own categories: set TAGGER_TAXONOMY to their file")
+    if not taxonomy.speaks(language):
+        there = ", ".join(taxonomy.languages) or "none"
+        message = f"{taxonomy.path} has no titles in {language!r}; it has {there}"
+        raise typer.BadParameter(message, param_hint="--language")
+    return cache(lambda category: taxonomy.title(category, language))
+
+
+def write(
+    rows: Iterable[Mapping[str, Any]],
+    format: str,
+    output: Path | None,
+    title_of: Callable[[str], str] | None = None,
+) -> int:
+    """Write the rows as csv, jsonl or parquet, with titles if asked; how many. A file appears whole or not at all."""
+    plain: Iterator[dict[str, Any]] = (_plain(row) for row in rows)
+    columns: tuple[str, ...] = EXPORT_COLUMNS
+    if title_of is not None:
+        columns = (*EXPORT_COLUMNS, TITLE)
+        plain = (row | {TITLE: title_of(row["category"])} for row in plain)
     if output is None:
-        return _write_text(plain, format, sys.stdout)
+        return _write_text(plain, format, sys.stdout, columns)
     aside = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         if format == "parquet":
-            count = _write_parquet(plain, aside)
+            count = _write_parquet(plain, aside, columns)
         else:
             with aside.open("w", encoding="utf-8", newline="") as file:
-                count = _write_text(plain, format, file)
+                count = _write_text(plain, format, file, columns)
         aside.replace(output)
     finally:
         aside.unlink(missing_ok=True)
@@ -42,10 +74,10 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO) -> int:
+def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO, columns: Sequence[str]) -> int:
     count = 0
     if format == "csv":
-        writer = csv.DictWriter(file, EXPORT_COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         for row in rows:
             writer.writerow(row | {"needs_review": "true" if row["needs_review"] else "false"})
@@ -57,7 +89,7 @@ def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO) -> in
     return count
 
 
-def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
+def _write_parquet(rows: Iterator[dict[str, Any]], path: Path, columns: Sequence[str]) -> int:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -66,7 +98,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
 
         raise BadSettings("parquet needs the extra: pip install 'catalogue-tagger[parquet]'") from None
     types = {"confidence": pa.float64(), "needs_review": pa.bool_()}
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in EXPORT_COLUMNS])
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
     count = 0
     with pq.ParquetWriter(path, schema) as writer:
         while batch := list(islice(rows, _BATCH)):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from model.classifier import Classifier
     from model.summary import Look
+    from worker.settings import Settings
 
 app = typer.Typer(help="Train, look at and try the models that photographs are tagged with.", no_args_is_help=True)
 
@@ -27,6 +28,9 @@ Bundles = Annotated[
 NAMED = "A bundle's name (its promoted version), name@version or folder. Default: TAGGER_MODEL."
 
 
+TAXONOMY = "A CSV file of the shop's own categories. Default: TAGGER_TAXONOMY."
+
+
 @app.command(epilog="Example: tagger model classify shoe.jpg shirt.png --model fashion-mnist --show seen.png")
 def classify(
     files: Annotated[list[Path], typer.Argument(help="Photographs.")],
@@ -36,14 +40,20 @@ def classify(
         Path | None,
         typer.Option(metavar="OUT.png", help="Draw each photograph beside what the network saw, into this file."),
     ] = None,
+    taxonomy: Annotated[Path | None, typer.Option(metavar="FILE.csv", help=TAXONOMY)] = None,
+    coarse: Annotated[
+        bool | None,
+        typer.Option("--coarse/--no-coarse", help="Fall back to what is sure further up. Default: TAGGER_COARSE."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what is on photographs, how sure that is, and whether a person would be asked."""
+    from cli.opening import load_settings
     from model.summary import line_of_file, look
 
     _check_sheet(show, len(files))
     with clear_errors():
-        classifier = _classifier(model, bundles)
+        classifier = _classifier(load_settings(model=model, taxonomy=taxonomy, coarse=coarse), bundles)
     rows, drawn = [], []
     for each in (look(classifier, file) for file in files):
         rows.append(each.row)
@@ -143,13 +153,14 @@ def clear_errors() -> Iterator[None]:
     from model.memory import MemoryShort
     from model.network import NetworkUnknown
     from model.publishing import RuntimesDisagree
+    from model.taxonomy import TaxonomyWrong
     from model.training import CheckpointMismatch
 
     try:
         yield
     except NetworkUnknown as error:
         raise typer.BadParameter(str(error), param_hint="--network") from error
-    except (BundleError, DataMissing, MemoryShort, CheckpointMismatch, RuntimesDisagree) as error:
+    except (BundleError, DataMissing, MemoryShort, CheckpointMismatch, RuntimesDisagree, TaxonomyWrong) as error:
         typer.echo(f"tagger: {error}", err=True)
         raise typer.Exit(3) from error
     except ModuleNotFoundError as error:
@@ -157,12 +168,12 @@ def clear_errors() -> Iterator[None]:
         raise typer.Exit(3) from error
 
 
-def _classifier(model: str | None, bundles: list[Path] | None) -> Classifier:
+def _classifier(settings: Settings, bundles: list[Path] | None) -> Classifier:
     """As workers would load it: the promoted version where a name alone is given, with the thresholds that are set."""
-    from cli.opening import catalogue_if_usable, load_settings
-    from model.classifier import Classifier
+    from cli.opening import catalogue_if_usable
+    from worker.process import load_classifier, taxonomy_of
     from worker.versions import chosen
 
-    settings = load_settings(model=model)
+    taxonomy = taxonomy_of(settings)
     folder = chosen(settings.model, bundles or settings.bundle_folders, catalogue_if_usable(settings))
-    return Classifier.load(folder, policy=settings.review_policy)
+    return load_classifier(settings, folder, taxonomy)

@@ -50,19 +50,30 @@ def _failed(file: Path, error: str, detail: str) -> dict[str, Any]:
 
 
 def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, Any]:
-    """Category, confidence, the three best, whether and why a person would be asked, and the limits that decided it."""
-    bundle, best = classifier.bundle, prediction.scores.argsort()[::-1][:BEST]
-    return {
+    """Category, confidence, the three best, whether and why a person would be asked, and the limits that decided it.
+
+    With a taxonomy also the best leaf, which the threshold is for, and what is above it.
+    """
+    bundle, placement = classifier.bundle, classifier.placement
+    probable = placement.probabilities(prediction.scores[None])[0]
+    leaf = placement.choose(prediction.scores[None], classifier.thresholds)
+    best = placement.leaves[placement.shares(prediction.scores[None])[0].argsort()[::-1][:BEST]]
+    row = {
         "category": prediction.category,
         "confidence": round(prediction.confidence, 4),
-        "best": {bundle.categories[at]: round(float(prediction.scores[at]), 4) for at in best},
+        "best": {placement.names[at]: round(float(probable[at]), 4) for at in best},
         "needs_review": prediction.needs_review,
         "review_reason": prediction.review_reason,
-        "threshold": round(classifier.thresholds[best[0]], 4),
+        "threshold": round(float(leaf.threshold[0]), 4),
         "ood_score": None if prediction.ood_score is None else round(prediction.ood_score, 2),
         "ood_threshold": round(bundle.ood["threshold"], 2) if bundle.ood else None,
         "model": bundle.id,
     }
+    if placement.taxonomy is None:
+        return row
+    name = placement.names[leaf.at[0]]
+    above = {each: float(probable[placement.names.index(each)]) for each in placement.taxonomy.above(name)}
+    return row | {"leaf": name, "above": {each: round(share, 4) for each, share in above.items()}}
 
 
 def line_of_file(row: Mapping[str, Any]) -> str:
@@ -71,11 +82,17 @@ def line_of_file(row: Mapping[str, Any]) -> str:
 
 
 def lines_of_file(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Without the file's name: category and confidence, whether and why it would be reviewed, the three best."""
+    """Without the file's name: category and confidence, whether and why it would be reviewed, the three best, and what
+    is above the best of them.
+    """
     if "error" in row:
         return (f"{row['error']}: {row['detail']}",)
-    best = ", ".join(f"{name} {share:.1%}" for name, share in row["best"].items())
-    return f"{row['category']} {row['confidence']:.1%}", _review(row), f"best: {best}"
+    above = (f"above: {_shares(row['above'])}",) if row.get("above") else ()
+    return f"{row['category']} {row['confidence']:.1%}", _review(row), f"best: {_shares(row['best'])}", *above
+
+
+def _shares(of: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {share:.1%}" for name, share in of.items())
 
 
 def _review(row: Mapping[str, Any]) -> str:
@@ -86,6 +103,9 @@ def _review(row: Mapping[str, Any]) -> str:
             return f"{REVIEWED} (unlike_training: score {row['ood_score']:.1f} over {row['ood_threshold']:.1f})"
         case "low_confidence" if row["threshold"] <= 1:
             return f"{REVIEWED} (low_confidence: under {row['threshold']:.1%})"
+        case "coarse":
+            under = f", under {row['threshold']:.1%}" if row["threshold"] <= 1 else ""
+            return f"{REVIEWED} (coarse: {row['leaf']} only {row['best'][row['leaf']]:.1%}{under})"
         case reason:
             return f"{REVIEWED} ({reason})"
 
