@@ -1,0 +1,62 @@
+"""What is found wrong with photographs before a training: kinds, sentences for people, and lines of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+NAMED = 5  # names in a sentence, and findings of a kind in the lines, before "and N more"
+KINDS = {
+    "unreadable": "files that give no image: left out",
+    "same_in_two_categories": "pictures in two categories: left out, as nobody knows which is right",
+    "same_in_two_splits": "pictures in two splits: kept in one, test before validation before train",
+    "repeated": "files that are there twice: kept once",
+    "look_alike": "sets of photographs that look the same: kept, always in one split",
+    "product_in_two_splits": "products in two splits: left as the source says; what is measured may look too good",
+    "name_with_slash": "names with a slash or other signs that make trouble",
+    "same_name": "categories whose names differ in case or signs alone: two categories to the training",
+    "stray_file": "images beside the categories' folders: not used",
+    "empty_category": "categories' folders without a file: no categories to the training",
+    "too_few": "categories with too few photographs: no training before that is mended",
+    "one_category": "not enough categories: no training before that is mended",
+}
+"""Every kind, in the order they are told in, and what becomes of it."""
+STOPPING = ("too_few", "one_category")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found: its kind, a sentence that says what becomes of it, and the names concerned, as far as told."""
+
+    kind: str
+    sentence: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def stops(self) -> bool:
+        """Is there to be no training before it is mended?"""
+        return self.kind in STOPPING
+
+
+def in_order(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    """The findings of each kind that there are any of, in the order of KINDS."""
+    by_kind = {kind: [each for each in findings if each.kind == kind] for kind in KINDS}
+    return {kind: there for kind, there in by_kind.items() if there}
+
+
+def lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """For people: each kind with its number, and the first findings of it."""
+    for kind, there in in_order(findings).items():
+        yield f"{len(there):,} {KINDS[kind]}"
+        yield from (f"  {printable(each.sentence)}" for each in there[:NAMED])
+        if len(there) > NAMED:
+            yield f"  and {len(there) - NAMED:,} more"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def printable(text: str) -> str:
+    """Control characters spelt out: a file's name may hold them, and a terminal would obey."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
