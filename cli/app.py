@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import backbones, catalogue, evaluating, models, running, services, taxonomies, training, versions
+from cli import backbones, catalogue, evaluating, inspecting, models, running, services, taxonomies, training, versions
 
 app = typer.Typer(
     name="tagger",
@@ -23,6 +23,7 @@ services.register(app)
 training.register(models.app)
 backbones.register(models.app)
 evaluating.register(models.app)
+inspecting.register(models.app)
 versions.register(models.app)
 taxonomies.register(models.app)
 app.add_typer(models.app, name="model")

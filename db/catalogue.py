@@ -49,6 +49,17 @@ class Tagged:
     review_reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class HumanTag:
+    """What a person said of an image, and where its bytes are."""
+
+    bucket: str
+    key: str
+    version_token: str
+    product_id: str | None
+    category: str
+
+
 def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int) -> int:
     """Results, tags, audit and states of a micro-batch, in the caller's one transaction. Returns how many were ours.
 
@@ -131,6 +142,23 @@ def export(session: Session, *, category: str | None = None, needs_review: bool 
     parameters = {"category": category} if category is not None else {}
     for row in session.execute(typed, parameters, execution_options={"yield_per": 2000}):
         yield dict(zip(EXPORT_COLUMNS, row, strict=True))
+
+
+def human_tags(session: Session) -> list[HumanTag]:
+    """The categories that people gave to images that are there, in the order of bucket and key."""
+    statement = (
+        select(
+            SourceObject.bucket,
+            SourceObject.key,
+            SourceObject.version_token,
+            SourceObject.product_id,
+            ImageTag.category,
+        )
+        .join(ImageTag, ImageTag.object_id == SourceObject.id)
+        .where(ImageTag.source == "human", SourceObject.gone_at.is_(None))
+        .order_by(SourceObject.bucket, SourceObject.key)
+    )
+    return [HumanTag(*row) for row in session.execute(statement)]
 
 
 def _is_current(result: Tagged, tokens: dict[int, str]) -> bool:

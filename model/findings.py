@@ -5,20 +5,23 @@ from dataclasses import dataclass
 
 NAMED = 5  # names in a sentence, and findings of a kind in the lines, before "and N more"
 KINDS = {
-    "unreadable": "files that give no image: left out",
-    "same_in_two_categories": "pictures in two categories: left out, as nobody knows which is right",
-    "same_in_two_splits": "pictures in two splits: kept in one, test before validation before train",
-    "repeated": "files that are there twice: kept once",
-    "look_alike": "sets of photographs that look the same: kept, always in one split",
-    "product_in_two_splits": "products in two splits: left as the source says; what is measured may look too good",
-    "name_with_slash": "names with a slash or other signs that make trouble",
-    "same_name": "categories whose names differ in case or signs alone: two categories to the training",
-    "stray_file": "images beside the categories' folders: not used",
-    "empty_category": "categories' folders without a file: no categories to the training",
-    "too_few": "categories with too few photographs: no training before that is mended",
-    "one_category": "not enough categories: no training before that is mended",
+    "too_few": ("Too few photographs of a category", "this stops a training"),
+    "one_category": ("Too few categories", "this stops a training"),
+    "unreadable": ("No image", "left out"),
+    "same_in_two_categories": ("One picture in two categories", "left out, as nobody knows which is right"),
+    "same_in_two_splits": ("One picture in two splits", "kept in one: test before validation before train"),
+    "repeated": ("The same bytes again", "kept once"),
+    "look_alike": ("Pictures that look the same", "kept, always in one split"),
+    "product_in_two_splits": (
+        "One product in two splits",
+        "left as the source says; what is measured may look too good",
+    ),
+    "name_with_slash": ("Names with a slash or the like", "used as they are; see that they are meant so"),
+    "same_name": ("Names that are almost the same", "taken as different categories"),
+    "stray_file": ("Images beside the categories' folders", "not used"),
+    "empty_category": ("Folders without a file", "no photographs come of them"),
 }
-"""Every kind, in the order they are told in, and what becomes of it."""
+"""Every kind, in the order they are told in: what it is, and what becomes of it."""
 STOPPING = ("too_few", "one_category")
 
 
@@ -45,7 +48,8 @@ def in_order(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
 def lines(findings: Sequence[Finding]) -> Iterator[str]:
     """For people: each kind with its number, and the first findings of it."""
     for kind, there in in_order(findings).items():
-        yield f"{len(there):,} {KINDS[kind]}"
+        what, outcome = KINDS[kind]
+        yield f"{what} ({len(there):,}): {outcome}"
         yield from (f"  {printable(each.sentence)}" for each in there[:NAMED])
         if len(there) > NAMED:
             yield f"  and {len(there) - NAMED:,} more"

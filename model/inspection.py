@@ -69,12 +69,12 @@ class Inspection:
         """For people."""
         count = f"{self.given:,} photographs, {len(self.photographs):,} of them can be used"
         given = ", ".join(f"{number:,} {split}" for split, number in self.splits.items())
-        yield count + (f": {given}" if given else "")
+        yield count + (f" ({given})" if given else "")
         yield f"{len(self.categories):,} categories: " + ", ".join(
             f"{name} {n:,}" for name, n in self.categories.items()
         )
         yield from lines(self.findings)
-        yield "a training would stop here: mend this first" if self.stops else "a training could start"
+        yield "A training would stop here: mend that first." if self.stops else "A training could start."
 
 
 def inspect(

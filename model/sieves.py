@@ -59,15 +59,20 @@ def _in_two_splits(seen: Seen) -> Sifted:
 
 
 def _repeated(seen: Seen) -> Sifted:
-    """The same bytes. A photograph of which the source says the split or the product is kept before others."""
+    """The same bytes within a category."""
     findings, out = [], set()
     for each in _sets(seen.digests):
-        kept = max(each, key=lambda at: (seen.photographs[at].split is not None, seen.photographs[at].product or ""))
+        kept = max(each, key=lambda at: _worth_keeping(seen.photographs[at]))
         others = [at for at in each if at != kept]
         outcome = f"have the same bytes: {seen.photographs[kept].name} is kept"
         findings.append(_of_set(seen, [kept, *others], "repeated", outcome))
         out |= set(others)
     return findings, out
+
+
+def _worth_keeping(photograph: Photograph) -> tuple[bool, bool, int]:
+    """Greatest for the photograph of which the source says most, then for the shortest name: no "copy (2)"."""
+    return photograph.split is not None, photograph.product is not None, -len(photograph.name)
 
 
 def _look_alike(seen: Seen) -> Sifted:
