@@ -24,17 +24,8 @@ NO_BREAK = "\N{NARROW NO-BREAK SPACE}"
 
 def render(found: Assessment, pictures: Mapping[str, bytes]) -> str:
     """The page, every picture in it: `pictures` are the PNGs of model.report.drawn, by file name."""
-    import jinja2
-
-    around = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    around.filters |= {"percent": percent, "decimals": decimals}
-    return around.get_template("report.html").render(
+    return filled(
+        "report.html",
         it=found,
         figures=found.figures,
         categories=_categories(found),
@@ -48,6 +39,21 @@ def render(found: Assessment, pictures: Mapping[str, bytes]) -> str:
     )
 
 
+def filled(template: str, **values: Any) -> str:
+    """A page of model/templates; a value that it asks for and that is not given is an error."""
+    import jinja2
+
+    around = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    around.filters |= {"percent": percent, "decimals": decimals}
+    return around.get_template(template).render(**values)
+
+
 def percent(share: float, digits: int = 1) -> str:
     """0.9294 -> 92.9 %, with a space that does not break."""
     return f"{100 * share:.{digits}f}{NO_BREAK}%"
@@ -57,9 +63,9 @@ def decimals(figure: float, digits: int = 3) -> str:
     return f"{figure:.{digits}f}"
 
 
-def data_uri(png: bytes) -> str:
+def data_uri(picture: bytes, kind: str = "png") -> str:
     """For an <img>, so that the page needs no other file (RFC 2397)."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode()
 
 
 def thumbnail(image: npt.NDArray[np.uint8]) -> str:

@@ -12,11 +12,11 @@ COUNT = 400
 
 
 def blobs(count: int = COUNT) -> tuple[np.ndarray, Integers]:
-    """float32[N, 12], a cloud for each kind, and the labels."""
+    """float32[N, 12] from 0 up, as a backbone gives them, a cloud for each kind, and the labels."""
     random = np.random.default_rng(0)
     labels = np.arange(count, dtype=np.int64) % len(KINDS)
-    middles = 3 * np.eye(len(KINDS), 12)
-    return (middles[labels] + random.standard_normal((count, 12))).astype(np.float32), labels
+    clouds = 4 * np.eye(len(KINDS), 12)[labels] + random.standard_normal((count, 12))
+    return clouds.clip(0).astype(np.float32), labels
 
 
 def found(labels: Integers, groups: Integers | None = None) -> LabelProblems:
@@ -36,13 +36,13 @@ def problems(wrong: Integers) -> LabelProblems:
     return found(labels)
 
 
-def test_wrong_labels_are_found_and_come_first(problems: LabelProblems, wrong: Integers) -> None:
-    first = [suspect.index for suspect in problems.suspects[: len(wrong)]]
+def test_wrong_labels_are_found_the_clearest_first(problems: LabelProblems, wrong: Integers) -> None:
+    named = [suspect.index for suspect in problems.suspects]
     margins = [suspect.margin for suspect in problems.suspects]
 
-    assert len(set(first) & set(wrong.tolist())) >= len(wrong) - 1
+    assert set(named) <= set(wrong.tolist())
+    assert len(named) >= len(wrong) - 2
     assert margins == sorted(margins)
-    assert len(problems.suspects) < 3 * len(wrong)
 
 
 def test_a_suspect_says_what_it_is_labelled_and_what_it_looks_like(problems: LabelProblems, wrong: Integers) -> None:
