@@ -70,7 +70,7 @@ def classify(
 
 @app.command("list", epilog="Example: tagger model list --bundles bundles")
 def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
-    """List the bundles that there are, which are promoted, and what is wrong with broken ones."""
+    """List the bundles that there are, what each is for, which are promoted, and what is wrong with broken ones."""
     from cli.opening import catalogue_if_usable, load_settings
     from cli.promoted import marked
     from model.bundle import folders_of_bundles
@@ -85,6 +85,8 @@ def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
     for row in rows:
         state = row.get("error") or f"{row['test_accuracy']:.2%} of test right, {row['categories']} categories"
         typer.echo(f"{row['model']:<32} {'promoted: ' if row['promoted'] else ''}{state}")
+        if "purpose" in row:
+            typer.echo(f"  {row['purpose']}")
 
 
 @app.command(epilog="Example: tagger model show fashion-mnist")
@@ -93,7 +95,7 @@ def show(
     bundles: Bundles = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how a bundle was trained, how good it is, when it asks for a review, and who promoted which version."""
+    """Show what a bundle is for, how it was trained, how good it is, when it asks for reviews, and who promoted it."""
     from cli.opening import catalogue_if_usable, load_settings
     from cli.promoted import history_as_json, history_of, lines_of_history
     from model import bundle as library

@@ -48,10 +48,13 @@ def run(
     """Scan a source, tag all that is new, and say what came of it. Interrupted, it goes on at its next call."""
     # Before numpy is imported, as in a worker's child: a second thread for its small products waits busily.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from cli import choosing
     from cli.following import Interrupted, follow
 
     job = _Job.prepare(source, model, needs_broker=True)
     classifiers = job.classifiers()
+    for line in () if as_json else choosing.lines(job.settings, job.bundle):
+        print(f"tagger: {line}", file=sys.stderr)
     begun = time.monotonic()
     try:
         run_id, scanned = job.scan(limit, allow_mass_removal)

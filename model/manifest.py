@@ -32,7 +32,10 @@ class BundleTooOld(BundleError):
 
 @dataclass(frozen=True)
 class Bundle:
-    """What bundle.json says. `thresholds` holds one confidence a category; below it a person looks."""
+    """What bundle.json says. `thresholds` holds one confidence a category; below it a person looks.
+
+    `purpose` says in a sentence what it is for; empty in bundles of before 2026-11-24 (model.purpose).
+    """
 
     folder: Path
     name: str
@@ -46,6 +49,7 @@ class Bundle:
     training: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
+    purpose: str = ""
 
     @property
     def id(self) -> str:
@@ -127,7 +131,7 @@ def as_json(bundle: Bundle, files: Mapping[str, str]) -> dict[str, Any]:
         "metrics": bundle.metrics,
         "training": bundle.training,
         "files": dict(files),
-    }
+    } | ({"purpose": bundle.purpose} if bundle.purpose else {})  # so that older bundles keep their version
 
 
 def from_json(folder: Path, about: Mapping[str, Any]) -> Bundle:
@@ -137,6 +141,7 @@ def from_json(folder: Path, about: Mapping[str, Any]) -> Bundle:
         folder=folder,
         name=str(about["name"]),
         version=str(about["version"]),
+        purpose=str(about.get("purpose", "")),
         categories=tuple(map(str, about["categories"])),
         preprocessing=Preprocessing(
             recipe["name"], int(recipe["version"]), int(recipe["size"]), int(recipe["channels"]), recipe["parameters"]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model import bundle as bundles
+from model import purpose
 from model.bundle import Bundle, BundleError, read
 from model.classifier import Classifier, Prediction
 from model.decoding import ImageRejected
@@ -121,6 +122,7 @@ def of_folder(folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "test_accuracy": bundle.metrics["test"]["accuracy"],
         "categories": len(bundle.categories),
+        "purpose": purpose.of(bundle),
     }
 
 
@@ -129,6 +131,7 @@ def of_bundle(bundle: Bundle) -> dict[str, Any]:
     return {
         "model": bundle.id,
         "folder": str(bundle.folder),
+        "purpose": purpose.of(bundle),
         "categories": list(bundle.categories),
         "preprocessing": bundle.preprocessing.as_json(),
         "temperature": bundle.temperature,
@@ -143,6 +146,7 @@ def lines_of_bundle(bundle: Bundle) -> Iterator[str]:
     """The same for people."""
     test, how = bundle.metrics["test"], bundle.training
     yield f"{bundle.id} in {bundle.folder}"
+    yield f"for          {purpose.of(bundle)}"
     yield f"categories   {', '.join(bundle.categories)}"
     yield f"test         {test['accuracy']:.2%} right, macro F1 {test['macro_f1']:.3f}, {test['images']:,} images"
     yield f"calibration  temperature {bundle.temperature:.3f}; ECE {test['ece_before']:.4f}, then {test['ece']:.4f}"

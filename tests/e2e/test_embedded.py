@@ -81,6 +81,16 @@ def test_the_json_line_has_every_key_that_other_programs_read(embedded: Deployme
     ]
 
 
+def test_a_run_says_which_bundle_tags_unless_one_is_named(embedded: Deployment, folder: Path) -> None:
+    unnamed = embedded.tagger("run", folder, "--limit", "2")
+    named = embedded.tagger("run", folder, "--limit", "2", "--model", "fashion-mnist")
+    as_json = embedded.tagger("run", folder, "--json")
+
+    assert unnamed.stderr.count("tagger: no model is named, so fashion-mnist@") == 1
+    assert "no model is named" not in unnamed.stdout + named.stderr + as_json.stderr
+    assert as_json.stdout.count("\n") == 1
+
+
 def test_a_limit_tags_that_many_and_the_rest_later(embedded: Deployment, folder: Path) -> None:
     first = json.loads(embedded.tagger("run", folder, "--limit", "4", "--json").stdout)
     rest = embedded.json("run", folder)

@@ -62,7 +62,9 @@ def test_list_names_the_shipped_bundle_and_what_is_wrong_with_a_broken_one(bundl
 
     assert "golden.npz missing or altered" in lines[0]
     assert lines[1].startswith("fashion-mnist@")
+    assert lines[2] == f"  {rows[1]['purpose']}"
     assert ["error" in row for row in rows] == [True, False]
+    assert ["purpose" in row for row in rows] == [False, True]
 
 
 def test_show_tells_the_figures_and_the_training() -> None:
@@ -72,6 +74,7 @@ def test_show_tells_the_figures_and_the_training() -> None:
 
     assert shown.exit_code == 0
     assert about["model"] in text
+    assert f"for          {about['purpose']}" in text
     assert f"{about['metrics']['test']['accuracy']:.2%}" in text
     assert set(about["thresholds"]) == set(about["categories"])
 
