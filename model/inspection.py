@@ -13,7 +13,7 @@ import numpy.typing as npt
 from model import likeness, sieves
 from model.budget import PixelBudget
 from model.decoding import DEFAULT_LIMITS, DecodeLimits, ImageRejected, decode
-from model.findings import Finding, lines
+from model.findings import Finding, lines, printable
 from model.photographs import SPLITS, Photograph
 from model.sieves import Seen
 
@@ -70,9 +70,8 @@ class Inspection:
         count = f"{self.given:,} photographs, {len(self.photographs):,} of them can be used"
         given = ", ".join(f"{number:,} {split}" for split, number in self.splits.items())
         yield count + (f" ({given})" if given else "")
-        yield f"{len(self.categories):,} categories: " + ", ".join(
-            f"{name} {n:,}" for name, n in self.categories.items()
-        )
+        counts = ", ".join(f"{printable(name)} {number:,}" for name, number in self.categories.items())
+        yield f"{len(self.categories):,} categories: {counts}"
         yield from lines(self.findings)
         yield "A training would stop here: mend that first." if self.stops else "A training could start."
 

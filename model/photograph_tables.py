@@ -73,7 +73,7 @@ def _rows_of_csv(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 raise _wrong(file, reader.line_num, "it has more cells than there are columns: quote those with commas")
             yield reader.line_num, {name: row[name] for name in KNOWN if row.get(name)}
     except csv.Error as error:
-        raise _wrong(file, reader.line_num, f"it is no CSV ({error}): mend it") from error
+        raise _wrong(file, reader.reader.line_num, f"it is no CSV ({error}): mend it") from error
 
 
 def _rows_of_json_lines(file: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -46,6 +46,11 @@ def noise(seed: int, size: tuple[int, int] = (40, 30), channels: int = 3) -> Ima
     return Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8))
 
 
+def garment(seed: int, size: tuple[int, int] = (200, 240)) -> Image.Image:
+    """Soft patches of colour, for each seed others: no two look alike to a perceptual hash."""
+    return noise(seed, (6, 8)).resize(size, Image.Resampling.BICUBIC)
+
+
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds next to nothing."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
