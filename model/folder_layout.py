@@ -24,7 +24,7 @@ def _nested(folder: Path, there: Collection[Place]) -> Iterator[Finding]:
         for inner in folders_in(place.path):
             count = len(files_below(inner))
             name = name_of(inner, folder)
-            outcome = f"its {count:,} files count as {place.category}; move it up if it is a category of its own"
+            outcome = f"its files ({count:,}) count as {place.category}; move it up if it is a category of its own"
             yield Finding("name_with_slash", f"the folder {name} lies in that of a category: {outcome}", (name,))
 
 

@@ -15,6 +15,7 @@ from cli.app import app
 from db.catalogue import EXPORT_COLUMNS
 from db.invariants import INVARIANTS
 from db.schema import REASONS
+from model.findings import KINDS
 from worker.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -87,8 +88,8 @@ def test_a_page_calls_only_commands_that_exist(page: Path) -> None:
             assert verb in verbs, line
 
 
-def test_reasons_columns_and_invariants_are_documented() -> None:
-    for name in (*REASONS, *EXPORT_COLUMNS):
+def test_reasons_columns_findings_and_invariants_are_documented() -> None:
+    for name in (*REASONS, *EXPORT_COLUMNS, *KINDS):
         assert f"| `{name}` |" in COMMANDS_PAGE
     for name, meaning in INVARIANTS.items():
         assert f"| {name} | {meaning} |" in COMMANDS_PAGE

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from db import catalogue as tags
+from db.catalogue import HumanTag
 from db.schema import Classification, ImageTag, TagEvent, WorkItem
 from tests.db.catalogues import LONG_AGO, Catalogue, tagged
 
@@ -338,6 +339,22 @@ def test_export_can_be_narrowed(catalogue: Catalogue) -> None:
         both = [row["key"] for row in tags.export(session, category="Bag", needs_review=True)]
 
     assert (bags, unsure, both) == (["a", "b"], ["a", "c"], ["a"])
+
+
+def test_human_tags_are_what_people_said_of_images_that_are_there(catalogue: Catalogue) -> None:
+    an_image_tagged(catalogue, "machine.jpg")
+    for key, product in (("b.jpg", "p1"), ("a.jpg", None), ("gone.jpg", None)):
+        (object_id,) = catalogue.images(key, product=product, token=f"v of {key}")
+        catalogue.decide(object_id, "T-shirt/top")
+    catalogue.sql("UPDATE source_object SET gone_at = :then WHERE key = 'gone.jpg'", then=LONG_AGO)
+
+    with catalogue.sessions() as session:
+        found = tags.human_tags(session)
+
+    assert found == [
+        HumanTag("photos", "a.jpg", "v of a.jpg", None, "T-shirt/top"),
+        HumanTag("photos", "b.jpg", "v of b.jpg", "p1", "T-shirt/top"),
+    ]
 
 
 def failures(catalogue: Catalogue, reason: str | None = None) -> list[tuple[str, str, str]]:
