@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.models import clear_errors
-from cli.training import quieten_tensorflow
+from cli.quiet import quieten_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def backbone(
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: in ~/.cache/catalogue-tagger.")] = None,
 ) -> None:
     """Convert the ImageNet weights of a backbone, without PyTorch; of one of Keras's, say where they are."""
-    with clear_errors(), _clear_errors_of_backbones():
+    with clear_errors(), clear_errors_of_backbones("NAME"):
         quieten_tensorflow()
         from model import backbone as backbones
 
@@ -77,7 +77,8 @@ def _source(path: Path, version: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _clear_errors_of_backbones() -> Iterator[None]:
+def clear_errors_of_backbones(parameter: str) -> Iterator[None]:
+    """As `clear_errors`; `parameter` is where the backbone's name was given."""
     from model.backbone import BackboneUnknown
     from model.backbone_weights import BackboneError
     from model.torch_checkpoint import CheckpointRefused
@@ -85,7 +86,7 @@ def _clear_errors_of_backbones() -> Iterator[None]:
     try:
         yield
     except BackboneUnknown as error:
-        raise typer.BadParameter(str(error), param_hint="NAME") from error
+        raise typer.BadParameter(str(error), param_hint=parameter) from error
     except (BackboneError, CheckpointRefused) as error:
         typer.echo(f"tagger: {error}", err=True)
         raise typer.Exit(3) from error

@@ -83,7 +83,7 @@ def _assessed(
 ) -> Assessment:
     """With the version that is promoted and the review policy that is set, as workers tag."""
     from cli.opening import catalogue_if_usable, load_settings
-    from cli.training import quieten_tensorflow
+    from cli.quiet import quieten_tensorflow
     from model import bundle as library
     from model.answers import has_tensorflow
     from model.assessment import of_bundle

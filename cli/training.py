@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.backbones import clear_errors_of_backbones
 from cli.models import clear_errors
+from cli.photograph_data import DATA, IMAGES
+from cli.photograph_training import Wanted, name_of
+from cli.quiet import quieten_tensorflow
+from cli.training_bar import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +23,14 @@ if TYPE_CHECKING:
     from model.crossvalidation import Spread
     from model.dataset import Dataset
     from model.recipe import Recipe
-    from model.training import Progress
+
+
+FASHION_MNIST = "fashion-mnist"
+MINE = "--backbone, --images, --leave-out and --per-category are for photographs of your own, not for fashion-mnist"
+OTHERS = (
+    "--network, --teacher, --start, --restart, --imitate, --folds, --seeds, --data and --photographs are for"
+    " fashion-mnist, not for photographs of your own"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -28,11 +39,36 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    data_set: Annotated[str, typer.Argument(help="What to train on: fashion-mnist.")],
+    data_set: Annotated[str, typer.Argument(metavar="DATA", help=f"fashion-mnist, or your own photographs: {DATA}")],
     network: Annotated[
         str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, deep or wide.")
     ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="For photographs: efficientnet-lite0, mobilenet-v2 or xception.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=64, max=512, help="For photographs: pixels of the network's input.")] = 160,
+    fit: Annotated[
+        str, typer.Option(help="For photographs, how they become a square: crop, letterbox or squash.")
+    ] = "crop",
+    images: Annotated[str | None, typer.Option(metavar="FOLDER_OR_S3", help=IMAGES)] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CATEGORY", help="Not to train on, but to be noticed as strange; may be given again."),
+    ] = None,
+    per_category: Annotated[
+        int | None, typer.Option(min=5, help="Train on at most so many photographs of each category.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the new bundle. Default: as its data.")] = None,
+    pictures: Annotated[
+        bool, typer.Option(help="Test photographs may be in the bundle's report, which goes where the bundle goes.")
+    ] = True,
     epochs: Annotated[int | None, typer.Option(min=1, help="How often every image is seen.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0, help="The highest learning rate.")] = None,
+    balance: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="1: all categories weigh the same, 0: all photographs."),
+    ] = None,
+    mixup: Annotated[float | None, typer.Option(min=0, help="Mix two images, by a beta distribution of this.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
     teacher: Annotated[
         list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
@@ -40,78 +76,142 @@ def train(
     start: Annotated[
         str | None, typer.Option(help="A bundle of the same network: train it on, gently, on images as they will come.")
     ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="With --start: the whole schedule again, from the weights of that bundle.")
+    ] = False,
     imitate: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of images made to look like photographs.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")] = False,
     folds: Annotated[int, typer.Option(min=0, help="Cross-validate on this many folds; no bundle is made.")] = 0,
     seeds: Annotated[int, typer.Option(min=0, help="Train from this many seeds; no bundle is made.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder of the new bundle.")] = Path("bundles/fashion-mnist"),
-    data: Annotated[Path | None, typer.Option(help="Folder of the four *-ubyte.gz files.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the new bundle. Default: bundles/NAME.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the four *-ubyte.gz files of Fashion-MNIST.")] = None,
     mirror: Annotated[
-        bool, typer.Option(help="Answer with the mean over an image and its mirror image, at twice the work.")
-    ] = True,
+        bool | None,
+        typer.Option(help="Answer with the mean over an image and its mirror image, at twice the work."),
+    ] = None,
     photographs: Annotated[
         Path | None, typer.Option(help='A folder with a sub-folder "hat", of images to be noticed as strange.')
     ] = None,
 ) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
-    _check(data_set, folds, seeds)
+    recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup, "imitate": imitate}
+    changes = {each: value for each, value in recipe.items() if value is not None}
+    named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
+    place = out or Path("bundles") / named
+    if data_set == FASHION_MNIST:
+        _refuse(MINE, backbone, images, leave_out, per_category)
+        _check(folds, seeds, start, restart)
+        lessons = start, teacher or [], restart
+        bundle = _on_fashion_mnist(network, changes, lessons, folds, seeds, place, resume, data, mirror, photographs)
+    else:
+        _refuse(OTHERS, network, teacher, start, restart, imitate, folds, seeds, data, photographs)
+        left = tuple(leave_out or ())
+        wanted = Wanted(data_set, named, place, fit, images, left, per_category, pictures, bool(mirror), resume)
+        bundle = _on_photographs(wanted, backbone, changes | {"size": size})
+    if bundle is not None:
+        test = bundle.metrics["test"]
+        typer.echo(f"{bundle.id}: {test['accuracy']:.2%} of {test['images']:,} test images right; saved in {place}")
+
+
+def _refuse(message: str, *given: object) -> None:
+    if any(given):
+        raise typer.BadParameter(message)
+
+
+def _on_photographs(wanted: Wanted, backbone: str | None, changes: Mapping[str, Any]) -> Bundle:
+    from cli.opening import load_settings
+    from cli.photograph_training import train as train_on
+
+    with clear_errors(), clear_errors_of_backbones("--backbone"):
+        quieten_tensorflow()
+        from model import backbone as backbones
+        from model import preprocessing
+        from model.recipe import fine_tuning
+
+        named = backbone or backbones.DEFAULT
+        backbones.check(named)
+        if wanted.fit not in preprocessing.FITS:
+            raise typer.BadParameter(f"name one of {', '.join(preprocessing.FITS)}", param_hint="--fit")
+        return train_on(wanted, fine_tuning(named, **changes), load_settings())
+
+
+def _on_fashion_mnist(
+    network: str | None,
+    changes: Mapping[str, Any],
+    taught: tuple[str | None, Sequence[str], bool],
+    folds: int,
+    seeds: int,
+    out: Path,
+    resume: bool,
+    data: Path | None,
+    mirror: bool | None,
+    photographs: Path | None,
+) -> Bundle | None:
     with clear_errors():
         quieten_tensorflow()
-        from model import dataset
+        from cli.training_bar import trained_and_published
+        from model import dataset, subject
 
-        lessons = Lessons.of(start, teacher or [])
-        chosen = {"epochs": epochs, "imitate": imitate, "seed": seed}
-        recipe = lessons.recipe(network, {name: value for name, value in chosen.items() if value is not None})
+        start, teacher, restart = taught
+        lessons = Lessons.of(start, teacher, restart=restart)
+        recipe = lessons.recipe(network, changes)
         images = dataset.load(data)
         typer.echo(_about(images), err=True)
         if folds or seeds:
             typer.echo(_told(_spread(images, recipe, folds, seeds, out, resume, lessons), out))
-            return
-        about = {"photographs": photographs, "mirror": mirror, "started_from": lessons.started_from}
-        bundle = _trained(images, recipe, out, resume, lessons, about)
-    test = bundle.metrics["test"]
-    typer.echo(f"{bundle.id}: {test['accuracy']:.2%} of {test['images']:,} test images right; saved in {out}")
+            return None
+        return trained_and_published(
+            images,
+            recipe,
+            out,
+            subject.fashion_mnist(images, photographs),
+            resume=resume,
+            mirror=mirror is not False,
+            started_from=lessons.started_from,
+            **lessons.as_arguments(),
+        )
 
 
-def _check(data_set: str, folds: int, seeds: int) -> None:
-    if data_set != "fashion-mnist":
-        raise typer.BadParameter(f"there is no data set {data_set!r}: name fashion-mnist", param_hint="DATA_SET")
+def _check(folds: int, seeds: int, start: str | None, restart: bool) -> None:
     if folds and seeds:
         raise typer.BadParameter("give one of them, not both", param_hint="--folds, --seeds")
     if 1 in (folds, seeds):
         raise typer.BadParameter("a spread needs two at least", param_hint="--folds, --seeds")
+    if restart and start is None:
+        raise typer.BadParameter("it goes with --start", param_hint="--restart")
 
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
     """The networks that a training starts from and learns from: each keras.Model by its bundle's name.
 
-    `started_from` tells how the first came to be.
+    `started_from` tells how the first came to be. With `restart` it is trained on by the whole recipe (a warm restart:
+    Loshchilov and Hutter 2016, arXiv:1608.03983), else gently.
     """
 
     start: Mapping[str, Any]
     teachers: Mapping[str, Any]
     started_from: Mapping[str, Any] | None
+    restart: bool = False
 
     @classmethod
-    def of(cls, start: str | None, teachers: Sequence[str]) -> Lessons:
+    def of(cls, start: str | None, teachers: Sequence[str], *, restart: bool = False) -> Lessons:
         from model.export import load_network, trained_in
 
         begun = [_bundle(start)] if start else []
         told = next(({"model": each.id, **each.training} for each in begun), None)
         taught = {each.name: load_network(each.folder) for each in map(_bundle, teachers)}
-        return cls({each.name: trained_in(load_network(each.folder)) for each in begun}, taught, told)
+        return cls({each.name: trained_in(load_network(each.folder)) for each in begun}, taught, told, restart)
 
     def recipe(self, network: str | None, changes: Mapping[str, Any]) -> Recipe:
         from model.network import DEFAULT
         from model.recipe import recipe_of, refining
 
         whole = recipe_of(network or DEFAULT, teachers=tuple(self.teachers))
-        if self.start:
-            return refining(whole, start=next(iter(self.start)), **changes)
-        return replace(whole, **changes)
+        begun = {"start": next(iter(self.start), ""), **changes}
+        return refining(whole, **begun) if self.start and not self.restart else replace(whole, **begun)
 
     def as_arguments(self) -> dict[str, Any]:
         """For `model.training.train`."""
@@ -133,31 +233,6 @@ def _about(images: Dataset) -> str:
     )
 
 
-def _trained(
-    images: Dataset, recipe: Recipe, out: Path, resume: bool, lessons: Lessons, about: Mapping[str, Any]
-) -> Bundle:
-    """Train, publish, and leave no checkpoint behind once the bundle is there. `about` goes to `publish`."""
-    from model import training
-    from model.categories import FASHION_MNIST
-    from model.publishing import publish
-
-    checkpoint = out.with_name(f".{out.name}.checkpoint.npz")
-    with _Bar(recipe.epochs) as bar:
-        trained = training.train(
-            images,
-            len(FASHION_MNIST),
-            recipe,
-            checkpoint=checkpoint,
-            resume=resume,
-            report=bar.show,
-            **lessons.as_arguments(),
-        )
-    typer.echo("calibrating, measuring, exporting …", err=True)
-    bundle = publish(trained, images, recipe, out, **about)
-    checkpoint.unlink(missing_ok=True)
-    return bundle
-
-
 def _spread(
     images: Dataset, recipe: Recipe, folds: int, seeds: int, out: Path, resume: bool, lessons: Lessons
 ) -> Spread:
@@ -166,7 +241,7 @@ def _spread(
     from model.categories import FASHION_MNIST
 
     parts = crossvalidation.folds(images, recipe, folds) if folds else crossvalidation.seeds(images, recipe, seeds)
-    with _Bar(recipe.epochs) as bar:
+    with Bar(recipe.epochs) as bar:
         spread = crossvalidation.measure(
             parts,
             len(FASHION_MNIST),
@@ -187,47 +262,3 @@ def _told(spread: Spread, out: Path) -> str:
     lines = [f"{name}: {accuracy:.2%} of what was held out right" for name, accuracy in spread.accuracies.items()]
     summary = f"mean {spread.mean:.2%}, standard deviation {spread.deviation:.2%}"
     return "\n".join([*lines, f"{summary}; written to {_beside(out) / 'spread.json'}"])
-
-
-def quieten_tensorflow() -> None:
-    """Before TensorFlow is imported: no chatter, and oneDNN's convolutions on any processor (docs/experiments.md)."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
-
-class _Bar:
-    """A progress bar of a training: step, loss, time left; a line for each epoch."""
-
-    def __init__(self, epochs: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        self._epochs = epochs
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
-        )
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task("training", total=None, left="")
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, at: Progress, part: str = "") -> None:
-        minutes, seconds = divmod(round(at.seconds_left), 60)
-        name = f"{part}, epoch" if part else "epoch"
-        self._progress.update(
-            self._task,
-            completed=at.step,
-            total=at.steps,
-            description=f"{name} {at.epoch}/{self._epochs}, loss {at.loss:.3f}",
-            left=f"{minutes}:{seconds:02} left",
-        )
-        if at.validation_accuracy is not None:
-            self._progress.console.print(f"{name} {at.epoch}: {at.validation_accuracy:.2%} of validation right")

@@ -32,6 +32,10 @@ class Answers:
         logits = served[:, :categories]
         return cls(logits, served[:, categories:], logits[:0] if reference is None else reference)
 
+    def part(self, which: slice) -> "Answers":
+        """Of some of the images."""
+        return Answers(self.logits[which], self.features[which], self.reference[which])
+
     @property
     def has_reference(self) -> bool:
         return len(self.reference) == len(self.logits)

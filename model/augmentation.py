@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.imitation import imitated
+from model.photograph_augmentation import photographed_anew
 from model.recipe import Recipe
 
 Images = npt.NDArray[np.uint8]
@@ -12,8 +13,12 @@ Images = npt.NDArray[np.uint8]
 def augment(images: Images, random: np.random.Generator, recipe: Recipe) -> Images:
     """uint8[N, H, W, 1] -> the same shape, by the recipe: shifted, mirrored, as on a photograph, partly erased.
 
+    uint8[N, H, W, 3] are photographs: see model.photograph_augmentation.
     Random erasing: Zhong et al. 2017, arXiv:1708.04896.
     """
+    if images.shape[-1] == 3:
+        anew = photographed_anew(images, random, recipe)
+        return erased(anew, random, recipe.erase, recipe.erase_area) if recipe.erase else anew
     moved = shifted(images, random, recipe.shift)
     turned = mirrored(moved, random) if recipe.mirror else moved
     seen = imitated(turned, random, recipe.imitate)
@@ -34,6 +39,20 @@ def mirrored(images: Images, random: np.random.Generator) -> Images:
     """Each image left-right mirrored with probability 1/2."""
     flip = random.uniform(size=(len(images), 1, 1, 1)) < 0.5
     return np.where(flip, images[:, :, ::-1], images)
+
+
+def mixed_up(
+    images: Images, random: np.random.Generator, parameter: float
+) -> tuple[Images, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Each image laid over another of the batch: the images, the indices of the others, and the share float32[1] that
+    the first ones have, half at least (mixup: Zhang et al. 2017, arXiv:1710.09412). With 0 nothing is mixed.
+    """
+    if not parameter:
+        return images, np.arange(len(images)), np.ones(1, np.float32)
+    share, partners = random.beta(parameter, parameter), random.permutation(len(images))
+    share = max(share, 1 - share)
+    mixed = np.rint(share * images + (1 - share) * images[partners]).astype(np.uint8)
+    return mixed, partners, np.full(1, share, np.float32)
 
 
 def erased(images: Images, random: np.random.Generator, probability: float, largest: float) -> Images:

@@ -40,8 +40,8 @@ class BackboneMissing(BackboneError):
 
 def check(name: str) -> None:
     """Raises BackboneUnknown."""
-    names = (DEFAULT, *keras_backbones.BACKBONES)
-    if name not in names:
+    if not is_known(name):
+        names = (DEFAULT, *keras_backbones.BACKBONES)
         raise BackboneUnknown(f"no backbone is called {name!r}: choose one of {', '.join(names)}")
 
 
@@ -79,6 +79,23 @@ def build(weights: Path | None, *, size: int, dtype: str = "float32", name: str 
     if weights:
         assign(model, {each: array for each, array in arrays.items() if each not in HEAD})
     return model
+
+
+def is_known(name: str) -> bool:
+    """Is there a backbone of that name? Its weights may still be missing."""
+    return name == DEFAULT or name in keras_backbones.BACKBONES
+
+
+def classifier(name: str, weights: Path | None, *, size: int, categories: int, dtype: str = "float32") -> Any:
+    """keras.Model: uint8-valued float[N, size, size, 3] -> logits float32[N, categories], the head still chance.
+
+    Raises what `build` does.
+    """
+    import keras
+
+    features = build(weights, size=size, dtype=dtype, name=name)
+    logits = keras.layers.Dense(categories, dtype="float32", name="logits")(features.output)
+    return keras.Model(features.input, logits, name=name)
 
 
 def imagenet_classifier(weights: Path | None, *, size: int) -> Any:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.augmentation import augment
+from model.augmentation import augment, mixed_up
 from model.dataset import Split
-from model.recipe import Recipe, spares
+from model.recipe import Recipe, smoothing, spares
 
 AHEAD = 3
 """Epochs that are made ahead of their turn."""
@@ -20,13 +20,19 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """S batches: images uint8[S, B, H, W, C], labels int64[S, B], the weight of each in the loss float32[S, B], and
-    which of the training images they are, int64[S, B]."""
+    """S batches: images uint8[S, B, H, W, C], labels int64[S, B], the weight of each in the loss float32[S, B], which
+    of the training images they are, int64[S, B], and how far their labels are smoothed, float32[S].
+
+    Where images are mixed, `labels` have a `share` of each, float32[S], and `others` int64[S, B] the rest.
+    """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float32]
     indices: Indices
+    smoothing: npt.NDArray[np.float32]
+    others: npt.NDArray[np.int64]
+    share: npt.NDArray[np.float32]
 
 
 class Batches:
@@ -39,6 +45,7 @@ class Batches:
 
     def __init__(self, split: Split, recipe: Recipe, batch: int) -> None:
         self._split, self._recipe, self._batch = split, recipe, batch
+        self._balance = balanced(split.labels, recipe.balance)
         self.losses = np.full(len(split), np.inf, np.float32)
         self._ahead: dict[int, Future[Chunk]] = {}
         self._threads = ThreadPoolExecutor(AHEAD, thread_name_prefix="batches")
@@ -57,11 +64,15 @@ class Batches:
         random = np.random.default_rng([self._recipe.seed, epoch])
         chosen, weights = self._chosen(epoch, random)
         order = random.permutation(len(chosen))
+        smoothed = np.full(1, smoothing(self._recipe, epoch), np.float32)
         for number in range(self.count(epoch)):
             of_batch = order[number * self._batch : (number + 1) * self._batch]
             indices = chosen[of_batch]
-            images = augment(self._split.images[indices], random, self._recipe)
-            yield Chunk(images[None], self._split.labels[indices][None], weights[of_batch][None], indices[None])
+            images, labels = augment(self._split.images[indices], random, self._recipe), self._split.labels[indices]
+            weighed = weights[of_batch] * self._balance[indices]
+            mixed, partners, share = mixed_up(images, random, self._recipe.mixup)
+            others = labels[partners][None]
+            yield Chunk(mixed[None], labels[None], weighed[None], indices[None], smoothed, others, share)
 
     def whole(self, epoch: int) -> Chunk:
         """All of an epoch; those after it are begun, unless they depend on what this one will tell."""
@@ -97,6 +108,14 @@ class Batches:
         return joined([*self.one_by_one(epoch)])
 
 
+def balanced(labels: npt.NDArray[np.int64], balance: float) -> npt.NDArray[np.float32]:
+    """A weight for each image, 1 on average: with `balance` 1 categories weigh the same, with 0 images do."""
+    counts = np.bincount(labels)
+    weights = (1 / np.maximum(counts, 1)) ** balance
+    of_images: npt.NDArray[np.float32] = (weights[labels] / weights[labels].mean()).astype(np.float32)
+    return of_images
+
+
 def joined(chunks: Sequence[Chunk]) -> Chunk:
     """One chunk of all their batches."""
     return Chunk(
@@ -104,4 +123,7 @@ def joined(chunks: Sequence[Chunk]) -> Chunk:
         np.concatenate([each.labels for each in chunks]),
         np.concatenate([each.weights for each in chunks]),
         np.concatenate([each.indices for each in chunks]),
+        np.concatenate([each.smoothing for each in chunks]),
+        np.concatenate([each.others for each in chunks]),
+        np.concatenate([each.share for each in chunks]),
     )

@@ -5,20 +5,42 @@ the pupil (Beyer et al. 2022, arXiv:2106.05237).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from model.recipe import Recipe
 
 
-def losses(labels: Any, said: Any, taught: Sequence[Any], recipe: Recipe) -> Any:
-    """int[N], logits float[N, K], each teacher's logits -> float[N]."""
-    from keras import ops
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The labels of N images, int[N]: a `share` of `labels`, the rest of `others`, and of both a share `smoothing` is
+    spread over all categories evenly.
+    """
 
-    by_labels = ops.sparse_categorical_crossentropy(labels, said, from_logits=True)
+    labels: Any
+    others: Any
+    share: Any
+    smoothing: Any
+
+
+def losses(wanted: Wanted, said: Any, taught: Sequence[Any], recipe: Recipe) -> Any:
+    """Labels, logits float[N, K], each teacher's logits -> float[N]."""
+    by_labels = _by_labels(wanted, said)
     if not taught:
         return by_labels
     by_teachers = _by_teachers(said, taught, recipe.teachers_temperature)
     return (1 - recipe.teachers_weight) * by_labels + recipe.teachers_weight * by_teachers
+
+
+def _by_labels(wanted: Wanted, said: Any) -> Any:
+    from keras import ops
+
+    one, other = (
+        ops.sparse_categorical_crossentropy(labels, said, from_logits=True) for labels in (wanted.labels, wanted.others)
+    )
+    to_all = -ops.mean(ops.log_softmax(said, axis=-1), axis=-1)
+    to_labels = wanted.share * one + (1 - wanted.share) * other
+    return (1 - wanted.smoothing) * to_labels + wanted.smoothing * to_all
 
 
 def _by_teachers(said: Any, taught: Sequence[Any], temperature: float) -> Any:

@@ -2,19 +2,39 @@
 
 import contextlib
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 def write_networks(model: Any, folder: Path, weights: str) -> None:
     """Write both files into `folder`.
 
     model.keras has no optimizer in it, and gives logits. model.tflite takes float32[N, H, W, C] and gives logits and
-    features side by side, float32[N, K + D]; its weights are int8 (activations are quantised as they come: "dynamic
-    range") or float16.
+    features side by side, float32[N, K + D]. Its `weights`: "int8", with activations quantised as they come ("dynamic
+    range"); "int8 weights", which are int8 in the file alone, so that only they are rounded; or "float16".
     """
-    model.save(folder / "model.keras", include_optimizer=False)
+    _save(model, folder / "model.keras")
     (folder / "model.tflite").write_bytes(_tflite(with_features(model), weights))
+
+
+def in_half_precision(model: Any) -> None:
+    """Round a keras.Model's kernels to what float16 can say: half the bytes to keep, and hardly an answer changes."""
+    for variable in model.weights:
+        if len(variable.shape) > 1:
+            variable.assign(np.asarray(variable).astype(np.float16).astype(np.float32))
+
+
+def _save(model: Any, path: Path) -> None:
+    """Packed once more, as Keras leaves its archive as large as the weights are."""
+    aside = path.with_name("unpacked.keras")
+    model.save(aside, include_optimizer=False)
+    with zipfile.ZipFile(aside) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for each in source.infolist():
+            packed.writestr(each.filename, source.read(each))
+    aside.unlink()
 
 
 def with_features(model: Any) -> Any:
@@ -54,8 +74,30 @@ def _tflite(model: Any, weights: str) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if weights != "int8 weights":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if weights == "float16":
         converter.target_spec.supported_types = [tf.float16]
     with contextlib.redirect_stdout(io.StringIO()):  # the converter prints a page about itself
-        return bytes(converter.convert())
+        converted = bytes(converter.convert())
+    return _with_int8_weights(converted) if weights == "int8 weights" else converted
+
+
+def _with_int8_weights(network: bytes) -> bytes:
+    """Kernels of a float32 .tflite as int8, a scale for each output channel; the runtime makes floats of them again.
+
+    Depthwise ones stay: they are few numbers, and lose most.
+    """
+    from ai_edge_quantizer import qtyping, quantizer
+
+    how = qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(
+            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+        ),
+        compute_precision=qtyping.ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+    )
+    made = quantizer.Quantizer(bytearray(network))
+    for operation in (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.FULLY_CONNECTED):
+        made.update_quantization_recipe(regex=".*", operation_name=operation, op_config=how)
+    return bytes(made.quantize().quantized_model)

@@ -13,8 +13,9 @@ Floats = npt.NDArray[np.float32]
 BATCH = 32  # more takes memory, and no less time
 
 
-def of_images(images: Pixels, weights: Path | None, size: int) -> Floats:
-    """uint8[N, size, size, 3] -> float32[N, 1280], of EfficientNet-Lite0 in the file that `model.backbone.find` names.
+def of_images(images: Pixels, weights: Path | None, size: int, name: str = backbone.DEFAULT) -> Floats:
+    """uint8[N, size, size, 3] -> float32[N, D], of a backbone with the file that `model.backbone.find` names; D is 1280
+    for EfficientNet-Lite0.
 
     Where `weights` is None, of a network that never learned anything. Needs TensorFlow as Keras's backend, and takes a
     core about 20 ms an image of 160 pixels. Raises BackboneMissing, BackboneCorrupt, or ValueError for images of
@@ -22,9 +23,10 @@ def of_images(images: Pixels, weights: Path | None, size: int) -> Floats:
     """
     if images.shape[1:] != (size, size, 3):
         raise ValueError(f"images of {images.shape[1:]} cannot go into a network for {(size, size, 3)}")
-    network = _compiled(backbone.build(weights, size=size), size)
+    model = backbone.build(weights, size=size, name=name)
+    network = _compiled(model, size)
     parts = [np.asarray(network(images[at : at + BATCH])) for at in range(0, len(images), BATCH)]
-    return np.concatenate([np.zeros((0, backbone.FEATURES), np.float32), *parts])
+    return np.concatenate([np.zeros((0, *model.output_shape[1:]), np.float32), *parts])
 
 
 def _compiled(network: Any, size: int) -> Any:

@@ -9,6 +9,7 @@ arXiv:2505.18032). What each is worth by itself: docs/experiments.md.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 SHRINKAGE = 0.01  # of the mean variance, added to each: some features hardly vary
+MANY = 512  # features that are too many to tell how they vary together
+KEPT = 128  # numbers that they are brought to
 ADDED = ("energy", "mahalanobis", "mahalanobis of directions")
 SERVED = "combined"
 """The score of the bundles: the sum of ADDED."""
@@ -55,33 +58,52 @@ def directions(features: Floats) -> Floats:
     return turned
 
 
+def principal(features: Floats) -> Floats:
+    """float32[N, D] -> float32[D, KEPT]: the directions that they vary most along, as exact as float16 keeps them."""
+    spread = (features - features.mean(0)).astype(np.float64)
+    _, vectors = np.linalg.eigh(spread.T @ spread)
+    basis: Floats = vectors[:, ::-1][:, :KEPT].astype(np.float16).astype(np.float32)
+    return basis
+
+
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """What a bundle keeps to tell images unlike the training. `scales`: mean and deviation of each of ADDED."""
+    """What a bundle keeps to tell images unlike the training. `scales`: mean and deviation of each of ADDED.
+
+    Where features are MANY, distances are taken along the KEPT directions in which the training's vary most: `basis`
+    float32[D, KEPT].
+    """
 
     temperature: float
     as_they_are: Gaussians
     of_length_one: Gaussians
     scales: Floats
+    basis: Floats | None = None
 
     @classmethod
     def fit(cls, features: Floats, labels: Labels, validation: tuple[Floats, Floats], temperature: float) -> "Novelty":
         """The training's features float32[N, D] and labels, and the logits and features of validation images."""
         unscaled = np.tile(np.array([[0.0, 1.0]], np.float32), (len(ADDED), 1))
-        parts = Gaussians.fit(features, labels), Gaussians.fit(directions(features), labels)
-        raw = cls(temperature, *parts, unscaled)._raw(*validation)
-        return cls(temperature, *parts, np.array([[raw[name].mean(), raw[name].std()] for name in ADDED], np.float32))
+        basis = principal(features) if features.shape[1] > MANY else None
+        fewer = features if basis is None else features @ basis
+        parts = Gaussians.fit(fewer, labels), Gaussians.fit(directions(fewer), labels)
+        raw = cls(temperature, *parts, unscaled, basis)._raw(*validation)
+        scales = np.array([[raw[name].mean(), raw[name].std()] for name in ADDED], np.float32)
+        return cls(temperature, *parts, scales, basis)
 
     @classmethod
     def read(cls, path: Path) -> "Novelty":
         with np.load(path, allow_pickle=False) as kept:
             as_they_are = Gaussians(kept["means"], kept["inverse"])
             of_length_one = Gaussians(kept["means_of_directions"], kept["inverse_of_directions"])
-            return cls(float(kept["temperature"]), as_they_are, of_length_one, kept["scales"])
+            basis = kept["basis"].astype(np.float32) if "basis" in kept else None
+            return cls(float(kept["temperature"]), as_they_are, of_length_one, kept["scales"], basis)
 
     def write(self, path: Path) -> None:
+        basis: dict[str, Any] = {} if self.basis is None else {"basis": self.basis.astype(np.float16)}
         np.savez_compressed(
             path,
+            **basis,
             temperature=self.temperature,
             means=self.as_they_are.means,
             inverse=self.as_they_are.inverse,
@@ -102,6 +124,7 @@ class Novelty:
 
     def _raw(self, logits: Floats, features: Floats) -> dict[str, Floats]:
         """Distances as logarithms, so that none drowns the others when they are added."""
+        features = features if self.basis is None else features @ self.basis
         return {
             **of_logits(logits, self.temperature),
             "mahalanobis": np.log1p(self.as_they_are.distances(features)),

@@ -44,6 +44,26 @@ def sources(garments: Split, spec: Preprocessing, seed: int, photographs: Path |
     return {name: np.ascontiguousarray(images) for name, images in found.items() if len(images)}
 
 
+def beside_photographs(spec: Preprocessing, seed: int) -> dict[str, Images]:
+    """The same for models of photographs, in which garments lie any way up: nothing that is a garment turned over."""
+    random = np.random.default_rng(seed)
+    found = {
+        "noise": _noise(random, (COUNT, spec.size, spec.size, spec.channels)),
+        "blank": _drawn(_blank, random, spec),
+        "placeholder": _drawn(_placeholder, random, spec),
+        "text": _drawn(_text, random, spec),
+        "screenshot": _drawn(_screenshot, random, spec),
+        "photographs": _tiles(random, spec),
+    }
+    return {name: images for name, images in found.items() if len(images)}
+
+
+def drawn(spec: Preprocessing, count: int, seed: int = 1) -> Images:
+    """Placeholders and screenshots in turn, uint8[count, S, S, C]: pictures that belong to nobody."""
+    random = np.random.default_rng(seed)
+    return np.stack([prepare((_screenshot if at % 2 else _placeholder)(random), spec) for at in range(count)])
+
+
 def _noise(random: np.random.Generator, shape: tuple[int, ...]) -> Images:
     """A third each: uniform, Gaussian around grey, and pepper and salt."""
     kind = np.arange(shape[0])[:, None, None, None] % 3

@@ -87,7 +87,9 @@ def _confusion(found: Assessment, each: Confusion) -> dict[str, Any]:
         "predicted": names[each.predicted],
         "count": each.count,
         "share": each.share,
-        "images": _shown(found.sample.images, each.indices, found.sample.names, found.verdicts, names),
+        "images": _shown(
+            found.sample.images, each.indices if found.sample.shown else (), found.sample.names, found.verdicts, names
+        ),
     }
 
 

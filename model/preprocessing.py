@@ -5,6 +5,8 @@ longest edge to 28, extend to 28×28, garment light on black, grey. What differs
 ground's level is taken from the picture's border instead of assumed white, the resize is antialiased (an area
 average), nothing is sharpened. Since version 2, where the ground is not even, as floors and beds are, the garment is
 told from it by colour (model.ground), and all else becomes black.
+
+"photograph" keeps what a photograph shows, in colour, as a square: for backbones that were trained on such.
 """
 
 import functools
@@ -80,7 +82,11 @@ _PARAMETERS = {
 }
 FASHION_MNIST = Preprocessing("fashion-mnist", 2, 28, 1, _PARAMETERS)
 """What new bundles get."""
-KNOWN = (VERSION_1, FASHION_MNIST)
+FITS = ("squash", "letterbox", "crop")
+"""How a photograph becomes a square: by losing its shape, by ground around it, or by losing its ends."""
+PHOTOGRAPH = Preprocessing("photograph", 1, 160, 3, {"min_edge": 160, "fit": FITS.index("crop")})
+"""Of any size; validation prefers "crop" (docs/experiments.md). "letterbox" has its border's colour around it."""
+KNOWN = (VERSION_1, FASHION_MNIST, PHOTOGRAPH)
 
 
 def check(spec: Preprocessing) -> None:
@@ -106,10 +112,61 @@ def read(
 def prepare(image: Image.Image, spec: Preprocessing) -> npt.NDArray[np.uint8]:
     """An upright RGB image -> uint8[H, W, C]. Raises PreprocessingUnknown."""
     check(spec)
+    if spec.name == PHOTOGRAPH.name:
+        return np.asarray(_squared(image, spec))
     grey = image.convert("L")
     if grey.size == (spec.size, spec.size) and _is_prepared(grey):
         return np.asarray(grey)[..., None]
     return np.asarray(_garment(image, grey, spec))[..., None]
+
+
+def photograph(size: int, fit: str = "crop") -> Preprocessing:
+    """All that `fit`, one of FITS, leaves of a photograph, in a square of `size` pixels."""
+    return Preprocessing("photograph", 1, size, 3, {"min_edge": size, "fit": FITS.index(fit)})
+
+
+def resized(spec: Preprocessing, size: int) -> Preprocessing:
+    """The same recipe for another size, of "photograph"."""
+    return photograph(size, FITS[int(spec.parameters["fit"])])
+
+
+def square(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """uint8[H, H, 3] -> uint8[size, size, 3]."""
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _squared(image: Image.Image, spec: Preprocessing) -> Image.Image:
+    whole = (spec.size, spec.size)
+    match FITS[int(spec.parameters["fit"])]:
+        case "squash":
+            return image.resize(whole, Image.Resampling.BILINEAR)
+        case "letterbox":
+            return _letterboxed(image, spec.size)
+        case _:
+            return image.resize(whole, Image.Resampling.BILINEAR, box=_middle(*image.size))
+
+
+def _middle(width: int, height: int) -> tuple[float, float, float, float]:
+    """The largest square there."""
+    edge = min(width, height)
+    left, top = (width - edge) / 2, (height - edge) / 2
+    return left, top, left + edge, top + edge
+
+
+def _letterboxed(image: Image.Image, size: int) -> Image.Image:
+    scale = size / max(image.size)
+    small = image.resize((_scaled(image.width, scale), _scaled(image.height, scale)), Image.Resampling.BILINEAR)
+    canvas = Image.new("RGB", (size, size), _colour_of_border(small))
+    canvas.paste(small, ((size - small.width) // 2, (size - small.height) // 2))
+    return canvas
+
+
+def _colour_of_border(image: Image.Image) -> tuple[int, int, int]:
+    """Red, green and blue, the median of each."""
+    pixels = np.asarray(image)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+    red, green, blue = np.median(border, axis=0)
+    return int(red), int(green), int(blue)
 
 
 def _garment(image: Image.Image, grey: Image.Image, spec: Preprocessing) -> Image.Image:

@@ -1,5 +1,6 @@
 """What decides a training, apart from the data."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,21 +14,28 @@ from model import network
 class Recipe:
     """Everything that decides what a training gives, apart from the data."""
 
-    network: str = "strided"
+    network: str = "strided"  # of model.network, or a backbone of model.backbone
+    size: int = 0  # pixels of the network's input; 0: of the images as they are
     epochs: int = 11
     seed: int = 0
     batch: int = 128
-    optimizer: str = "sgd"  # sgd with Nesterov momentum, muon or adam
+    optimizer: str = "sgd"  # sgd with Nesterov momentum, muon, adam or adamw
     peak_rate: float = 0.06
     warmup: float = 0.15  # share of all steps
     cosine: bool = True  # down to nothing, else constant after the warm-up
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    crop: float = 1.0  # least share of a photograph's area that is seen; 1: no photographs, no crops
+    turn: float = 0.0  # degrees to either side, of a photograph
+    colour: float = 0.0  # how far brightness, contrast and saturation of a photograph may go from 1
+    mixup: float = 0.0  # parameter of the beta distribution by which two images are mixed; 0: none are
+    balance: float = 0.0  # 1: every category weighs the same, 0: every image
     shift: int = 1  # pixels
     mirror: bool = True  # half of the images
     imitate: float = 0.0  # share of images made to look like photographs
     erase: float = 0.0  # share of images
     erase_area: float = 0.25  # of an image, at most
+    smoothing: float = 0.0  # share of each label that goes to all categories alike, but in the last epochs
     spare: float = 0.0  # share of the easy images that most epochs leave out
     average: int = 0  # so many of the last epochs' weights are averaged
     start: str = ""  # the bundle whose network is trained on
@@ -36,10 +44,39 @@ class Recipe:
     teachers_temperature: float = 4.0  # softens both sides, so that the less likely categories count too
 
 
-SPARING = 0.875
-"""Share of a training after which every epoch has all images again."""
+LATE = 0.875
+"""Share of a training after which every epoch has all images, with their labels as they are."""
 
-LONG = Recipe(optimizer="muon", epochs=80, batch=256, peak_rate=0.025, warmup=0.03, shift=2, erase=0.5, spare=0.6)
+LONG = Recipe(
+    optimizer="muon",
+    epochs=80,
+    batch=256,
+    peak_rate=0.05,
+    warmup=0.03,
+    shift=2,
+    imitate=0.05,
+    erase=0.5,
+    erase_area=0.33,
+    smoothing=0.1,
+    spare=0.6,
+)
+
+FINE_TUNING = Recipe(
+    network="efficientnet-lite0",
+    size=160,
+    optimizer="adamw",
+    epochs=14,
+    batch=32,
+    peak_rate=4e-4,
+    warmup=0.1,
+    weight_decay=0.03,
+    smoothing=0.1,
+    shift=0,
+    crop=0.45,
+    turn=10,
+    colour=0.3,
+)
+"""All of a backbone, after its head; EfficientNet-Lite0's was measured (docs/experiments.md)."""
 
 RECIPES: Mapping[str, Recipe] = {
     "strided": Recipe(),
@@ -47,11 +84,22 @@ RECIPES: Mapping[str, Recipe] = {
     "residual": replace(LONG, network="residual"),
     "fullres": replace(LONG, network="fullres"),
     "deep": replace(LONG, network="deep"),
-    "wide": replace(LONG, network="wide", epochs=120, spare=0.0, erase_area=0.33),
+    "wide": replace(LONG, network="wide", epochs=120, spare=0.0),
     # the student project's, to the letter: nothing but Adam at 1e-4
     "baseline": Recipe(
-        "baseline", 40, 0, 512, "adam", 1e-4, warmup=0, cosine=False, weight_decay=0, shift=0, mirror=False
+        network="baseline",
+        epochs=40,
+        batch=512,
+        optimizer="adam",
+        peak_rate=1e-4,
+        warmup=0,
+        cosine=False,
+        weight_decay=0,
+        shift=0,
+        mirror=False,
     ),
+    "efficientnet-lite0": FINE_TUNING,
+    **{name: replace(FINE_TUNING, network=name) for name in ("mobilenet-v2", "xception")},
 }
 """The recipe of each network, as validation preferred it (docs/experiments.md)."""
 
@@ -62,15 +110,39 @@ def recipe_of(network_name: str, **changes: Any) -> Recipe:
     return replace(RECIPES[network_name], **changes)
 
 
+def fine_tuning(backbone: str, **changes: Any) -> Recipe:
+    """To train a backbone on photographs. The caller has made sure that there is one of that name."""
+    return replace(RECIPES[backbone], **changes)
+
+
 def refining(recipe: Recipe, **changes: Any) -> Recipe:
     """To train a finished network on: at a low, even rate, on images of which some look like photographs, averaged."""
-    on = {"epochs": 16, "peak_rate": 0.16 * recipe.peak_rate, "warmup": 0.0, "cosine": False, "average": 14}
-    return replace(recipe, **{**on, "imitate": 0.1, **changes})
+    on = {"epochs": 16, "peak_rate": 0.08 * recipe.peak_rate, "warmup": 0.0, "cosine": False, "average": 14}
+    return replace(recipe, **{**on, "imitate": 0.1, "smoothing": 0.0, **changes})
+
+
+def changed(recipe: Recipe) -> dict[str, Any]:
+    """What differs from the defaults: a field that comes new, unused, leaves a recipe the same."""
+    return {
+        each.name: value for each in dataclasses.fields(recipe) if (value := getattr(recipe, each.name)) != each.default
+    }
 
 
 def spares(recipe: Recipe, epoch: int) -> bool:
     """Does this epoch leave out easy images? Not the first, which finds them, nor the last eighth of a training."""
-    return recipe.spare > 0 and 0 < epoch < math.ceil(recipe.epochs * SPARING)
+    return recipe.spare > 0 and epoch > 0 and not _is_late(recipe, epoch)
+
+
+def smoothing(recipe: Recipe, epoch: int) -> float:
+    """The share of each label that goes to all categories alike (Szegedy et al. 2015, arXiv:1512.00567).
+
+    Not in the last eighth of a training, as a network that ends with it is less sure than it could be, unevenly so.
+    """
+    return 0.0 if _is_late(recipe, epoch) else recipe.smoothing
+
+
+def _is_late(recipe: Recipe, epoch: int) -> bool:
+    return epoch >= math.ceil(recipe.epochs * LATE)
 
 
 def rate(step: int, steps: int, recipe: Recipe) -> float:

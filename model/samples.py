@@ -1,6 +1,6 @@
 """What a bundle is measured on: labelled images, and images of which it should notice that it knows no such thing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Sample:
     """N images uint8[N, H, W, C] with labels int64[N], each with a name: its index or its path.
 
     `rejected` are files that gave no image, by their paths in the folder; `left_out` says in sentences what was not
-    measured.
+    measured. `shown` says whether a report may hold some of the labelled images.
     """
 
     title: str
@@ -47,6 +47,7 @@ class Sample:
     strangers: tuple[Stranger, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     left_out: tuple[str, ...] = ()
+    shown: bool = True
 
     @property
     def reasons(self) -> Mapping[str, int]:
@@ -64,6 +65,30 @@ def of_test_set(split: Split, spec: Preprocessing, photographs: Path | None) -> 
         names=tuple(map(str, range(len(split)))),
         strangers=tuple(Stranger(name, images, (), name not in OTHERS_PHOTOGRAPHS) for name, images in found.items()),
         left_out=() if "hats" in found else ("Hats were not tried: no folder was named with --photographs.",),
+    )
+
+
+def of_photographs(
+    split: Split,
+    names: tuple[str, ...],
+    spec: Preprocessing,
+    title: str,
+    strangers: Sequence[Stranger] = (),
+    *,
+    shown: bool = True,
+) -> Sample:
+    """Test photographs, beside what is drawn or ships with scikit-image, and `strangers` of categories left out."""
+    found = outliers.beside_photographs(spec, SEED)
+    drawn = [Stranger(name, images, (), name not in OTHERS_PHOTOGRAPHS) for name, images in found.items()]
+    told = () if strangers else ("No category was left out of training to see whether it is noticed (--leave-out).",)
+    return Sample(
+        title=f"{title}, test photographs",
+        images=split.images,
+        labels=split.labels,
+        names=names,
+        strangers=(*drawn, *strangers),
+        left_out=told,
+        shown=shown,
     )
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from model import distillation
 from model.batches import Chunk
+from model.distillation import Wanted
 from model.recipe import Recipe
 
 Pixels = npt.NDArray[np.uint8]
@@ -58,9 +59,9 @@ class OnTensorFlow:
 
     def run(self, chunk: Chunk, rates: Floats) -> Floats:
         losses = []
-        for images, labels, weights, rate in zip(chunk.images, chunk.labels, chunk.weights, rates, strict=True):
+        for rate, *batch in zip(rates, *_parts(chunk), strict=True):
             self._optimizer.learning_rate.assign(rate)
-            losses.append(np.asarray(self._step(images, labels, weights)))
+            losses.append(np.asarray(self._step(*batch)))
         return np.stack(losses)
 
     def settle(self) -> None:
@@ -77,11 +78,12 @@ class OnTensorFlow:
 
         model = self._model
 
-        def step(images: Any, labels: Any, weights: Any) -> Any:
+        def step(images: Any, weights: Any, *wanted: Any) -> Any:
             images = tf.cast(images, tf.float32)
             taught = [teacher(images, training=False) for teacher in self._teachers]
             with tf.GradientTape() as tape:
-                losses = distillation.losses(labels, model(images, training=True), taught, self._recipe)
+                said = model(images, training=True)
+                losses = distillation.losses(Wanted(*wanted), said, taught, self._recipe)
                 loss = tf.reduce_mean(weights * losses)
             self._optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
             return losses
@@ -105,8 +107,7 @@ class OnJax:
         self.taken_up()
 
     def run(self, chunk: Chunk, rates: Floats) -> Floats:
-        batches = (chunk.images, chunk.labels.astype(np.int32), chunk.weights, rates)
-        self._state, losses = self._epoch(self._state, batches, self._known)
+        self._state, losses = self._epoch(self._state, (rates, *_parts(chunk)), self._known)
         return np.asarray(losses)
 
     def settle(self) -> None:
@@ -139,11 +140,11 @@ class OnJax:
         import keras
 
         trained, others, kept = state
-        images, labels, weights, rate = batch
+        rate, images, *weighed = batch
         images = images.astype(np.float32)
         taught = [_told(teacher, values, images) for teacher, values in zip(self._teachers, known, strict=True)]
         (_, (losses, others)), gradients = jax.value_and_grad(self._loss, has_aux=True)(
-            trained, others, images, labels, weights, taught
+            trained, others, images, weighed, taught
         )
         mapping = [*zip(self._model.trainable_variables, trained, strict=True)]
         mapping += zip(self._optimizer.variables, kept, strict=True)
@@ -154,10 +155,17 @@ class OnJax:
         kept = [scope.get_current_value(variable) for variable in self._optimizer.variables]
         return [trained, others, kept], losses
 
-    def _loss(self, trained: Any, others: Any, images: Any, labels: Any, weights: Any, taught: Any) -> Any:
+    def _loss(self, trained: Any, others: Any, images: Any, weighed: Any, taught: Any) -> Any:
+        weights, *wanted = weighed
         said, others = self._model.stateless_call(trained, others, images, training=True)
-        losses = distillation.losses(labels, said, taught, self._recipe)
+        losses = distillation.losses(Wanted(*wanted), said, taught, self._recipe)
         return (weights * losses).mean(), (losses, others)
+
+
+def _parts(chunk: Chunk) -> tuple[npt.NDArray[Any], ...]:
+    """Images and weights of S batches, and what is wanted, as `Wanted` takes it."""
+    labels, others = (each.astype(np.int32) for each in (chunk.labels, chunk.others))  # int64 is not JAX's
+    return chunk.images, chunk.weights, labels, others, chunk.share, chunk.smoothing
 
 
 def _told(teacher: Any, values: Any, images: Any) -> Any:

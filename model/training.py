@@ -5,7 +5,6 @@ Hutter 2016, arXiv:1608.03983). The last epoch is kept; validation is watched, n
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import time
@@ -17,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model import averaging, memory, network, steps
+from model import averaging, backbone, memory, network, steps
 from model.averaging import Average
 from model.batches import Batches, Chunk
 from model.dataset import Dataset
 from model.muon import Muon
-from model.recipe import Recipe, computing_dtype, rate
+from model.recipe import Recipe, changed, computing_dtype, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,9 @@ class _Run:
         self.steps = steps.compiled(self.model, self.optimizer, teachers, recipe)
 
     def _network(self, dtype: str) -> Any:
-        _, size, _, channels = self.data.train.images.shape
+        _, size, _, channels = self.data.validation.images.shape
+        if backbone.is_known(self.recipe.network):
+            return backbone.classifier(self.recipe.network, None, size=size, categories=self.categories, dtype=dtype)
         return network.build(self.recipe.network, size=size, channels=channels, categories=self.categories, dtype=dtype)
 
     def epoch(self, report: Callable[[Progress], None]) -> None:
@@ -191,7 +192,7 @@ class _Run:
         return [*self.model.variables, *self.optimizer.variables]
 
     def _made_by(self) -> str:
-        what = json.dumps([dataclasses.asdict(self.recipe), self.data.digest], sort_keys=True)
+        what = json.dumps([changed(self.recipe), self.data.digest], sort_keys=True)
         return hashlib.sha256(what.encode()).hexdigest()
 
 
@@ -223,9 +224,12 @@ def _optimizer(model: Any, recipe: Recipe) -> Any:
         return Muon(model.trainable_variables, weight_decay=recipe.weight_decay)
     if recipe.optimizer == "adam":
         return _built(keras.optimizers.Adam(recipe.peak_rate), model)
-    optimizer = keras.optimizers.SGD(
-        recipe.peak_rate, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
-    )
+    if recipe.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(recipe.peak_rate, weight_decay=recipe.weight_decay)
+    else:
+        optimizer = keras.optimizers.SGD(
+            recipe.peak_rate, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
+        )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return _built(optimizer, model)
 

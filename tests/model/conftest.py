@@ -49,6 +49,7 @@ def bars(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundl
     """A bundle of today, of a network trained on the bars for a moment."""
     from model.publishing import publish
     from model.recipe import Recipe
+    from model.subject import fashion_mnist
     from model.training import train
 
     folder = tmp_path_factory.mktemp("bars")
@@ -56,7 +57,7 @@ def bars(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundl
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         trained = train(small_data, 10, recipe, checkpoint=folder / "at.npz")
-        return publish(trained, small_data, recipe, folder / "bars")
+        return publish(trained, small_data, recipe, folder / "bars", fashion_mnist(small_data))
 
 
 @pytest.fixture

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model import augmentation, averaging, muon, network, recipe
+from model import augmentation, averaging, distillation, muon, network, recipe
 from model.batches import Batches, joined
 from model.classifier import Classifier
 from model.dataset import Dataset
+from model.distillation import Wanted
 from model.publishing import RuntimesDisagree, publish
 from model.recipe import Recipe, rate, refining
 from model.steps import logits
+from model.subject import fashion_mnist
 from model.training import CheckpointMismatch, Progress, Trained, train
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import noise
@@ -55,7 +57,10 @@ def test_the_same_seed_and_data_give_the_same_bundle_figures(
 ) -> None:
     again = train(small_data, 10, RECIPE, checkpoint=tmp_path / "again.npz")
 
-    figures = [publish(each, small_data, RECIPE, tmp_path / "bars").metrics for each in (uninterrupted, again)]
+    figures = [
+        publish(each, small_data, RECIPE, tmp_path / "bars", fashion_mnist(small_data)).metrics
+        for each in (uninterrupted, again)
+    ]
 
     for split in ("validation", "test"):
         assert figures[0][split]["accuracy"] == figures[1][split]["accuracy"]
@@ -89,7 +94,9 @@ def test_a_checkpoint_of_another_recipe_is_not_taken_up(small_data: Dataset, tmp
 def test_a_trained_network_becomes_a_bundle_that_both_runtimes_run_alike(
     uninterrupted: Trained, small_data: Dataset, tmp_path: Path
 ) -> None:
-    bundle = publish(uninterrupted, small_data, RECIPE, tmp_path / "out" / "bars", precision=0.9)
+    bundle = publish(
+        uninterrupted, small_data, RECIPE, tmp_path / "out" / "bars", fashion_mnist(small_data), precision=0.9
+    )
 
     scores = [
         Classifier.load(bundle.folder, runtime).scores(small_data.test.images) for runtime in ("litert", "tensorflow")
@@ -110,7 +117,7 @@ def test_a_network_that_litert_runs_otherwise_becomes_no_bundle(
     monkeypatch.setattr("model.publishing.AGREEMENT", 1.1)
 
     with pytest.raises(RuntimesDisagree, match="train again"):
-        publish(uninterrupted, small_data, RECIPE, tmp_path / "bars")
+        publish(uninterrupted, small_data, RECIPE, tmp_path / "bars", fashion_mnist(small_data))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -247,6 +254,27 @@ def test_the_first_epoch_and_the_last_ones_leave_nothing_out(small_data: Dataset
 
     assert counts == [30] + [18] * 13 + [30] * 2
     assert batches.before(16) == sum(counts)
+
+
+def test_labels_are_smoothed_until_the_last_epochs(small_data: Dataset) -> None:
+    batches = Batches(small_data.train, replace(RECIPE, epochs=16, smoothing=0.2), 10)
+
+    smoothed = [float(next(batches.one_by_one(epoch)).smoothing[0]) for epoch in range(16)]
+
+    assert smoothed == pytest.approx([0.2] * 14 + [0.0] * 2)
+
+
+def test_a_smoothed_label_asks_for_a_share_of_every_category() -> None:
+    said = np.log(np.array([[0.7, 0.2, 0.1]], np.float32))
+
+    wanted = [
+        Wanted(np.array([0]), np.array([1]), share, smoothing) for share, smoothing in ((1, 0), (1, 0.3), (0.6, 0))
+    ]
+    lost = [float(distillation.losses(each, said, (), RECIPE)[0]) for each in wanted]
+
+    assert lost[0] == pytest.approx(-np.log(0.7), rel=1e-5)
+    assert lost[1] == pytest.approx(-0.8 * np.log(0.7) - 0.1 * np.log(0.2) - 0.1 * np.log(0.1), rel=1e-5)
+    assert lost[2] == pytest.approx(-0.6 * np.log(0.7) - 0.4 * np.log(0.2), rel=1e-5)
 
 
 def test_a_training_that_spares_easy_images_resumes_to_the_network_of_an_uninterrupted_one(

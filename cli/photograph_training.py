@@ -1,0 +1,187 @@
+"""`tagger model train` on one's own photographs: looked through, decoded once, head first, then all of a backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cli.photograph_data import CATALOGUE, inspected, open_data
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from model.bundle import Bundle
+    from model.dataset import Dataset
+    from model.head import Begun
+    from model.inspection import Inspection
+    from model.photographs import Photograph
+    from model.preprocessing import Preprocessing
+    from model.recipe import Recipe
+    from model.samples import Stranger
+    from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command was asked for; `per_category` is how many photographs to train on at most, None for all."""
+
+    data: str
+    name: str
+    out: Path
+    fit: str
+    images: str | None
+    leave_out: Sequence[str]
+    per_category: int | None
+    pictures: bool
+    mirror: bool
+    resume: bool
+
+
+def name_of(data: str) -> str:
+    """What a bundle is called when nobody says: as its folder or table."""
+    return data if data == CATALOGUE else Path(data).resolve().stem
+
+
+def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
+    """Train, publish, list doubtful labels. Raises typer.Exit(1) where the photographs cannot be trained on."""
+    from cli.backbones import folders
+    from cli.training_bar import trained_and_published
+    from model import backbone, preprocessing, subject
+
+    weights = backbone.find(recipe.network, folders())
+    spec = preprocessing.photograph(recipe.size, wanted.fit)
+    found = _inspected(wanted, settings)
+    splits = _split(found, recipe.seed, wanted.per_category)
+    data = _decoded(found, splits, spec, settings)
+    begun = _begun(data, recipe, weights, spec, len(_categories(found)))
+    about = subject.photographs(
+        data,
+        _categories(found),
+        spec,
+        wanted.name,
+        [found.photographs[at].name for at in splits[2]],
+        strangers=_left_out(wanted, spec, settings),
+        shown=wanted.pictures,
+    )
+    bundle = trained_and_published(
+        data,
+        recipe,
+        wanted.out,
+        about,
+        resume=wanted.resume,
+        mirror=wanted.mirror,
+        started_from=_origin(recipe, weights),
+        start=begun.model,
+    )
+    _list_doubtful(wanted, begun, found, splits[0])
+    return bundle
+
+
+def _inspected(wanted: Wanted, settings: Settings) -> Inspection:
+    photographs = open_data(wanted.data, wanted.images, settings, wanted.leave_out)
+    found = inspected(wanted.data, photographs, settings, wanted.leave_out)
+    if found.stops:
+        raise typer.Exit(1)
+    return found
+
+
+def _categories(found: Inspection) -> tuple[str, ...]:
+    return tuple(name for name, count in found.categories.items() if count)
+
+
+def _split(found: Inspection, seed: int, per_category: int | None) -> list[npt.NDArray[np.int64]]:
+    """Indices of train, validation and test."""
+    import numpy as np
+
+    from model import splitting
+
+    given = [each.split for each in found.photographs]
+    train, validation, test = splitting.split(found.labels, found.groups, given, seed=seed)
+    if per_category:
+        order = np.random.default_rng(seed).permutation(train)
+        kept = [order[found.labels[order] == kind][:per_category] for kind in np.unique(found.labels)]
+        train = np.sort(np.concatenate(kept))
+    return [train, validation, test]
+
+
+def _decoded(
+    found: Inspection, splits: Sequence[npt.NDArray[np.int64]], spec: Preprocessing, settings: Settings
+) -> Dataset:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from model import photograph_pixels
+
+    sizes = [len(each) for each in splits]
+    typer.echo("{:,} photographs to train on, {:,} to validate, {:,} to test".format(*sizes), err=True)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("decoding", total=sum(sizes))
+        return photograph_pixels.load(
+            found.photographs,
+            found.labels,
+            splits,
+            spec,
+            limits=settings.decode_limits,
+            report_progress=lambda done: bar.advance(task, done),
+        )
+
+
+def _begun(data: Dataset, recipe: Recipe, weights: Path, spec: Preprocessing, categories: int) -> Begun:
+    from model import head, photograph_pixels
+
+    typer.echo("fitting the head …", err=True)
+    served = photograph_pixels.as_served(data.train.images, spec)
+    begun = head.fitted(recipe, weights, served, data.train.labels, categories)
+    minutes = begun.minutes(recipe.epochs)
+    typer.echo(f"then all of {recipe.network}, {recipe.epochs} epochs: about {minutes:.0f} minutes", err=True)
+    return begun
+
+
+def _left_out(wanted: Wanted, spec: Preprocessing, settings: Settings) -> list[Stranger]:
+    """The photographs of each category that is left out: the model should notice that it has no such."""
+    import numpy as np
+
+    from model import inspection, preprocessing
+    from model.samples import Stranger
+
+    there = open_data(wanted.data, wanted.images, settings) if wanted.leave_out else []
+    strangers = []
+    for name in wanted.leave_out:
+        usable = inspection.inspect([each for each in there if each.category == name]).photographs
+        images = [preprocessing.read(each.read(), spec, limits=settings.decode_limits) for each in usable]
+        if images:
+            names = tuple(each.name for each in usable)
+            strangers.append(Stranger(name, np.stack(images), names, wanted.pictures))
+    return strangers
+
+
+def _origin(recipe: Recipe, weights: Path) -> dict[str, Any]:
+    """Where the backbone's weights come from."""
+    from model import backbone, backbone_weights
+
+    about = backbone_weights.provenance(weights) if recipe.network == backbone.DEFAULT else {"source": weights.name}
+    return {"backbone": recipe.network, **about}
+
+
+def _list_doubtful(wanted: Wanted, begun: Begun, found: Inspection, train: npt.NDArray[np.int64]) -> None:
+    """Labels that the other photographs contradict, on a page."""
+    from model import label_page, label_problems
+    from model.decoding import ImageRejected
+
+    problems = label_problems.find(begun.features, found.labels[train], found.groups[train], _categories(found))
+    photographs: list[Photograph] = [found.photographs[at] for at in train]
+
+    def picture(at: int) -> bytes | None:
+        try:
+            return photographs[at].read()
+        except (OSError, ImageRejected):
+            return None
+
+    place = wanted.out.with_name(f"{wanted.out.name}-labels")
+    page = label_page.write(place, problems, [each.name for each in photographs], picture)
+    typer.echo(f"{len(problems.suspects):,} labels that may be wrong: {page}", err=True)
