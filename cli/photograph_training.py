@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command was asked for; `per_category` is how many photographs to train on at most, None for all."""
+    """What the command was asked for; `per_category` is how many photographs to train on at most, None for all.
+
+    `start` is a bundle whose network is trained on, instead of the backbone's weights and a fitted head.
+    """
 
     data: str
     name: str
@@ -37,6 +40,7 @@ class Wanted:
     images: str | None
     leave_out: Sequence[str]
     per_category: int | None
+    start: str | None
     pictures: bool
     mirror: bool
     resume: bool
@@ -59,6 +63,10 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     splits = _split(found, recipe.seed, wanted.per_category)
     data = _decoded(found, splits, spec, settings)
     begun = _begun(data, recipe, weights, spec, len(_categories(found)))
+    model, origin = begun.model, _origin(recipe, weights)
+    if wanted.start:
+        model, origin = _network_of(wanted.start)
+        recipe = replace(recipe, start=origin["model"].partition("@")[0])
     about = subject.photographs(
         data,
         _categories(found),
@@ -75,8 +83,8 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
         about,
         resume=wanted.resume,
         mirror=wanted.mirror,
-        started_from=_origin(recipe, weights),
-        start=begun.model,
+        started_from=origin,
+        start=model,
     )
     _list_doubtful(wanted, begun, found, splits[0])
     return bundle
@@ -158,6 +166,15 @@ def _left_out(wanted: Wanted, spec: Preprocessing, settings: Settings) -> list[S
             names = tuple(each.name for each in usable)
             strangers.append(Stranger(name, np.stack(images), names, wanted.pictures))
     return strangers
+
+
+def _network_of(reference: str) -> tuple[Any, dict[str, Any]]:
+    """A bundle's keras.Model as it was trained, and how it came to be."""
+    from model import bundle as library
+    from model.export import load_network, trained_in
+
+    begun = library.read(library.find(reference))
+    return trained_in(load_network(begun.folder)), {"model": begun.id, **begun.training}
 
 
 def _origin(recipe: Recipe, weights: Path) -> dict[str, Any]:

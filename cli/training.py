@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FASHION_MNIST = "fashion-mnist"
 MINE = "--backbone, --images, --leave-out and --per-category are for photographs of your own, not for fashion-mnist"
 OTHERS = (
-    "--network, --teacher, --start, --restart, --imitate, --folds, --seeds, --data and --photographs are for"
+    "--network, --teacher, --restart, --imitate, --folds, --seeds, --data and --photographs are for"
     " fashion-mnist, not for photographs of your own"
 )
 
@@ -74,7 +74,7 @@ def train(
         list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="A bundle of the same network: train it on, gently, on images as they will come.")
+        str | None, typer.Option(help="A bundle of the same network, to be trained on; with fashion-mnist gently.")
     ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="With --start: the whole schedule again, from the weights of that bundle.")
@@ -106,9 +106,9 @@ def train(
         lessons = start, teacher or [], restart
         bundle = _on_fashion_mnist(network, changes, lessons, folds, seeds, place, resume, data, mirror, photographs)
     else:
-        _refuse(OTHERS, network, teacher, start, restart, imitate, folds, seeds, data, photographs)
+        _refuse(OTHERS, network, teacher, restart, imitate, folds, seeds, data, photographs)
         left = tuple(leave_out or ())
-        wanted = Wanted(data_set, named, place, fit, images, left, per_category, pictures, bool(mirror), resume)
+        wanted = Wanted(data_set, named, place, fit, images, left, per_category, start, pictures, bool(mirror), resume)
         bundle = _on_photographs(wanted, backbone, changes | {"size": size})
     if bundle is not None:
         test = bundle.metrics["test"]
