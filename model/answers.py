@@ -11,7 +11,8 @@ import numpy.typing as npt
 from model.runtimes import LiteRT, TensorFlow
 
 Floats = npt.NDArray[np.float32]
-PORTION = 500  # images that TensorFlow gets at once, as memory is not endless
+PIXELS = 400_000
+"""So many, in several images, does TensorFlow get at once: a backbone keeps some kilobytes for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ def ask(folder: Path, images: npt.NDArray[np.uint8], categories: int, *, referen
     return Answers.of(served, categories, _reference(folder, images, categories) if reference else None)
 
 
+def portions(images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+    """uint8[N, H, W, C] in parts that TensorFlow has memory for."""
+    count = max(1, PIXELS // (images.shape[1] * images.shape[2]))
+    return [images[at : at + count] for at in range(0, len(images), count)]
+
+
 def has_tensorflow() -> bool:
     """Is it installed here? Tagging does not need it."""
     return importlib.util.find_spec("tensorflow") is not None
@@ -61,5 +68,5 @@ def has_tensorflow() -> bool:
 
 def _reference(folder: Path, images: npt.NDArray[np.uint8], categories: int) -> Floats:
     network = TensorFlow(folder / "model.keras", threads=os.cpu_count() or 1)
-    portions = [network.answers(images[at : at + PORTION]) for at in range(0, len(images), PORTION)]
-    return np.concatenate([np.zeros((0, categories), np.float32), *(portion[:, :categories] for portion in portions)])
+    answered = [network.answers(each)[:, :categories] for each in portions(images)]
+    return np.concatenate([np.zeros((0, categories), np.float32), *answered])

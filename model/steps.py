@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model import distillation
+from model.answers import portions
 from model.batches import Chunk
 from model.distillation import Wanted
 from model.recipe import Recipe
@@ -120,10 +121,7 @@ class OnJax:
 
     def logits(self, images: Pixels) -> Floats:
         trained, others, _ = self._state
-        parts = [
-            np.asarray(self._ask(trained, others, images[at : at + 500].astype(np.float32)))
-            for at in range(0, len(images), 500)
-        ]
+        parts = [np.asarray(self._ask(trained, others, each.astype(np.float32))) for each in portions(images)]
         return np.concatenate(parts)
 
     def _variables(self) -> list[list[Any]]:
@@ -176,7 +174,6 @@ def _told(teacher: Any, values: Any, images: Any) -> Any:
         return teacher(images, training=False)
 
 
-def logits(model: Any, images: Pixels, *, batch: int = 500) -> Floats:
+def logits(model: Any, images: Pixels) -> Floats:
     """uint8[N, H, W, C] -> float32[N, K]: what a network says before softmax."""
-    parts = [np.asarray(model(images[at : at + batch].astype(np.float32))) for at in range(0, len(images), batch)]
-    return np.concatenate(parts)
+    return np.concatenate([np.asarray(model(each.astype(np.float32))) for each in portions(images)])
