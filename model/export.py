@@ -2,11 +2,17 @@
 
 import contextlib
 import io
+import math
+import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+LARGE = 60_000
+"""Weights of a layer, from which on they are rounded to int8 where float16 would be too many bytes."""
 
 
 def write_networks(model: Any, folder: Path, weights: str) -> None:
@@ -80,14 +86,25 @@ def _tflite(model: Any, weights: str) -> bytes:
         converter.target_spec.supported_types = [tf.float16]
     with contextlib.redirect_stdout(io.StringIO()):  # the converter prints a page about itself
         converted = bytes(converter.convert())
-    return _with_int8_weights(converted) if weights == "int8 weights" else converted
+    return _with_int8_weights(converted, _large_layers(model)) if weights == "int8 weights" else converted
 
 
-def _with_int8_weights(network: bytes) -> bytes:
-    """Kernels of a float32 .tflite as int8, a scale for each output channel; the runtime makes floats of them again.
+def _large_layers(model: Any) -> list[str]:
+    """Names of convolutions with many weights: most of the bytes, and the least of what rounding changes."""
+    import keras
 
-    Depthwise ones stay: they are few numbers, and lose most.
-    """
+    within = [each for layer in model.layers for each in (layer.layers if isinstance(layer, keras.Model) else [layer])]
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    return [
+        each.name
+        for each in within
+        if isinstance(each, kinds[0]) and not isinstance(each, kinds[1]) and math.prod(each.kernel.shape) >= LARGE
+    ]
+
+
+def _with_int8_weights(network: bytes, layers: Sequence[str]) -> bytes:
+    """Kernels of those layers of a float32 .tflite as int8, a scale for each output channel; the runtime makes floats
+    of them again."""
     from ai_edge_quantizer import qtyping, quantizer
 
     how = qtyping.OpQuantizationConfig(
@@ -98,6 +115,8 @@ def _with_int8_weights(network: bytes) -> bytes:
         explicit_dequantize=True,
     )
     made = quantizer.Quantizer(bytearray(network))
-    for operation in (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.FULLY_CONNECTED):
-        made.update_quantization_recipe(regex=".*", operation_name=operation, op_config=how)
-    return bytes(made.quantize().quantized_model)
+    named = "|".join(map(re.escape, layers))
+    made.update_quantization_recipe(regex=named, operation_name=qtyping.TFLOperationName.CONV_2D, op_config=how)
+    quiet = io.StringIO()  # it draws bars and prints a page, too
+    with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+        return bytes(made.quantize().quantized_model)

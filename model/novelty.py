@@ -70,8 +70,9 @@ def principal(features: Floats) -> Floats:
 class Novelty:
     """What a bundle keeps to tell images unlike the training. `scales`: mean and deviation of each of ADDED.
 
-    Where features are MANY, distances are taken along the KEPT directions in which the training's vary most: `basis`
-    float32[D, KEPT].
+    Where features are MANY, distances are taken along the KEPT directions in which the training's vary most, `basis`
+    float32[D, KEPT], and that of directions decides alone: a fine-tuned backbone's energy and lengths say little
+    (docs/experiments.md).
     """
 
     temperature: float
@@ -115,8 +116,9 @@ class Novelty:
     def scores(self, logits: Floats, features: Floats) -> Mapping[str, Floats]:
         """float32[N, K] and float32[N, D] -> every score by its name, float32[N] each, higher for stranger images."""
         raw = self._raw(logits, features)
-        parts = zip(ADDED, self.scales, strict=True)
-        return {**raw, SERVED: sum((raw[name] - mean) / deviation for name, (mean, deviation) in parts)}
+        added = ADDED if self.basis is None else ADDED[-1:]
+        scaled = {name: (raw[name] - mean) / sd for name, (mean, sd) in zip(ADDED, self.scales, strict=True)}
+        return {**raw, SERVED: sum(scaled[name] for name in added)}
 
     def served(self, logits: Floats, features: Floats) -> Floats:
         """The score that decides."""
