@@ -45,7 +45,8 @@ def _cut_outs(shape: tuple[int, ...], random: np.random.Generator, recipe: Recip
     """For each image the six numbers of Image.transform: from a place in what comes out to one in the photograph."""
     count, height, width = shape[:3]
     area = random.uniform(recipe.crop, 1, count)
-    aspect = np.exp(random.uniform(-np.log(ASPECT), np.log(ASPECT), count))
+    widest = np.log(ASPECT) if recipe.crop < 1 else 0.0
+    aspect = np.exp(random.uniform(-widest, widest, count))
     across, down = np.minimum(np.sqrt(area * aspect), 1), np.minimum(np.sqrt(area / aspect), 1)
     x, y = (random.uniform(-1, 1, count) * (1 - share) / 2 for share in (across, down))
     angle = np.radians(random.uniform(-recipe.turn, recipe.turn, count))
