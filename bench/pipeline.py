@@ -37,19 +37,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="end in one JSON line on stdout")
     parser.add_argument("--embedded", action="store_true", help="a folder and SQLite in one process")
     parser.add_argument("--images", type=int, default=_IMAGES, help="how many images (default: %(default)s)")
+    parser.add_argument(
+        "--model", default="fashion-mnist", help="the bundle, but not with --embedded (default: %(default)s)"
+    )
     asked = parser.parse_args(arguments)
     _say(f"making {asked.images:,} images in {_CACHE} (once) …")
     paths = images.make(_CACHE.absolute(), asked.images)
     with temporary_folder("bench") as folder:
-        result = measure_embedded(folder, paths) if asked.embedded else _measure(folder, paths)
+        result = measure_embedded(folder, paths) if asked.embedded else _measure(folder, paths, asked.model)
     report.show(result)
     if asked.json:
         print(json.dumps(result))
     return 0
 
 
-def _measure(folder: Path, paths: Sequence[Path]) -> dict[str, Any]:
-    model = bundle.find("fashion-mnist")
+def _measure(folder: Path, paths: Sequence[Path], name: str) -> dict[str, Any]:
+    model = bundle.find(name)
     _say("starting the servers, uploading …")
     with topology(folder, _BUCKET, {"TAGGER_MODEL": str(model)}) as running:
         _upload(running, paths)
