@@ -86,7 +86,8 @@ def _tflite(model: Any, weights: str) -> bytes:
         converter.target_spec.supported_types = [tf.float16]
     with contextlib.redirect_stdout(io.StringIO()):  # the converter prints a page about itself
         converted = bytes(converter.convert())
-    return _with_int8_weights(converted, _large_layers(model)) if weights == "int8 weights" else converted
+    layers = _large_layers(model) if weights == "int8 weights" else []
+    return _with_int8_weights(converted, layers) if layers else converted
 
 
 def _large_layers(model: Any) -> list[str]:
@@ -94,11 +95,11 @@ def _large_layers(model: Any) -> list[str]:
     import keras
 
     within = [each for layer in model.layers for each in (layer.layers if isinstance(layer, keras.Model) else [layer])]
-    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    kinds = (keras.layers.Conv2D, keras.layers.SeparableConv2D)
     return [
         each.name
         for each in within
-        if isinstance(each, kinds[0]) and not isinstance(each, kinds[1]) and math.prod(each.kernel.shape) >= LARGE
+        if isinstance(each, kinds) and max(math.prod(weights.shape) for weights in each.weights) >= LARGE
     ]
 
 
