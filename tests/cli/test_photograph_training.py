@@ -1,0 +1,216 @@
+"""`tagger model train FOLDER`, once, from drawn photographs to a bundle; and what it refuses before it begins."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+from cli.app import app
+from model import backbone_weights, outliers
+from model import bundle as bundles
+from model.classifier import Classifier
+from model.page import thumbnail
+from model.preprocessing import photograph, read
+from tests.model.conftest import KERAS_AND_NUMPY
+from tests.model.pictures import encode, noise
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+RUN = CliRunner()
+KINDS = {"disc": (200, 60, 50), "stripes": (60, 90, 190)}
+EACH = 14
+
+
+def drawn(kind: str, seed: int) -> Image.Image:
+    """64 pixels: a red disc or blue stripes, on coarse grain that is another for each seed."""
+    canvas = noise(seed, (16, 16)).resize((64, 64), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(canvas)
+    if kind == "disc":
+        draw.ellipse((12, 12, 52, 52), fill=KINDS[kind])
+    for top in range(4, 64, 20) if kind == "stripes" else ():
+        draw.rectangle((0, top, 64, top + 10), fill=KINDS[kind])
+    return canvas
+
+
+def write(folder: Path, kind: str, seeds: range) -> None:
+    (folder / kind).mkdir(parents=True)
+    for seed in seeds:
+        (folder / kind / f"{seed}.jpg").write_bytes(encode(drawn(kind, seed), "JPEG", quality=90))
+
+
+def run(*arguments: str | Path) -> Result:
+    return RUN.invoke(app, ["model", "train", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the backbone's weights; what needs them is skipped where their package is not installed."""
+    place = tmp_path_factory.mktemp("home")
+    try:
+        checkpoint = backbone_weights.packaged()[0]
+    except backbone_weights.PackageMissing as error:
+        pytest.skip(str(error))
+    kept = place / ".cache" / "catalogue-tagger" / "backbones" / "efficientnet-lite0.npz"
+    backbone_weights.write(backbone_weights.converted(checkpoint), kept, {"source": "the package"})
+    return place
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the command left and said."""
+
+    photographs: Path
+    out: Path
+    said: Result
+
+
+@pytest.fixture(scope="module")
+def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    place = tmp_path_factory.mktemp("trained")
+    for number, kind in enumerate(KINDS):
+        write(place / "shop", kind, range(number * EACH, (number + 1) * EACH))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setattr(outliers, "COUNT", 20)
+        said = run(place / "shop", "--size", 64, "--epochs", 1, "--no-pictures", "--out", place / "out" / "drawn")
+    assert said.exit_code == 0, said.output
+    return Trained(place / "shop", place / "out" / "drawn", said)
+
+
+def test_it_ends_in_a_bundle_that_knows_the_drawings(trained: Trained) -> None:
+    classifier = Classifier.load(trained.out)
+
+    seen = [classifier.prepare(encode(drawn(kind, 100), "JPEG")) for kind in KINDS]
+
+    assert [each.category for each in classifier.classify(np.stack(seen))] == [*KINDS]
+
+
+def test_the_bundle_says_what_it_is_for_and_how_it_was_made(trained: Trained) -> None:
+    bundle = bundles.read(trained.out)
+
+    assert bundle.purpose == "Colour photographs of 2 categories: disc, stripes"
+    assert bundle.preprocessing == photograph(64)
+    assert bundle.training["started_from"]["backbone"] == "efficientnet-lite0"
+    assert (bundle.training["data"]["name"], bundle.training["mirrored"]) == ("shop", False)
+    assert bundle.training["litert_weights"] == "int8 weights"
+    assert bundle.metrics["test"]["images"] >= 2
+
+
+def test_no_photograph_is_in_the_bundle(trained: Trained) -> None:
+    page = (trained.out / "report" / "report.html").read_text(encoding="utf-8")
+    with np.load(trained.out / "golden.npz") as golden:
+        images = golden["images"]
+
+    files = [path.read_bytes() for path in trained.photographs.rglob("*.jpg")]
+    assert len(files) == 2 * EACH
+    assert not any(thumbnail(read(file, photograph(64))) in page for file in files)
+    np.testing.assert_array_equal(images, outliers.drawn(photograph(64), len(images)))
+
+
+def test_doubtful_labels_are_listed_beside_it_and_nothing_else_is_left(trained: Trained) -> None:
+    beside = trained.out.with_name("drawn-labels")
+
+    assert sorted(trained.out.parent.iterdir()) == [trained.out, beside]
+    assert {"label_problems.html", "label_problems.csv"} <= {path.name for path in beside.iterdir()}
+
+
+def test_it_tells_how_far_it_is(trained: Trained) -> None:
+    told = trained.said.stderr
+
+    assert "2 categories: disc 14, stripes 14" in told
+    assert "22 photographs to train on, 4 to validate, 2 to test" in told
+    assert "fitting the head" in told
+    assert "of validation right" in told
+    assert str(trained.out.with_name("drawn-labels") / "label_problems.html") in told
+    assert re.fullmatch(r"drawn@\w+: 100.00% of 2 test images right; saved in \S+", trained.said.stdout.strip())
+
+
+def test_a_category_of_three_photographs_stops_it_before_it_trains(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    write(tmp_path / "shop", "disc", range(EACH))
+    write(tmp_path / "shop", "stripes", range(20, 23))
+
+    done = run(tmp_path / "shop", "--size", 64, "--epochs", 1, "--out", tmp_path / "out" / "shop")
+
+    assert done.exit_code == 1
+    assert "the category 'stripes' has 3 photographs to train on, 10 are needed" in done.stderr
+    assert "fitting the head" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
+def test_without_the_backbones_weights_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "shop", "disc", range(1))
+
+    done = run(tmp_path / "shop")
+
+    assert done.exit_code == 3
+    assert "make them with `tagger model backbone`" in done.stderr
+
+
+# What is refused at once
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--network", "deep"),
+        ("--teacher", "fashion-mnist"),
+        ("--restart",),
+        ("--imitate", 0.1),
+        ("--folds", 3),
+        ("--seeds", 3),
+        ("--data", "."),
+        ("--photographs", "."),
+    ],
+)
+def test_options_of_fashion_mnist_are_refused_for_photographs(given: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(tmp_path, *given)
+
+    assert done.exit_code == 2
+    assert "not for photographs of your own" in plain(done)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--backbone", "xception"),
+        ("--images", "."),
+        ("--leave-out", "hat"),
+        ("--per-category", 5),
+    ],
+)
+def test_options_of_photographs_are_refused_for_fashion_mnist(given: tuple[str, ...]) -> None:
+    done = run("fashion-mnist", *given)
+
+    assert done.exit_code == 2
+    assert "not for fashion-mnist" in plain(done)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--backbone", "resnet"), "no backbone is called 'resnet'"),
+        (("--fit", "stretch"), "name one of squash, letterbox, crop"),
+        (("--size", 32), "greater than or equal to 64"),
+    ],
+)
+def test_what_there_is_not_is_refused_with_what_there_is(given: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    done = run(tmp_path, *given)
+
+    assert done.exit_code == 2
+    assert message in plain(done)
+
+
+def plain(done: Result) -> str:
+    """What was said, without the frame and its line breaks."""
+    return " ".join(done.stderr.replace("│", " ").split())
