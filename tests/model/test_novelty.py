@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from model.novelty import ADDED, SERVED, Gaussians, Novelty, auroc, directions
+from model.novelty import ADDED, KEPT, SERVED, Gaussians, Novelty, auroc, directions
 
 CATEGORIES, SIZE = 4, 12
 CENTRES = np.random.default_rng(9).normal(0, 4, (CATEGORIES, SIZE)).astype(np.float32)
@@ -84,3 +84,48 @@ def test_auroc_is_scikit_learns_with_ties() -> None:
     wanted = roc_auc_score(np.repeat([0, 1], [300, 200]), np.concatenate([inside, outside]))
 
     assert auroc(inside, outside) == pytest.approx(wanted)
+
+
+MANY_FEATURES = np.random.default_rng(8).normal(0, 1, (SIZE, 600)).astype(np.float32)
+
+
+def wide_cloud(images: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `cloud`, with 600 features that vary along few directions, as those of a backbone do."""
+    logits, features, labels = cloud(images, seed)
+    noise = np.random.default_rng(seed).normal(0, 0.1, (images, 600))
+    return logits, (features @ MANY_FEATURES + noise).astype(np.float32), labels
+
+
+@pytest.fixture(scope="module")
+def wide() -> Novelty:
+    _, features, labels = wide_cloud(1_000, 1)
+    return Novelty.fit(features, labels, wide_cloud(300, 2)[:2], 1.0)
+
+
+def test_many_features_are_brought_to_the_directions_they_vary_most_along(wide: Novelty) -> None:
+    assert wide.basis is not None
+    assert wide.basis.shape == (600, KEPT)
+    assert wide.as_they_are.inverse.shape == (KEPT, KEPT)
+    np.testing.assert_allclose(wide.basis.T @ wide.basis, np.eye(KEPT), atol=1e-2)
+    along = MANY_FEATURES @ wide.basis
+    np.testing.assert_allclose(np.linalg.norm(along, axis=1), np.linalg.norm(MANY_FEATURES, axis=1), rtol=1e-2)
+
+
+def test_of_many_features_directions_from_elsewhere_score_higher(wide: Novelty) -> None:
+    logits, features, _ = wide_cloud(400, 3)
+    strange = (stranger(400, 4.0) @ MANY_FEATURES).astype(np.float32)
+
+    inside, outside = wide.served(logits, features), wide.served(logits[:400], strange)
+
+    assert auroc(inside, outside) > 0.97
+
+
+def test_a_novelty_of_many_features_comes_back_from_its_file_to_the_bit(wide: Novelty, tmp_path: Path) -> None:
+    logits, features, _ = wide_cloud(50, 4)
+
+    wide.write(tmp_path / "novelty.npz")
+    back = Novelty.read(tmp_path / "novelty.npz")
+
+    for name, scores in wide.scores(logits, features).items():
+        np.testing.assert_array_equal(back.scores(logits, features)[name], scores)
+    assert (tmp_path / "novelty.npz").stat().st_size < 500_000

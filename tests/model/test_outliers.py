@@ -8,7 +8,7 @@ from PIL import Image
 
 from model import outliers
 from model.dataset import Dataset
-from model.preprocessing import FASHION_MNIST
+from model.preprocessing import FASHION_MNIST, photograph
 
 MADE_UP = {"noise", "blank", "placeholder", "text", "screenshot"}
 OF_GARMENTS = {"inverted", "rotated", "upside down"}
@@ -55,3 +55,21 @@ def test_hats_are_found_in_a_folder_and_broken_files_are_passed_over(small_data:
 
 def test_without_a_folder_there_are_no_hats(found: dict[str, np.ndarray]) -> None:
     assert "hats" not in found
+
+
+def test_beside_photographs_nothing_is_a_garment_turned_over_and_all_is_in_colour() -> None:
+    beside, again = (outliers.beside_photographs(photograph(32), 7) for _ in range(2))
+
+    assert MADE_UP <= set(beside) <= MADE_UP | {"photographs"}
+    assert {(len(images), *images.shape[1:]) for images in beside.values()} == {(outliers.COUNT, 32, 32, 3)}
+    for name, images in beside.items():
+        np.testing.assert_array_equal(images, again[name])
+    assert (beside["placeholder"][..., 0] != beside["placeholder"][..., 2]).any()
+
+
+def test_drawn_pictures_follow_from_a_seed_and_have_the_recipes_size() -> None:
+    drawn = outliers.drawn(photograph(32), 5)
+
+    assert (drawn.shape, drawn.dtype) == ((5, 32, 32, 3), np.dtype(np.uint8))
+    np.testing.assert_array_equal(drawn, outliers.drawn(photograph(32), 5))
+    assert len(np.unique(drawn.reshape(5, -1), axis=0)) == 5

@@ -152,6 +152,21 @@ def test_other_peoples_photographs_are_counted_and_not_shown(page: Page, assesse
     assert "Hats were not tried" in page.text
 
 
+def test_a_report_that_is_handed_on_shows_no_labelled_image(
+    folder: Path, sample: Sample, bars: Bundle, tmp_path: Path
+) -> None:
+    hidden = dataclasses.replace(sample, shown=False, strangers=(Stranger("mine", sample.images[:9], (), shown=False),))
+    thumbnails = [thumbnail(image) for image in sample.images]
+
+    report.write(tmp_path, of_bundle(bars, hidden, reference=False))
+
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert any(each in (folder / "report.html").read_text(encoding="utf-8") for each in thumbnails)
+    assert not any(each in text for each in thumbnails)
+    assert "not in this report" in text
+    assert "Not shown, because they are other people's: mine." in text
+
+
 def test_what_would_be_reviewed_is_what_the_classifier_says(assessed: Assessment, bars: Bundle) -> None:
     served = Classifier.load(bars.folder).classify(assessed.sample.images)
 
