@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model import augmentation, averaging, distillation, muon, network, recipe
+from model import augmentation, averaging, backbone, distillation, keras_backbones, muon, network, recipe
 from model.batches import Batches, joined
 from model.classifier import Classifier
 from model.dataset import Dataset
@@ -132,7 +132,10 @@ def test_each_network_to_tag_with_gives_logits_within_a_million_parameters(name:
 
 
 def test_every_network_has_a_recipe() -> None:
-    assert set(recipe.RECIPES) == set(network.NETWORKS)
+    backbones = {backbone.DEFAULT, *keras_backbones.BACKBONES}
+
+    assert set(recipe.RECIPES) == set(network.NETWORKS) | backbones
+    assert {each.network for each in recipe.RECIPES.values()} == set(recipe.RECIPES)
     assert {recipe.recipe_of(name).network for name in network.NETWORKS} == set(network.NETWORKS)
 
 
