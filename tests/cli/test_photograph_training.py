@@ -26,6 +26,8 @@ pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 RUN = CliRunner()
 KINDS = {"disc": (200, 60, 50), "stripes": (60, 90, 190)}
 EACH = 14
+WRONG = "stripes/24.jpg"
+"""Among the two test photographs there is this disc, so that there is a mistake to show, or not to show."""
 
 
 def drawn(kind: str, seed: int) -> Image.Image:
@@ -76,6 +78,7 @@ def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     place = tmp_path_factory.mktemp("trained")
     for number, kind in enumerate(KINDS):
         write(place / "shop", kind, range(number * EACH, (number + 1) * EACH))
+    (place / "shop" / WRONG).write_bytes(encode(drawn("disc", 99), "JPEG", quality=90))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
         patch.setattr(outliers, "COUNT", 20)
@@ -108,6 +111,8 @@ def test_no_photograph_is_in_the_bundle(trained: Trained) -> None:
     with np.load(trained.out / "golden.npz") as golden:
         images = golden["images"]
 
+    assert "disc taken for stripes" in page or "stripes taken for disc" in page
+    assert "not in this report" in page
     files = [path.read_bytes() for path in trained.photographs.rglob("*.jpg")]
     assert len(files) == 2 * EACH
     assert not any(thumbnail(read(file, photograph(64))) in page for file in files)
@@ -129,7 +134,7 @@ def test_it_tells_how_far_it_is(trained: Trained) -> None:
     assert "fitting the head" in told
     assert "of validation right" in told
     assert str(trained.out.with_name("drawn-labels") / "label_problems.html") in told
-    assert re.fullmatch(r"drawn@\w+: 100.00% of 2 test images right; saved in \S+", trained.said.stdout.strip())
+    assert re.fullmatch(r"drawn@\w+: 50\.00% of 2 test images right; saved in \S+", trained.said.stdout.strip())
 
 
 def test_a_category_of_three_photographs_stops_it_before_it_trains(

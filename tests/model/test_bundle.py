@@ -10,7 +10,8 @@ import pytest
 from model import bundle as bundles
 from model.bundle import BundleCorrupt, BundleError, BundleNotFound, BundleTooOld
 
-FILES = sorted(path.relative_to(bundles.SHIPPED / "fashion-mnist").as_posix() for path in bundles.SHIPPED.rglob("*.*"))
+SHIPPED = bundles.SHIPPED / "fashion-mnist"
+FILES = sorted(path.relative_to(SHIPPED).as_posix() for path in SHIPPED.rglob("*.*"))
 
 
 def rewrite(folder: Path, **changes: object) -> None:
