@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 RUN = CliRunner()
 KINDS = {"disc": (200, 60, 50), "stripes": (60, 90, 190)}
 EACH = 14
-WRONG = "stripes/24.jpg"
+WRONG = "stripes/23.jpg"
 """Among the two test photographs there is this disc, so that there is a mistake to show, or not to show."""
 
 
