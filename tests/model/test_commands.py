@@ -54,17 +54,17 @@ def test_bad_files_get_their_reason_and_the_good_ones_are_still_classified(tmp_p
     assert "good one.jpg" in done.stdout
 
 
-def test_list_names_the_shipped_bundle_and_what_is_wrong_with_a_broken_one(bundle_copy: Path) -> None:
+def test_list_names_the_shipped_bundles_and_what_is_wrong_with_a_broken_one(bundle_copy: Path) -> None:
     (bundle_copy / "golden.npz").unlink()
 
     lines = RUN.invoke(app, ["list", "--bundles", str(bundle_copy.parent)]).stdout.splitlines()
     rows = json.loads(RUN.invoke(app, ["list", "--bundles", str(bundle_copy.parent), "--json"]).stdout)
 
     assert "golden.npz missing or altered" in lines[0]
-    assert lines[1].startswith("fashion-mnist@")
-    assert lines[2] == f"  {rows[1]['purpose']}"
-    assert ["error" in row for row in rows] == [True, False]
-    assert ["purpose" in row for row in rows] == [False, True]
+    assert [line.split("@")[0] for line in lines[1::2]] == ["clothing", "fashion-mnist"]
+    assert lines[2::2] == [f"  {row['purpose']}" for row in rows[1:]]
+    assert ["error" in row for row in rows] == [True, False, False]
+    assert ["purpose" in row for row in rows] == [False, True, True]
 
 
 def test_show_tells_the_figures_and_the_training() -> None:
@@ -95,7 +95,15 @@ def test_missing_data_is_exit_code_3(tmp_path: Path) -> None:
     assert "Fashion-MNIST was not found" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["train", "hats"], ["train", "fashion-mnist", "--epochs", "0"], ["classify"]])
+def test_photographs_that_are_not_there_are_exit_code_3_and_one_line() -> None:
+    done = RUN.invoke(app, ["train", "hats"])
+
+    assert done.exit_code == 3
+    assert done.stderr.startswith("tagger: ")
+    assert "hats" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["train"], ["train", "fashion-mnist", "--epochs", "0"], ["classify"]])
 def test_a_wrong_call_is_exit_code_2(arguments: list[str]) -> None:
     assert RUN.invoke(app, arguments).exit_code == 2
 

@@ -17,14 +17,13 @@ SIZE = 8
 def means(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the network, which takes long to build: the mean of each colour."""
 
-    def build(_weights: Path | None, *, size: int) -> Any:
+    def build(_weights: Path | None, *, size: int, name: str) -> Any:
         import keras
 
         pixels = keras.Input((size, size, 3))
         return keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(pixels))
 
     monkeypatch.setattr(backbone, "build", build)
-    monkeypatch.setattr(backbone, "FEATURES", 3)
 
 
 def noise(count: int) -> np.ndarray:

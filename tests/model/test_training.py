@@ -115,6 +115,7 @@ def test_a_network_that_litert_runs_otherwise_becomes_no_bundle(
     uninterrupted: Trained, small_data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model.publishing.AGREEMENT", 1.1)
+    monkeypatch.setattr("model.publishing.FEW", -100)
 
     with pytest.raises(RuntimesDisagree, match="train again"):
         publish(uninterrupted, small_data, RECIPE, tmp_path / "bars", fashion_mnist(small_data))
