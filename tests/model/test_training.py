@@ -1,6 +1,5 @@
 """Training on made-up bars: it learns, resumes to the same network, and ends in a bundle that both runtimes run."""
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model import augmentation, averaging, backbone, distillation, keras_backbones, muon, network, recipe
+from model import averaging, distillation, muon, network, recipe
 from model.batches import Batches, joined
 from model.classifier import Classifier
 from model.dataset import Dataset
@@ -19,7 +18,6 @@ from model.steps import logits
 from model.subject import fashion_mnist
 from model.training import CheckpointMismatch, Progress, Trained, train
 from tests.model.conftest import KERAS_AND_NUMPY
-from tests.model.pictures import noise
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
@@ -123,43 +121,6 @@ def test_a_network_that_litert_runs_otherwise_becomes_no_bundle(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", sorted(set(network.NETWORKS) - network.TEACHERS))
-def test_each_network_to_tag_with_gives_logits_within_a_million_parameters(name: str) -> None:
-    model = network.build(name, size=28, channels=1, categories=10)
-
-    assert model.output_shape == (None, 10)
-    assert model.count_params() < 1_000_000
-    assert network.multiply_adds(model) < 100_000_000
-
-
-def test_every_network_has_a_recipe() -> None:
-    backbones = {backbone.DEFAULT, *keras_backbones.BACKBONES}
-
-    assert set(recipe.RECIPES) == set(network.NETWORKS) | backbones
-    assert {each.network for each in recipe.RECIPES.values()} == set(recipe.RECIPES)
-    assert {recipe.recipe_of(name).network for name in network.NETWORKS} == set(network.NETWORKS)
-
-
-def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(network.NetworkUnknown, match="baseline, deep, fullres, pooled, residual, strided, wide"):
-        network.build("vast", size=28, channels=1, categories=10)
-
-
-def test_baseline_is_the_student_projects_network_and_recipe() -> None:
-    model = network.build("baseline", size=28, channels=1, categories=10)
-
-    assert model.count_params() == 816_906
-    assert recipe.recipe_of("baseline", epochs=2) == replace(recipe.RECIPES["baseline"], epochs=2)
-    assert {rate(step, 100, recipe.RECIPES["baseline"]) for step in range(100)} == {1e-4}
-
-
-def test_multiply_adds_are_counted_for_convolutions_and_dense_layers() -> None:
-    model = network.build("baseline", size=28, channels=1, categories=10)
-
-    convolutions = 26 * 26 * 9 * 32 + 11 * 11 * 9 * 32 * 64 + 3 * 3 * 9 * 64 * 128
-    assert network.multiply_adds(model) == convolutions + 1152 * 512 + 512 * 256 + 256 * 10
-
-
 @pytest.mark.parametrize("shape", [(3, 3, 16, 8), (1, 1, 4, 32)])
 def test_muon_makes_every_direction_of_an_update_about_as_long(shape: tuple[int, ...]) -> None:
     update = np.random.default_rng(0).normal(size=shape).astype(np.float32)
@@ -218,54 +179,6 @@ def test_a_checkpoint_goes_on_in_the_arithmetic_that_it_began_with(
 
     assert resumed.dtype == "mixed_bfloat16"
     assert resumed.model.get_layer("logits").compute_dtype == "float32"
-
-
-def test_whole_epochs_hold_the_same_batches_in_the_same_order(small_data: Dataset) -> None:
-    by_recipe = replace(RECIPE, shift=2, erase=0.5, imitate=0.5)
-    one = Batches(small_data.train, by_recipe, 50)
-    piecemeal = joined([*one.one_by_one(1)])
-
-    with contextlib.closing(Batches(small_data.train, by_recipe, 50)) as other:
-        first, second = other.whole(0), other.whole(1)
-
-    np.testing.assert_array_equal(second.images, piecemeal.images)
-    np.testing.assert_array_equal(second.labels, piecemeal.labels)
-    assert (first.images != second.images).any()
-
-
-SPARING = replace(RECIPE, spare=0.5, epochs=16)
-
-
-def test_most_epochs_leave_out_easy_images_and_those_that_stay_weigh_more(small_data: Dataset) -> None:
-    batches = Batches(small_data.train, SPARING, 10)
-    losses = np.arange(300, dtype=np.float32)
-    batches.learned(np.arange(300), losses)
-
-    epoch = joined([*batches.one_by_one(1)])
-
-    seen = np.sort(epoch.indices.ravel())
-    assert len(np.unique(seen)) == len(seen) == 180  # of 300 four fifths are easy, and half of these are left out
-    assert set(range(240, 300)) < set(seen.tolist())
-    easy, hard = epoch.weights[epoch.indices < 240], epoch.weights[epoch.indices >= 240]
-    np.testing.assert_allclose(easy, 2 * hard[0])
-    np.testing.assert_allclose(epoch.weights.mean(), 1, rtol=1e-5)
-
-
-def test_the_first_epoch_and_the_last_ones_leave_nothing_out(small_data: Dataset) -> None:
-    batches = Batches(small_data.train, SPARING, 10)
-
-    counts = [batches.count(epoch) for epoch in range(16)]
-
-    assert counts == [30] + [18] * 13 + [30] * 2
-    assert batches.before(16) == sum(counts)
-
-
-def test_labels_are_smoothed_until_the_last_epochs(small_data: Dataset) -> None:
-    batches = Batches(small_data.train, replace(RECIPE, epochs=16, smoothing=0.2), 10)
-
-    smoothed = [float(next(batches.one_by_one(epoch)).smoothing[0]) for epoch in range(16)]
-
-    assert smoothed == pytest.approx([0.2] * 14 + [0.0] * 2)
 
 
 def test_a_smoothed_label_asks_for_a_share_of_every_category() -> None:
@@ -348,33 +261,3 @@ def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "flags : avx2 fma")
 
     assert (with_it, recipe.computing_dtype()) == ("mixed_bfloat16", "float32")
-
-
-def images(count: int) -> np.ndarray:
-    return np.stack([np.asarray(noise(seed, (28, 28), channels=1))[..., None] for seed in range(count)])
-
-
-def test_augmentation_follows_from_its_seed_and_keeps_shape_and_type() -> None:
-    runs = [augmentation.augment(images(8), np.random.default_rng(5), Recipe(shift=2, erase=0.5)) for _ in range(2)]
-
-    assert (runs[0] == runs[1]).all()
-    assert runs[0].shape == (8, 28, 28, 1)
-    assert runs[0].dtype == np.uint8
-
-
-def test_a_shift_moves_and_fills_with_black() -> None:
-    white = np.full((200, 28, 28, 1), 255, np.uint8)
-
-    moved = augmentation.shifted(white, np.random.default_rng(0), 2)[..., 0]
-
-    assert {int(row) for row in (moved == 0).all(2).sum(1)} == {0, 1, 2}
-    assert {int(column) for column in (moved == 0).all(1).sum(1)} == {0, 1, 2}
-
-
-def test_erasing_leaves_most_of_an_image_and_some_images_whole() -> None:
-    black = np.zeros((300, 28, 28, 1), np.uint8)
-
-    touched = (augmentation.erased(black, np.random.default_rng(0), 0.5, 0.25) > 0).mean((1, 2, 3))
-
-    assert (touched > 0).mean() == pytest.approx(0.5, abs=0.1)
-    assert touched.max() < 0.35
