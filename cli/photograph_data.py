@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from model.inspection import Inspection
     from model.photographs import Photograph
@@ -29,13 +30,32 @@ def open_data(data: str, images: str | None, settings: Settings, leave_out: Coll
     Their bytes are read when asked for. Raises DataUnusable, typer.BadParameter, and StorageError for a store as a
     whole.
     """
+    return open_parted(data, images, settings, leave_out)[0]
+
+
+def open_parted(
+    data: str, images: str | None, settings: Settings, leave_out: Collection[str]
+) -> tuple[list[Photograph], list[Photograph]]:
+    """The same, and beside them those of the categories in `leave_out`."""
     found = _opened(data, images, settings)
     there = sorted({each.category for each in found})
     for name in leave_out:
         if name not in there:
             message = f"there is no category {name!r}; there are {', '.join(there)}"
             raise typer.BadParameter(message, param_hint="--leave-out")
-    return [each for each in found if each.category not in leave_out]
+    kept = [each for each in found if each.category not in leave_out]
+    return kept, [each for each in found if each.category in leave_out]
+
+
+@contextlib.contextmanager
+def counting(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on standard error, gone at the end; what it gives is to be called for each of `total`."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda: bar.advance(task)
 
 
 def inspected(
@@ -50,21 +70,17 @@ def inspected(
 
     Without `tell` the findings are the caller's to print.
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from model import folder_layout
     from model.inspection import inspect
 
     noticed = folder_layout.noticed(Path(data), leave_out) if _is_folder(data) else []
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("looking at photographs", total=len(photographs))
+    with counting("looking at photographs", len(photographs)) as done:
         found = inspect(
             photographs,
             limits=settings.decode_limits,
             noticed=noticed,
             threads=settings.io_threads,
-            report_progress=lambda done, _: bar.update(task, completed=done),
+            report_progress=lambda *_: done(),
         )
     for line in found.lines() if tell else ():
         typer.echo(line, err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.photograph_data import CATALOGUE, inspected, open_data
+from cli.photograph_data import CATALOGUE, counting, inspected, open_parted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,26 +54,30 @@ def name_of(data: str) -> str:
 def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     """Train, publish, list doubtful labels. Raises typer.Exit(1) where the photographs cannot be trained on."""
     from cli.backbones import folders
+    from cli.lessons import begun_at
     from cli.training_bar import trained_and_published
     from model import backbone, preprocessing, subject
 
     weights = backbone.find(recipe.network, folders())
     spec = preprocessing.photograph(recipe.size, wanted.fit)
-    found = _inspected(wanted, settings)
+    photographs, left_out = open_parted(wanted.data, wanted.images, settings, wanted.leave_out)
+    found = inspected(wanted.data, photographs, settings, wanted.leave_out)
+    if found.stops:
+        raise typer.Exit(1)
     splits = _split(found, recipe.seed, wanted.per_category)
     data = _decoded(found, splits, spec, settings)
-    begun = _begun(data, recipe, weights, spec, len(_categories(found)))
+    begun = _begun(data, recipe, weights, spec, len(found.names))
     model, origin = begun.model, _origin(recipe, weights)
     if wanted.start:
-        model, origin = _network_of(wanted.start)
-        recipe = replace(recipe, start=origin["model"].partition("@")[0])
+        name, model, origin = begun_at(wanted.start)
+        recipe = replace(recipe, start=name)
     about = subject.photographs(
         data,
-        _categories(found),
+        found.names,
         spec,
         wanted.name,
         [found.photographs[at].name for at in splits[2]],
-        strangers=_left_out(wanted, spec, settings),
+        strangers=_strangers(wanted, left_out, spec, settings),
         shown=wanted.pictures,
     )
     bundle = trained_and_published(
@@ -90,52 +94,32 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     return bundle
 
 
-def _inspected(wanted: Wanted, settings: Settings) -> Inspection:
-    photographs = open_data(wanted.data, wanted.images, settings, wanted.leave_out)
-    found = inspected(wanted.data, photographs, settings, wanted.leave_out)
-    if found.stops:
-        raise typer.Exit(1)
-    return found
-
-
-def _categories(found: Inspection) -> tuple[str, ...]:
-    return tuple(name for name, count in found.categories.items() if count)
-
-
 def _split(found: Inspection, seed: int, per_category: int | None) -> list[npt.NDArray[np.int64]]:
     """Indices of train, validation and test."""
-    import numpy as np
-
     from model import splitting
 
     given = [each.split for each in found.photographs]
     train, validation, test = splitting.split(found.labels, found.groups, given, seed=seed)
     if per_category:
-        order = np.random.default_rng(seed).permutation(train)
-        kept = [order[found.labels[order] == kind][:per_category] for kind in np.unique(found.labels)]
-        train = np.sort(np.concatenate(kept))
+        train = splitting.at_most(train, found.labels, per_category, seed)
     return [train, validation, test]
 
 
 def _decoded(
     found: Inspection, splits: Sequence[npt.NDArray[np.int64]], spec: Preprocessing, settings: Settings
 ) -> Dataset:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from model import photograph_pixels
 
     sizes = [len(each) for each in splits]
     typer.echo("{:,} photographs to train on, {:,} to validate, {:,} to test".format(*sizes), err=True)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("decoding", total=sum(sizes))
+    with counting("decoding", sum(sizes)) as done:
         return photograph_pixels.load(
             found.photographs,
             found.labels,
             splits,
             spec,
             limits=settings.decode_limits,
-            report_progress=lambda done: bar.advance(task, done),
+            report_progress=lambda _: done(),
         )
 
 
@@ -150,31 +134,24 @@ def _begun(data: Dataset, recipe: Recipe, weights: Path, spec: Preprocessing, ca
     return begun
 
 
-def _left_out(wanted: Wanted, spec: Preprocessing, settings: Settings) -> list[Stranger]:
+def _strangers(
+    wanted: Wanted, left_out: Sequence[Photograph], spec: Preprocessing, settings: Settings
+) -> list[Stranger]:
     """The photographs of each category that is left out: the model should notice that it has no such."""
     import numpy as np
 
     from model import inspection, preprocessing
     from model.samples import Stranger
 
-    there = open_data(wanted.data, wanted.images, settings) if wanted.leave_out else []
+    limits = settings.decode_limits
     strangers = []
     for name in wanted.leave_out:
-        usable = inspection.inspect([each for each in there if each.category == name]).photographs
-        images = [preprocessing.read(each.read(), spec, limits=settings.decode_limits) for each in usable]
+        usable = inspection.inspect([each for each in left_out if each.category == name], limits=limits).photographs
+        images = [preprocessing.read(each.read(), spec, limits=limits) for each in usable]
         if images:
             names = tuple(each.name for each in usable)
             strangers.append(Stranger(name, np.stack(images), names, wanted.pictures))
     return strangers
-
-
-def _network_of(reference: str) -> tuple[Any, dict[str, Any]]:
-    """A bundle's keras.Model as it was trained, and how it came to be."""
-    from model import bundle as library
-    from model.export import load_network, trained_in
-
-    begun = library.read(library.find(reference))
-    return trained_in(load_network(begun.folder)), {"model": begun.id, **begun.training}
 
 
 def _origin(recipe: Recipe, weights: Path) -> dict[str, Any]:
@@ -190,7 +167,7 @@ def _list_doubtful(wanted: Wanted, begun: Begun, found: Inspection, train: npt.N
     from model import label_page, label_problems
     from model.decoding import ImageRejected
 
-    problems = label_problems.find(begun.features, found.labels[train], found.groups[train], _categories(found))
+    problems = label_problems.find(begun.features, found.labels[train], found.groups[train], found.names)
     photographs: list[Photograph] = [found.photographs[at] for at in train]
 
     def picture(at: int) -> bytes | None:

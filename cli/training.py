@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.backbones import clear_errors_of_backbones
+from cli.lessons import Lessons
 from cli.models import clear_errors
 from cli.photograph_data import DATA, IMAGES
 from cli.photograph_training import Wanted, name_of
@@ -181,47 +181,6 @@ def _check(folds: int, seeds: int, start: str | None, restart: bool) -> None:
         raise typer.BadParameter("a spread needs two at least", param_hint="--folds, --seeds")
     if restart and start is None:
         raise typer.BadParameter("it goes with --start", param_hint="--restart")
-
-
-@dataclass(frozen=True, slots=True)
-class Lessons:
-    """The networks that a training starts from and learns from: each keras.Model by its bundle's name.
-
-    `started_from` tells how the first came to be. With `restart` it is trained on by the whole recipe (a warm restart:
-    Loshchilov and Hutter 2016, arXiv:1608.03983), else gently.
-    """
-
-    start: Mapping[str, Any]
-    teachers: Mapping[str, Any]
-    started_from: Mapping[str, Any] | None
-    restart: bool = False
-
-    @classmethod
-    def of(cls, start: str | None, teachers: Sequence[str], *, restart: bool = False) -> Lessons:
-        from model.export import load_network, trained_in
-
-        begun = [_bundle(start)] if start else []
-        told = next(({"model": each.id, **each.training} for each in begun), None)
-        taught = {each.name: load_network(each.folder) for each in map(_bundle, teachers)}
-        return cls({each.name: trained_in(load_network(each.folder)) for each in begun}, taught, told, restart)
-
-    def recipe(self, network: str | None, changes: Mapping[str, Any]) -> Recipe:
-        from model.network import DEFAULT
-        from model.recipe import recipe_of, refining
-
-        whole = recipe_of(network or DEFAULT, teachers=tuple(self.teachers))
-        begun = {"start": next(iter(self.start), ""), **changes}
-        return refining(whole, **begun) if self.start and not self.restart else replace(whole, **begun)
-
-    def as_arguments(self) -> dict[str, Any]:
-        """For `model.training.train`."""
-        return {"start": next(iter(self.start.values()), None), "teachers": [*self.teachers.values()]}
-
-
-def _bundle(reference: str) -> Bundle:
-    from model import bundle as library
-
-    return library.read(library.find(reference))
 
 
 def _about(images: Dataset) -> str:

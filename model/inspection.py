@@ -41,10 +41,14 @@ class Inspection:
         return any(each.stops for each in self.findings)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The categories that have a photograph, sorted."""
+        return tuple(name for name, count in self.categories.items() if count)
+
+    @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """int64[N], indices of the sorted categories that have a photograph."""
-        names = [name for name, count in self.categories.items() if count]
-        at = {name: number for number, name in enumerate(names)}
+        """int64[N], indices of `names`."""
+        at = {name: number for number, name in enumerate(self.names)}
         return np.asarray([at[each.category] for each in self.photographs], np.int64)
 
     @property

@@ -1,16 +1,16 @@
 """inspection.html and .json: what was found on photographs, with pictures of what contradicts or repeats."""
 
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.decoding import ImageRejected, decode
+from model import page
+from model.decoding import ImageRejected
 from model.findings import KINDS, Finding, in_order
 from model.inspection import Inspection
-from model.page import data_uri, filled
+from model.page import filled
 from model.photographs import SPLITS, Photograph
 
 PAGE = "inspection.html"
@@ -91,10 +91,7 @@ def _told(finding: Finding, by_name: Mapping[str, Photograph]) -> dict[str, Any]
 def _thumbnail(photograph: Photograph) -> str | None:
     """The whole picture, small, as a data: address; None where it can no longer be had."""
     try:
-        image = decode(photograph.read(), min_edge=EDGE)
+        data = photograph.read()
     except (ImageRejected, OSError):
         return None
-    image.thumbnail((EDGE, EDGE))
-    sink = io.BytesIO()
-    image.save(sink, "JPEG", quality=QUALITY)
-    return data_uri(sink.getvalue(), "jpeg")
+    return page.photograph(data, EDGE, QUALITY)

@@ -1,15 +1,13 @@
 """label_problems.html and .csv: the labels to look at, each with its picture, for a person to settle."""
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from model.decoding import ImageRejected, decode
 from model.label_problems import LabelProblems, Suspect
-from model.page import data_uri, filled
+from model.page import filled, photograph
 from model.tables import Table
 
 PAGE = "label_problems.html"
@@ -90,14 +88,4 @@ def _pairs(found: LabelProblems, shown: Sequence[Shown]) -> list[Pair]:
 
 
 def _thumbnail(picture: Image.Image | bytes | None) -> str | None:
-    """The whole picture, small, as a data: address; None for what is no picture."""
-    if picture is None:
-        return None
-    try:
-        image = decode(picture, min_edge=EDGE) if isinstance(picture, bytes) else picture.convert("RGB")
-    except ImageRejected:
-        return None
-    image.thumbnail((EDGE, EDGE))
-    sink = io.BytesIO()
-    image.save(sink, "JPEG", quality=QUALITY)
-    return data_uri(sink.getvalue(), "jpeg")
+    return None if picture is None else photograph(picture, EDGE, QUALITY)

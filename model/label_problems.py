@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from model import splitting
+
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
@@ -68,7 +70,7 @@ def find(
     """
     if not len(features) == len(labels) == len(groups):
         raise ValueError(f"{len(features)} features, {len(labels)} labels and {len(groups)} groups do not match")
-    kinds, member = _kinds(labels, groups, len(categories))
+    kinds, _ = splitting.by_group(labels, groups)
     judged = np.flatnonzero(np.bincount(kinds, minlength=len(categories)) >= LEAST_GROUPS)
     unjudged = tuple(name for at, name in enumerate(categories) if at not in judged)
     if len(judged) < 2:
@@ -76,7 +78,7 @@ def find(
         return LabelProblems(tuple(categories), 0, 0, float("nan"), (), none, unjudged)
     count = max(2, min(folds, int(np.bincount(kinds)[judged].min())))
     kept = np.flatnonzero(np.isin(labels, judged))
-    fold = _dealt(kinds, count, seed)[member][kept]
+    fold = splitting.folds(labels, groups, count, seed)[kept]
     given = np.searchsorted(judged, labels[kept])
     said = out_of_fold(features[kept], given, fold)
     belongs = confident(said, given)
@@ -122,26 +124,6 @@ def confident(said: Floats, labels: Integers) -> Integers:
     thresholds = np.array([said[labels == kind, kind].mean() for kind in range(said.shape[1])])
     reached = np.where(said >= thresholds, said, -1.0)
     return np.where(reached.max(1) >= 0, reached.argmax(1), -1).astype(np.int64)
-
-
-def _kinds(labels: Integers, groups: Integers, categories: int) -> tuple[Integers, Integers]:
-    """The category that most images of each of G groups are of, int64[G], and the group of each image, 0 to G - 1."""
-    names, member = np.unique(groups, return_inverse=True)
-    votes = np.zeros((len(names), categories), np.int64)
-    np.add.at(votes, (member, labels), 1)
-    return votes.argmax(1), member
-
-
-def _dealt(kinds: Integers, count: int, seed: int) -> Integers:
-    """The fold of each group: every category is dealt out evenly, so none of LEAST_GROUPS lies in one fold alone.
-
-    scikit-learn's StratifiedGroupKFold does not promise that.
-    """
-    random = np.random.default_rng(seed)
-    order = np.concatenate([random.permutation(np.flatnonzero(kinds == kind)) for kind in np.unique(kinds)])
-    fold = np.zeros(len(kinds), np.int64)
-    fold[order] = np.arange(len(kinds)) % count
-    return fold
 
 
 def _suspects(

@@ -30,11 +30,7 @@ def sources(garments: Split, spec: Preprocessing, seed: int, photographs: Path |
     random = np.random.default_rng(seed)
     some = garments.images[random.permutation(len(garments.images))[:COUNT]]
     found = {
-        "noise": _noise(random, some.shape),
-        "blank": _drawn(_blank, random, spec),
-        "placeholder": _drawn(_placeholder, random, spec),
-        "text": _drawn(_text, random, spec),
-        "screenshot": _drawn(_screenshot, random, spec),
+        **_made_up(random, spec, len(some)),
         "inverted": 255 - some,
         "rotated": np.rot90(some, axes=(1, 2)),
         "upside down": some[:, ::-1],
@@ -47,15 +43,18 @@ def sources(garments: Split, spec: Preprocessing, seed: int, photographs: Path |
 def beside_photographs(spec: Preprocessing, seed: int) -> dict[str, Images]:
     """The same for models of photographs, in which garments lie any way up: nothing that is a garment turned over."""
     random = np.random.default_rng(seed)
-    found = {
-        "noise": _noise(random, (COUNT, spec.size, spec.size, spec.channels)),
+    found = {**_made_up(random, spec, COUNT), "photographs": _tiles(random, spec)}
+    return {name: images for name, images in found.items() if len(images)}
+
+
+def _made_up(random: np.random.Generator, spec: Preprocessing, noisy: int) -> dict[str, Images]:
+    return {
+        "noise": _noise(random, (noisy, spec.size, spec.size, spec.channels)),
         "blank": _drawn(_blank, random, spec),
         "placeholder": _drawn(_placeholder, random, spec),
         "text": _drawn(_text, random, spec),
         "screenshot": _drawn(_screenshot, random, spec),
-        "photographs": _tiles(random, spec),
     }
-    return {name: images for name, images in found.items() if len(images)}
 
 
 def drawn(spec: Preprocessing, count: int, seed: int = 1) -> Images:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from model import wording
 from model.assessment import Assessment
+from model.decoding import ImageRejected, decode
 from model.evaluation import Confusion
 from model.novelty import SERVED
 from model.strangeness import Noticed
@@ -73,6 +74,18 @@ def thumbnail(image: npt.NDArray[np.uint8]) -> str:
     sink = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(sink, "PNG", optimize=True)
     return data_uri(sink.getvalue())
+
+
+def photograph(picture: Image.Image | bytes, edge: int, quality: int) -> str | None:
+    """All of a picture, or of a file's, as a JPEG of `edge` pixels at most in a data: address; None if it is none."""
+    try:
+        image = decode(picture, min_edge=edge) if isinstance(picture, bytes) else picture.convert("RGB")
+    except ImageRejected:
+        return None
+    image.thumbnail((edge, edge))
+    sink = io.BytesIO()
+    image.save(sink, "JPEG", quality=quality)
+    return data_uri(sink.getvalue(), "jpeg")
 
 
 def _categories(found: Assessment) -> list[dict[str, Any]]:

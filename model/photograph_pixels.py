@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -51,13 +50,6 @@ def as_served(images: Images, spec: Preprocessing) -> Images:
     """Training images uint8[M, H, H, 3] of `load` -> uint8[M, S, S, 3], all but as `spec` prepares the photographs."""
     small = [preprocessing.square(image, spec.size) for image in images]
     return np.stack(small) if small else np.zeros((0, spec.size, spec.size, 3), np.uint8)
-
-
-def subset(data: Dataset, kept: Indices) -> Dataset:
-    """With these training images alone."""
-    train = Split(data.train.images[kept], data.train.labels[kept])
-    digest = hashlib.sha256((data.digest + digest_of(train)).encode()).hexdigest()
-    return replace(data, train=train, digest=digest)
 
 
 def _read(

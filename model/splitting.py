@@ -45,8 +45,37 @@ def split(
 
 
 def folds(labels: Indices, groups: Indices, count: int, seed: int = 0) -> Indices:
-    """The fold int64[N] of each photograph, 0 to `count` - 1. A category with `count` groups or more is in each."""
-    return _dealt(labels, groups, [1.0] * count, seed)
+    """The fold int64[N] of each photograph, 0 to `count` - 1. A category with `count` groups or more is in each.
+
+    Every category is dealt out evenly by groups, however large these are.
+    """
+    if not len(labels):
+        return np.zeros(0, np.int64)
+    category, number = by_group(labels, groups)
+    random = np.random.default_rng(seed)
+    order = np.concatenate([random.permutation(np.flatnonzero(category == kind)) for kind in np.unique(category)])
+    fold = np.zeros(len(category), np.int64)
+    fold[order] = np.arange(len(category)) % count
+    return fold[number]
+
+
+def at_most(indices: Indices, labels: Indices, count: int, seed: int) -> Indices:
+    """Sorted, those of the photographs at `indices` that are left when a category has `count` of them at most."""
+    order = np.random.default_rng(seed).permutation(indices)
+    kept = [order[labels[order] == kind][:count] for kind in np.unique(labels)]
+    return np.sort(np.concatenate(kept))
+
+
+def by_group(labels: Indices, groups: Indices) -> tuple[Indices, Indices]:
+    """The category int64[G] that most photographs of each of G groups have, and the group int64[N] of each, 0 to G - 1.
+
+    Where two are as frequent it is the first.
+    """
+    _, number = np.unique(groups, return_inverse=True)
+    pairs, counts = np.unique(np.stack([number, labels]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    _, first = np.unique(pairs[0][order], return_index=True)
+    return pairs[1][order][first], number
 
 
 def _given(given: Sequence[SplitName | None]) -> Indices:
@@ -66,22 +95,13 @@ def _dealt(labels: Indices, groups: Indices, shares: Sequence[float], seed: int)
     if not len(labels):
         return np.zeros(0, np.int64)
     random = np.random.default_rng(seed)
-    _, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    category = _most_frequent(labels, number)
+    category, number = by_group(labels, groups)
+    sizes = np.bincount(number)
     part = np.zeros(len(sizes), np.int64)
     for each in np.unique(category):
         members = random.permutation(np.flatnonzero(category == each))
         part[members] = _parts(sizes[members], shares)
     return part[number]
-
-
-def _most_frequent(labels: Indices, number: Indices) -> Indices:
-    """The category int64[G] that most photographs of each group 0 to G - 1 have."""
-    pairs, counts = np.unique(np.stack([number, labels]), axis=1, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    _, first = np.unique(pairs[0][order], return_index=True)
-    most: Indices = pairs[1][order][first]
-    return most
 
 
 def _parts(sizes: Indices, shares: Sequence[float]) -> Indices:

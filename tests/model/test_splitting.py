@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.photographs import SplitName
-from model.splitting import SHARES, folds, split
+from model.splitting import SHARES, at_most, folds, split
 
 Indices = npt.NDArray[np.int64]
 
@@ -136,3 +136,15 @@ def test_a_large_product_goes_to_train() -> None:
 
     assert [len(part) for part in parts] == [80, 10, 10]
     assert 0 in groups[parts[0]]
+
+
+def test_at_most_so_many_of_a_category_are_left() -> None:
+    labels = np.asarray([0] * 8 + [1] * 3 + [0], np.int64)
+    indices = np.arange(11)  # the last photograph is not among them
+
+    kept, again, other = (at_most(indices, labels, 5, seed) for seed in (1, 1, 2))
+
+    assert np.bincount(labels[kept]).tolist() == [5, 3]
+    assert kept.tolist() == again.tolist() == sorted(kept.tolist())
+    assert kept.tolist() != other.tolist()
+    assert 11 not in kept

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from model.decoding import ImageRejected
-from model.photograph_pixels import ROOM, as_served, load, subset
+from model.photograph_pixels import ROOM, as_served, load
 from model.photographs import Photograph
 from model.preprocessing import FITS, PHOTOGRAPH, PreprocessingUnknown, check, photograph, prepare, read, resized
 from tests.model.pictures import encode, noise
@@ -107,7 +107,8 @@ def test_the_digest_is_of_the_pixels_the_labels_and_the_splits() -> None:
     splits = [np.array([0, 1, 2, 3]), np.array([4]), np.array([5])]
 
     data, again = (load(six, labels, splits, spec) for _ in range(2))
-    others = [load(six, 1 - labels, splits, spec), load(six, labels, splits[::-1], spec), subset(data, np.arange(2))]
+    fewer = [splits[0][:2], *splits[1:]]
+    others = [load(six, *how, spec) for how in ((1 - labels, splits), (labels, splits[::-1]), (labels, fewer))]
 
     assert data.digest == again.digest
     assert len({data.digest, *(each.digest for each in others)}) == 4
