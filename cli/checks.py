@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from cli.errors import describe
-from cli.opening import catalogue_if_usable, open_catalogue
+from cli.opening import bundle_folder, open_catalogue
 from worker.settings import Settings
 
 Finding = tuple[str, bool, str]
@@ -53,23 +53,20 @@ def _broker(settings: Settings) -> str:
 
 
 def _bundle(settings: Settings) -> str:
-    from worker import versions
     from worker.process import load_classifier
 
-    folder = versions.chosen(settings.model, settings.bundle_folders, catalogue_if_usable(settings))
-    shown = load_classifier(settings, folder, None).bundle
+    shown = load_classifier(settings, bundle_folder(settings), None).bundle
     return f"{shown.id}, {len(shown.categories)} categories, golden images agree"
 
 
 def _taxonomy(settings: Settings) -> str:
     from model import bundle
-    from worker import versions
     from worker.process import check_taxonomy, taxonomy_of
 
     taxonomy = taxonomy_of(settings)
     if taxonomy is None:
         return "TAGGER_TAXONOMY is not set; images get the bundle's own categories"
-    chosen = bundle.read(versions.chosen(settings.model, settings.bundle_folders, catalogue_if_usable(settings)))
+    chosen = bundle.read(bundle_folder(settings))
     check_taxonomy(settings, chosen)
     return f"{len(taxonomy.categories)} categories, those of {chosen.id} among them"
 

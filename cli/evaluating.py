@@ -82,16 +82,14 @@ def _assessed(
     out: Path | None,
 ) -> Assessment:
     """With the version that is promoted and the review policy that is set, as workers tag."""
-    from cli.opening import catalogue_if_usable, load_settings
+    from cli.opening import bundle_folder, load_settings
     from cli.quiet import quieten_tensorflow
     from model import bundle as library
     from model.answers import has_tensorflow
     from model.assessment import of_bundle
-    from worker.versions import chosen
 
     settings = load_settings(model=reference)
-    folder = chosen(settings.model, bundles or settings.bundle_folders, catalogue_if_usable(settings))
-    bundle = library.read(folder)
+    bundle = library.read(bundle_folder(settings, bundles))
     _check_out(out, bundle)
     sample = _sample(bundle, data, names, photographs)
     quieten_tensorflow()

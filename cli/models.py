@@ -172,10 +172,8 @@ def clear_errors() -> Iterator[None]:
 
 def _classifier(settings: Settings, bundles: list[Path] | None) -> Classifier:
     """As workers would load it: the promoted version where a name alone is given, with the thresholds that are set."""
-    from cli.opening import catalogue_if_usable
+    from cli.opening import bundle_folder
     from worker.process import load_classifier, taxonomy_of
-    from worker.versions import chosen
 
     taxonomy = taxonomy_of(settings)
-    folder = chosen(settings.model, bundles or settings.bundle_folders, catalogue_if_usable(settings))
-    return load_classifier(settings, folder, taxonomy)
+    return load_classifier(settings, bundle_folder(settings, bundles), taxonomy)

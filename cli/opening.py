@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from db.session import Sessions
     from worker.settings import Settings
 
@@ -60,6 +62,16 @@ def catalogue_if_usable(settings: Settings) -> Sessions | None:
     except (CatalogueUnavailable, SchemaMismatch, SQLAlchemyError) as error:
         print(f"tagger: what is promoted is not known: {describe(error)}", file=sys.stderr)
         return None
+
+
+def bundle_folder(settings: Settings, folders: Sequence[Path] | None = None) -> Path:
+    """Of the bundle that the settings name, in `folders` or those that they name, promoted or not, as workers find it.
+
+    Raises BundleNotFound.
+    """
+    from worker.versions import chosen
+
+    return chosen(settings.model, folders or settings.bundle_folders, catalogue_if_usable(settings))
 
 
 def _missing(settings: Settings) -> bool:

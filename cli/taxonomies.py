@@ -58,12 +58,10 @@ def taxonomy(
 
 
 def _bundle(reference: str | None, bundles: list[Path] | None) -> Bundle:
-    from cli.opening import catalogue_if_usable, load_settings
+    from cli.opening import bundle_folder, load_settings
     from model.bundle import read
-    from worker.versions import chosen
 
-    settings = load_settings(model=reference)
-    return read(chosen(settings.model, bundles or settings.bundle_folders, catalogue_if_usable(settings)))
+    return read(bundle_folder(load_settings(model=reference), bundles))
 
 
 def _rows(taxonomy: Taxonomy, categories: Sequence[str]) -> Iterator[Row]:
