@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 
 FASHION_MNIST = "fashion-mnist"
-MINE = "--backbone, --images, --leave-out and --per-category are for photographs of your own, not for fashion-mnist"
+FIT = "squash"
+MINE = (
+    "--backbone, --size, --fit, --images, --leave-out, --per-category, --distort and --no-pictures are for photographs"
+    " of your own, not for fashion-mnist"
+)
 OTHERS = (
     "--network, --teacher, --restart, --imitate, --folds, --seeds, --data and --photographs are for"
     " fashion-mnist, not for photographs of your own"
@@ -46,10 +50,14 @@ def train(
     backbone: Annotated[
         str | None, typer.Option(help="For photographs: efficientnet-lite0, mobilenet-v2 or xception.")
     ] = None,
-    size: Annotated[int, typer.Option(min=64, max=512, help="For photographs: pixels of the network's input.")] = 160,
+    size: Annotated[
+        int | None,
+        typer.Option(min=64, max=512, help="For photographs: pixels of the network's input, 160 unless told."),
+    ] = None,
     fit: Annotated[
-        str, typer.Option(help="For photographs, how they become a square: crop, letterbox or squash.")
-    ] = "crop",
+        str | None,
+        typer.Option(help="For photographs, how they become a square: squash (unless told), crop or letterbox."),
+    ] = None,
     images: Annotated[str | None, typer.Option(metavar="FOLDER_OR_S3", help=IMAGES)] = None,
     leave_out: Annotated[
         list[str] | None,
@@ -60,8 +68,9 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the new bundle. Default: as its data.")] = None,
     pictures: Annotated[
-        bool, typer.Option(help="Test photographs may be in the bundle's report, which goes where the bundle goes.")
-    ] = True,
+        bool | None,
+        typer.Option(help="Test photographs may be in the bundle's report, which goes where the bundle goes."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="How often every image is seen.")] = None,
     rate: Annotated[float | None, typer.Option(min=0, help="The highest learning rate.")] = None,
     balance: Annotated[
@@ -69,6 +78,10 @@ def train(
         typer.Option(min=0, max=1, help="1: all categories weigh the same, 0: all photographs."),
     ] = None,
     mixup: Annotated[float | None, typer.Option(min=0, help="Mix two images, by a beta distribution of this.")] = None,
+    distort: Annotated[
+        int | None,
+        typer.Option(min=0, max=4, help="For photographs: so many random operations on each, as RandAugment has them."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
     teacher: Annotated[
         list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
@@ -97,19 +110,23 @@ def train(
 ) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
     recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup, "imitate": imitate}
+    recipe |= {"size": size, "distort": distort}
     changes = {each: value for each, value in recipe.items() if value is not None}
     named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
     place = out or Path("bundles") / named
     if data_set == FASHION_MNIST:
-        _refuse(MINE, backbone, images, leave_out, per_category)
+        _refuse(MINE, backbone, size, fit, images, leave_out, per_category, distort, pictures is not None)
         _check(folds, seeds, start, restart)
         lessons = start, teacher or [], restart
         bundle = _on_fashion_mnist(network, changes, lessons, folds, seeds, place, resume, data, mirror, photographs)
     else:
         _refuse(OTHERS, network, teacher, restart, imitate, folds, seeds, data, photographs)
         left = tuple(leave_out or ())
-        wanted = Wanted(data_set, named, place, fit, images, left, per_category, start, pictures, bool(mirror), resume)
-        bundle = _on_photographs(wanted, backbone, changes | {"size": size})
+        shown = pictures is not False
+        wanted = Wanted(
+            data_set, named, place, fit or FIT, images, left, per_category, start, shown, bool(mirror), resume
+        )
+        bundle = _on_photographs(wanted, backbone, changes)
     if bundle is not None:
         test = bundle.metrics["test"]
         typer.echo(f"{bundle.id}: {test['accuracy']:.2%} of {test['images']:,} test images right; saved in {place}")

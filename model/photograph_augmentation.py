@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from model.distortion import distorted
 from model.recipe import Recipe
 
 Images = npt.NDArray[np.uint8]
@@ -17,7 +18,9 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def photographed_anew(images: Images, random: np.random.Generator, recipe: Recipe) -> Images:
-    """uint8[N, H, W, 3] -> uint8[N, S, S, 3], S as the recipe says, by its `crop`, `turn`, `mirror` and `colour`."""
+    """uint8[N, H, W, 3] -> uint8[N, S, S, 3], S as the recipe says, by its `crop`, `turn`, `mirror`, `distort` and
+    `colour`.
+    """
     size = recipe.size or images.shape[1]
     placed = np.stack(
         [
@@ -25,6 +28,8 @@ def photographed_anew(images: Images, random: np.random.Generator, recipe: Recip
             for image, coefficients in zip(images, _cut_outs(images.shape, random, recipe, size), strict=True)
         ]
     )
+    if recipe.distort:
+        placed = distorted(placed, random, recipe.distort, recipe.distort_strength)
     return lit(placed, random, recipe.colour) if recipe.colour else placed
 
 

@@ -28,6 +28,8 @@ class Recipe:
     crop: float = 1.0  # least share of a photograph's area that is seen; 1: no photographs, no crops
     turn: float = 0.0  # degrees to either side, of a photograph
     colour: float = 0.0  # how far brightness, contrast and saturation of a photograph may go from 1
+    distort: int = 0  # so many operations of model.distortion on each photograph
+    distort_strength: float = 0.5  # 0 … 1
     mixup: float = 0.0  # parameter of the beta distribution by which two images are mixed; 0: none are
     balance: float = 0.0  # 1: every category weighs the same, 0: every image
     shift: int = 1  # pixels
@@ -38,6 +40,7 @@ class Recipe:
     smoothing: float = 0.0  # share of each label that goes to all categories alike, but in the last epochs
     spare: float = 0.0  # share of the easy images that most epochs leave out
     average: int = 0  # so many of the last epochs' weights are averaged
+    fixed_statistics: bool = False  # batch normalisation keeps those that it began with, which takes a third less time
     start: str = ""  # the bundle whose network is trained on
     teachers: tuple[str, ...] = ()  # bundles
     teachers_weight: float = 0.9  # their share of the loss, the labels have the rest
@@ -75,6 +78,7 @@ FINE_TUNING = Recipe(
     crop=0.45,
     turn=10,
     colour=0.3,
+    fixed_statistics=True,
 )
 """All of a backbone, after its head; EfficientNet-Lite0's was measured (docs/experiments.md)."""
 

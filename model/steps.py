@@ -83,7 +83,7 @@ class OnTensorFlow:
             images = tf.cast(images, tf.float32)
             taught = [teacher(images, training=False) for teacher in self._teachers]
             with tf.GradientTape() as tape:
-                said = model(images, training=True)
+                said = model(images, training=not self._recipe.fixed_statistics)
                 losses = distillation.losses(Wanted(*wanted), said, taught, self._recipe)
                 loss = tf.reduce_mean(weights * losses)
             self._optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
@@ -155,7 +155,7 @@ class OnJax:
 
     def _loss(self, trained: Any, others: Any, images: Any, weighed: Any, taught: Any) -> Any:
         weights, *wanted = weighed
-        said, others = self._model.stateless_call(trained, others, images, training=True)
+        said, others = self._model.stateless_call(trained, others, images, training=not self._recipe.fixed_statistics)
         losses = distillation.losses(Wanted(*wanted), said, taught, self._recipe)
         return (weights * losses).mean(), (losses, others)
 

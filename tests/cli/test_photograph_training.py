@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,6 +138,30 @@ def test_it_tells_how_far_it_is(trained: Trained) -> None:
     assert re.fullmatch(r"drawn@\w+: 50\.00% of 2 test images right; saved in \S+", trained.said.stdout.strip())
 
 
+def test_another_training_starts_from_a_bundle_takes_few_of_a_category_and_leaves_one_out(
+    trained: Trained, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(outliers, "COUNT", 20)
+    shutil.copytree(trained.photographs, tmp_path / "shop")
+    write(tmp_path / "shop", "grain", range(200, 212))
+    few = "--per-category", 10, "--leave-out", "grain", "--distort", 1, "--mixup", 0.2
+    size = "--size", 64, "--epochs", 1
+
+    done = run(tmp_path / "shop", "--start", trained.out, *few, *size, "--name", "few", "--out", tmp_path / "out")
+
+    assert done.exit_code == 0, done.output
+    bundle, begun = bundles.read(tmp_path / "out"), bundles.read(trained.out)
+    assert "20 photographs to train on" in done.stderr
+    assert (bundle.name, bundle.categories) == ("few", ("disc", "stripes"))
+    assert bundle.training["started_from"]["model"] == begun.id
+    assert (bundle.training["recipe"]["distort"], bundle.training["recipe"]["mixup"]) == (1, 0.2)
+    strange = bundle.metrics["unlike_training"]["sources"]["grain"]
+    assert strange["images"] == 12
+    assert 0 <= strange["auroc"] <= 1
+    assert Classifier.load(tmp_path / "out").categories == ("disc", "stripes")
+
+
 def test_a_category_of_three_photographs_stops_it_before_it_trains(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +217,11 @@ def test_options_of_fashion_mnist_are_refused_for_photographs(given: tuple[str, 
         ("--images", "."),
         ("--leave-out", "hat"),
         ("--per-category", 5),
+        ("--size", 160),
+        ("--fit", "crop"),
+        ("--distort", 2),
+        ("--no-pictures",),
+        ("--pictures",),
     ],
 )
 def test_options_of_photographs_are_refused_for_fashion_mnist(given: tuple[str, ...]) -> None:

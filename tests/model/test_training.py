@@ -226,6 +226,20 @@ def test_averaged_weights_are_those_of_the_last_epochs_and_survive_a_cut(small_d
     assert (said.argmax(1) == small_data.validation.labels).mean() > 0.9
 
 
+def test_fixed_statistics_stay_while_everything_else_learns(small_data: Dataset, tmp_path: Path) -> None:
+    fixed = replace(RECIPE, fixed_statistics=True, epochs=1)
+    begun = train(small_data, 10, RECIPE, checkpoint=tmp_path / "begun.npz", stop_after=1).model
+
+    trained = train(small_data, 10, fixed, checkpoint=tmp_path / "fixed.npz", start=begun).model
+
+    def changed(kind: str) -> list[bool]:
+        pairs = zip(trained.weights, begun.weights, strict=True)
+        return [bool((np.asarray(one) != np.asarray(other)).any()) for one, other in pairs if one.path.endswith(kind)]
+
+    assert set(changed("moving_mean") + changed("moving_variance")) == {False}
+    assert set(changed("kernel") + changed("gamma") + changed("beta")) == {True}
+
+
 def test_batch_normalisation_notes_the_mean_of_what_it_is_shown(small_data: Dataset) -> None:
     model = network.build("strided", size=28, channels=1, categories=10)
     chunks = [*Batches(small_data.train, RECIPE, 50).one_by_one(0)]
