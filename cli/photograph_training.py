@@ -53,17 +53,11 @@ def name_of(data: str) -> str:
 
 def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     """Train, publish, list doubtful labels. Raises typer.Exit(1) where the photographs cannot be trained on."""
-    from cli.backbones import folders
     from cli.lessons import begun_at
     from cli.training_bar import trained_and_published
-    from model import backbone, preprocessing, subject
+    from model import subject
 
-    weights = backbone.find(recipe.network, folders())
-    spec = preprocessing.photograph(recipe.size, wanted.fit)
-    photographs, left_out = open_parted(wanted.data, wanted.images, settings, wanted.leave_out)
-    found = inspected(wanted.data, photographs, settings, wanted.leave_out)
-    if found.stops:
-        raise typer.Exit(1)
+    weights, spec, found, left_out = _looked_at(wanted, recipe, settings)
     splits = _split(found, recipe.seed, wanted.per_category)
     data = _decoded(found, splits, spec, settings)
     begun = _begun(data, recipe, weights, spec, len(found.names))
@@ -92,6 +86,48 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     )
     _list_doubtful(wanted, begun, found, splits[0])
     return bundle
+
+
+def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, seeds: int) -> str:
+    """What several trainings come to: on `folds` of training and validation photographs, or from `seeds` seeds.
+
+    Raises typer.Exit(1) where the photographs cannot be trained on.
+    """
+    import numpy as np
+
+    from cli.spreading import measured
+    from model import crossvalidation, photograph_folds
+
+    if wanted.start:
+        raise typer.BadParameter("its bundle may have seen what is held out", param_hint="--start, --folds, --seeds")
+    weights, spec, found, _ = _looked_at(wanted, recipe, settings)
+    splits = _split(found, recipe.seed, wanted.per_category)
+    known = {}
+    if folds:
+        whole = np.concatenate(splits[:2])
+        data = _decoded(found, [whole, splits[1][:0], splits[2][:0]], spec, settings)
+        parts = photograph_folds.folds(data, found.groups[whole], recipe, spec, weights, folds)
+    else:
+        data = _decoded(found, splits, spec, settings)
+        known["start"] = _begun(data, recipe, weights, spec, len(found.names)).model
+        parts = crossvalidation.seeds(data, recipe, seeds)
+    return measured(parts, len(found.names), recipe.epochs, wanted.out, resume=wanted.resume, lessons=known)
+
+
+def _looked_at(
+    wanted: Wanted, recipe: Recipe, settings: Settings
+) -> tuple[Path, Preprocessing, Inspection, list[Photograph]]:
+    """The backbone's weights, how photographs are prepared, the photographs, and those of categories left out."""
+    from cli.backbones import folders
+    from model import backbone, preprocessing
+
+    weights = backbone.find(recipe.network, folders())
+    spec = preprocessing.photograph(recipe.size, wanted.fit)
+    photographs, left_out = open_parted(wanted.data, wanted.images, settings, wanted.leave_out)
+    found = inspected(wanted.data, photographs, settings, wanted.leave_out)
+    if found.stops:
+        raise typer.Exit(1)
+    return weights, spec, found, left_out
 
 
 def _split(found: Inspection, seed: int, per_category: int | None) -> list[npt.NDArray[np.int64]]:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import spreading
 from cli.backbones import clear_errors_of_backbones
 from cli.lessons import Lessons
 from cli.models import clear_errors
 from cli.photograph_data import DATA, IMAGES
 from cli.photograph_training import Wanted, name_of
 from cli.quiet import quieten_tensorflow
-from cli.training_bar import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from model.bundle import Bundle
-    from model.crossvalidation import Spread
     from model.dataset import Dataset
-    from model.recipe import Recipe
 
 
 FASHION_MNIST = "fashion-mnist"
@@ -32,8 +29,8 @@ MINE = (
     " of your own, not for fashion-mnist"
 )
 OTHERS = (
-    "--network, --teacher, --restart, --imitate, --folds, --seeds, --data and --photographs are for"
-    " fashion-mnist, not for photographs of your own"
+    "--network, --teacher, --restart, --imitate, --data and --photographs are for fashion-mnist, not for photographs"
+    " of your own"
 )
 
 
@@ -114,19 +111,21 @@ def train(
     changes = {each: value for each, value in recipe.items() if value is not None}
     named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
     place = out or Path("bundles") / named
+    spreading.check(folds, seeds)
     if data_set == FASHION_MNIST:
         _refuse(MINE, backbone, size, fit, images, leave_out, per_category, distort, pictures is not None)
-        _check(folds, seeds, start, restart)
+        if restart and start is None:
+            raise typer.BadParameter("it goes with --start", param_hint="--restart")
         lessons = start, teacher or [], restart
         bundle = _on_fashion_mnist(network, changes, lessons, folds, seeds, place, resume, data, mirror, photographs)
     else:
-        _refuse(OTHERS, network, teacher, restart, imitate, folds, seeds, data, photographs)
+        _refuse(OTHERS, network, teacher, restart, imitate, data, photographs)
         left = tuple(leave_out or ())
         shown = pictures is not False
         wanted = Wanted(
             data_set, named, place, fit or FIT, images, left, per_category, start, shown, bool(mirror), resume
         )
-        bundle = _on_photographs(wanted, backbone, changes)
+        bundle = _on_photographs(wanted, backbone, changes, folds, seeds)
     if bundle is not None:
         test = bundle.metrics["test"]
         typer.echo(f"{bundle.id}: {test['accuracy']:.2%} of {test['images']:,} test images right; saved in {place}")
@@ -137,8 +136,11 @@ def _refuse(message: str, *given: object) -> None:
         raise typer.BadParameter(message)
 
 
-def _on_photographs(wanted: Wanted, backbone: str | None, changes: Mapping[str, Any]) -> Bundle:
+def _on_photographs(
+    wanted: Wanted, backbone: str | None, changes: Mapping[str, Any], folds: int, seeds: int
+) -> Bundle | None:
     from cli.opening import load_settings
+    from cli.photograph_training import spread_over
     from cli.photograph_training import train as train_on
 
     with clear_errors(), clear_errors_of_backbones("--backbone"):
@@ -151,7 +153,11 @@ def _on_photographs(wanted: Wanted, backbone: str | None, changes: Mapping[str, 
         backbones.check(named)
         if wanted.fit not in preprocessing.FITS:
             raise typer.BadParameter(f"name one of {', '.join(preprocessing.FITS)}", param_hint="--fit")
-        return train_on(wanted, fine_tuning(named, **changes), load_settings())
+        recipe = fine_tuning(named, **changes)
+        if folds or seeds:
+            typer.echo(spread_over(wanted, recipe, load_settings(), folds, seeds))
+            return None
+        return train_on(wanted, recipe, load_settings())
 
 
 def _on_fashion_mnist(
@@ -169,7 +175,8 @@ def _on_fashion_mnist(
     with clear_errors():
         quieten_tensorflow()
         from cli.training_bar import trained_and_published
-        from model import dataset, subject
+        from model import crossvalidation, dataset, subject
+        from model.categories import FASHION_MNIST as CATEGORIES
 
         start, teacher, restart = taught
         lessons = Lessons.of(start, teacher, restart=restart)
@@ -177,7 +184,9 @@ def _on_fashion_mnist(
         images = dataset.load(data)
         typer.echo(_about(images), err=True)
         if folds or seeds:
-            typer.echo(_told(_spread(images, recipe, folds, seeds, out, resume, lessons), out))
+            kind, count = (crossvalidation.folds, folds) if folds else (crossvalidation.seeds, seeds)
+            parts, known = kind(images, recipe, count), lessons.as_arguments()
+            typer.echo(spreading.measured(parts, len(CATEGORIES), recipe.epochs, out, resume=resume, lessons=known))
             return None
         return trained_and_published(
             images,
@@ -191,15 +200,6 @@ def _on_fashion_mnist(
         )
 
 
-def _check(folds: int, seeds: int, start: str | None, restart: bool) -> None:
-    if folds and seeds:
-        raise typer.BadParameter("give one of them, not both", param_hint="--folds, --seeds")
-    if 1 in (folds, seeds):
-        raise typer.BadParameter("a spread needs two at least", param_hint="--folds, --seeds")
-    if restart and start is None:
-        raise typer.BadParameter("it goes with --start", param_hint="--restart")
-
-
 def _about(images: Dataset) -> str:
     left_out = ", ".join(f"{count} {why}" for why, count in images.dropped.items() if count) or "none"
     sizes = [len(images.train), len(images.validation), len(images.test)]
@@ -207,34 +207,3 @@ def _about(images: Dataset) -> str:
         "{:,} images to train on, {:,} to validate, {:,} to test".format(*sizes)
         + f"; copies left out of training: {left_out.replace('_', ' ')}"
     )
-
-
-def _spread(
-    images: Dataset, recipe: Recipe, folds: int, seeds: int, out: Path, resume: bool, lessons: Lessons
-) -> Spread:
-    """Checkpoints and the result lie in a folder beside `out`."""
-    from model import crossvalidation
-    from model.categories import FASHION_MNIST
-
-    parts = crossvalidation.folds(images, recipe, folds) if folds else crossvalidation.seeds(images, recipe, seeds)
-    with Bar(recipe.epochs) as bar:
-        spread = crossvalidation.measure(
-            parts,
-            len(FASHION_MNIST),
-            folder=_beside(out),
-            resume=resume,
-            **lessons.as_arguments(),
-            report=lambda part, progress: bar.show(progress, part.name),
-        )
-    (_beside(out) / "spread.json").write_text(json.dumps(spread.as_json(), indent=2) + "\n", encoding="utf-8")
-    return spread
-
-
-def _beside(out: Path) -> Path:
-    return out.with_name(f"{out.name}-spread")
-
-
-def _told(spread: Spread, out: Path) -> str:
-    lines = [f"{name}: {accuracy:.2%} of what was held out right" for name, accuracy in spread.accuracies.items()]
-    summary = f"mean {spread.mean:.2%}, standard deviation {spread.deviation:.2%}"
-    return "\n".join([*lines, f"{summary}; written to {_beside(out) / 'spread.json'}"])

@@ -60,7 +60,14 @@ class Batches:
         return sum(self.count(number) for number in range(epoch))
 
     def one_by_one(self, epoch: int) -> Iterator[Chunk]:
-        """Each batch by itself, S = 1."""
+        """Each batch by itself, S = 1, made while the one before it is in use."""
+        chunks = self._made(epoch)
+        coming = self._threads.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = self._threads.submit(next, chunks, None)
+            yield chunk
+
+    def _made(self, epoch: int) -> Iterator[Chunk]:
         random = np.random.default_rng([self._recipe.seed, epoch])
         chosen, weights = self._chosen(epoch, random)
         order = random.permutation(len(chosen))
@@ -105,7 +112,7 @@ class Batches:
         return chosen, weights[chosen] / weights[chosen].mean()
 
     def _joined(self, epoch: int) -> Chunk:
-        return joined([*self.one_by_one(epoch)])
+        return joined([*self._made(epoch)])
 
 
 def balanced(labels: npt.NDArray[np.int64], balance: float) -> npt.NDArray[np.float32]:

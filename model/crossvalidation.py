@@ -15,11 +15,15 @@ from model.training import Progress, train
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One training of several: its name ("fold 1", "seed 0"), its data and its recipe."""
+    """One training of several: its name ("fold 1", "seed 0"), its data and its recipe.
+
+    `start` makes the keras.Model that this one begins at, where not all begin at the same.
+    """
 
     name: str
     data: Dataset
     recipe: Recipe
+    start: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def measure(
             part.recipe,
             checkpoint=folder / f"{part.name.replace(' ', '-')}.npz",
             resume=resume,
-            start=start,
+            start=part.start() if part.start else start,
             teachers=teachers,
             report=lambda progress, part=part: report(part, progress),  # type: ignore[misc]  # a default binds the part
         )

@@ -45,9 +45,14 @@ def fitted(recipe: Recipe, weights: Path, images: npt.NDArray[np.uint8], labels:
     began = time.monotonic()
     seen = features.of_images(images, weights, size, recipe.network)
     seconds = time.monotonic() - began
+    return Begun(on(recipe, weights, size, seen, labels, categories), seen, seconds)
+
+
+def on(recipe: Recipe, weights: Path, size: int, seen: Floats, labels: Labels, categories: int) -> Any:
+    """A keras.Model as `fitted` gives it, from features float32[N, D] that its backbone was seen to give before."""
     model = backbone.classifier(recipe.network, weights, size=size, categories=categories)
     model.get_layer("logits").set_weights(linear(seen, labels, categories))
-    return Begun(model, seen, seconds)
+    return model
 
 
 def linear(seen: Floats, labels: Labels, categories: int) -> list[Floats]:

@@ -22,6 +22,7 @@ class Recipe:
     optimizer: str = "sgd"  # sgd with Nesterov momentum, muon, adam or adamw
     peak_rate: float = 0.06
     warmup: float = 0.15  # share of all steps
+    warmup_steps: int = 0  # but so many at least
     cosine: bool = True  # down to nothing, else constant after the warm-up
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -70,8 +71,9 @@ FINE_TUNING = Recipe(
     optimizer="adamw",
     epochs=14,
     batch=32,
-    peak_rate=4e-4,
+    peak_rate=2e-4,
     warmup=0.1,
+    warmup_steps=50,
     weight_decay=0.03,
     smoothing=0.1,
     shift=0,
@@ -151,7 +153,7 @@ def _is_late(recipe: Recipe, epoch: int) -> bool:
 
 def rate(step: int, steps: int, recipe: Recipe) -> float:
     """The learning rate of a step: linear from nothing to the peak, then half a cosine to nothing, or the peak."""
-    warm = round(steps * recipe.warmup)
+    warm = max(round(steps * recipe.warmup), recipe.warmup_steps)
     if step < warm:
         return recipe.peak_rate * (step + 1) / warm
     if not recipe.cosine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -162,6 +163,21 @@ def test_another_training_starts_from_a_bundle_takes_few_of_a_category_and_leave
     assert Classifier.load(tmp_path / "out").categories == ("disc", "stripes")
 
 
+def test_folds_say_how_far_trainings_lie_apart_and_leave_no_bundle(
+    trained: Trained, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+
+    done = run(trained.photographs, "--folds", 2, "--size", 64, "--epochs", 1, "--out", tmp_path / "drawn")
+
+    assert done.exit_code == 0, done.output
+    spread = json.loads((tmp_path / "drawn-spread" / "spread.json").read_text(encoding="utf-8"))
+    assert [*spread["accuracies"]] == ["fold 1", "fold 2"]
+    assert spread["mean"] > 0.9  # one of the drawings has a wrong label
+    assert f"mean {spread['mean']:.2%}" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["drawn-spread"]
+
+
 def test_a_category_of_three_photographs_stops_it_before_it_trains(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,8 +213,6 @@ def test_without_the_backbones_weights_it_says_how_to_get_them(tmp_path: Path, m
         ("--teacher", "fashion-mnist"),
         ("--restart",),
         ("--imitate", 0.1),
-        ("--folds", 3),
-        ("--seeds", 3),
         ("--data", "."),
         ("--photographs", "."),
     ],
@@ -237,6 +251,9 @@ def test_options_of_photographs_are_refused_for_fashion_mnist(given: tuple[str, 
         (("--backbone", "resnet"), "no backbone is called 'resnet'"),
         (("--fit", "stretch"), "name one of squash, letterbox, crop"),
         (("--size", 32), "greater than or equal to 64"),
+        (("--folds", 2, "--seeds", 2), "give one of them, not both"),
+        (("--folds", 1), "a spread needs two at least"),
+        (("--folds", 2, "--start", "clothing"), "may have seen what is held out"),
     ],
 )
 def test_what_there_is_not_is_refused_with_what_there_is(given: tuple[str, ...], message: str, tmp_path: Path) -> None:

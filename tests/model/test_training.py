@@ -269,6 +269,14 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
     assert rates[-1] < 0.001
 
 
+def test_few_steps_never_reach_the_peak() -> None:
+    gentle = Recipe(peak_rate=0.2, warmup=0.1, warmup_steps=50)
+
+    assert rate(0, 1, gentle) == pytest.approx(0.2 / 50)
+    assert max(rate(step, 20, gentle) for step in range(20)) == pytest.approx(0.2 * 20 / 50)
+    assert rate(49, 100, gentle) == pytest.approx(0.2)
+
+
 def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "flags : avx2 avx512_bf16 amx_tile")
     with_it = recipe.computing_dtype()
