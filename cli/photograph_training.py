@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from model.preprocessing import Preprocessing
     from model.recipe import Recipe
     from model.samples import Stranger
+    from model.subject import Subject
     from worker.settings import Settings
 
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 class Wanted:
     """What the command was asked for; `per_category` is how many photographs to train on at most, None for all.
 
-    `start` is a bundle whose network is trained on, instead of the backbone's weights and a fitted head.
+    `start` is a bundle whose network is trained on, instead of the backbone's weights and a fitted head; `average`
+    are bundles whose weights are averaged, instead of any training.
     """
 
     data: str
@@ -41,6 +43,7 @@ class Wanted:
     leave_out: Sequence[str]
     per_category: int | None
     start: str | None
+    average: Sequence[str]
     pictures: bool
     mirror: bool
     resume: bool
@@ -55,9 +58,9 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     """Train, publish, list doubtful labels. Raises typer.Exit(1) where the photographs cannot be trained on."""
     from cli.lessons import begun_at
     from cli.training_bar import trained_and_published
-    from model import subject
 
-    weights, spec, found, left_out = _looked_at(wanted, recipe, settings)
+    weights, spec = _prepared(wanted, recipe)
+    found, left_out = _looked_at(wanted, settings)
     splits = _split(found, recipe.seed, wanted.per_category)
     data = _decoded(found, splits, spec, settings)
     begun = _begun(data, recipe, weights, spec, len(found.names))
@@ -65,20 +68,11 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     if wanted.start:
         name, model, origin = begun_at(wanted.start)
         recipe = replace(recipe, start=name)
-    about = subject.photographs(
-        data,
-        found.names,
-        spec,
-        wanted.name,
-        [found.photographs[at].name for at in splits[2]],
-        strangers=_strangers(wanted, left_out, spec, settings),
-        shown=wanted.pictures,
-    )
     bundle = trained_and_published(
         data,
         recipe,
         wanted.out,
-        about,
+        _subject(wanted, data, found, splits[2], spec, _strangers(wanted, left_out, spec, settings)),
         resume=wanted.resume,
         mirror=wanted.mirror,
         started_from=origin,
@@ -86,6 +80,22 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     )
     _list_doubtful(wanted, begun, found, splits[0])
     return bundle
+
+
+def average(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
+    """Publish the mean of the bundles named. Raises typer.Exit(1) where the photographs cannot be measured on."""
+    from cli import soup
+    from model.publishing import publish
+
+    bundles = soup.opened(wanted.average)
+    found, left_out = _looked_at(wanted, settings)
+    spec = soup.check_data(bundles, found.names)
+    trained, recipe, origin = soup.stirred(wanted.average, recipe)
+    splits = _split(found, recipe.seed, wanted.per_category)
+    data = _decoded(found, splits, spec, settings)
+    about = _subject(wanted, data, found, splits[2], spec, _strangers(wanted, left_out, spec, settings))
+    typer.echo("calibrating, measuring, exporting …", err=True)
+    return publish(trained, data, recipe, wanted.out, about, mirror=wanted.mirror, started_from=origin)
 
 
 def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, seeds: int) -> str:
@@ -100,7 +110,8 @@ def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, 
 
     if wanted.start:
         raise typer.BadParameter("its bundle may have seen what is held out", param_hint="--start, --folds, --seeds")
-    weights, spec, found, _ = _looked_at(wanted, recipe, settings)
+    weights, spec = _prepared(wanted, recipe)
+    found, _ = _looked_at(wanted, settings)
     splits = _split(found, recipe.seed, wanted.per_category)
     known = {}
     if folds:
@@ -114,20 +125,35 @@ def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, 
     return measured(parts, len(found.names), recipe.epochs, wanted.out, resume=wanted.resume, lessons=known)
 
 
-def _looked_at(
-    wanted: Wanted, recipe: Recipe, settings: Settings
-) -> tuple[Path, Preprocessing, Inspection, list[Photograph]]:
-    """The backbone's weights, how photographs are prepared, the photographs, and those of categories left out."""
+def _prepared(wanted: Wanted, recipe: Recipe) -> tuple[Path, Preprocessing]:
+    """The file of the backbone's weights, and how photographs are prepared."""
     from cli.backbones import folders
     from model import backbone, preprocessing
 
-    weights = backbone.find(recipe.network, folders())
-    spec = preprocessing.photograph(recipe.size, wanted.fit)
+    return backbone.find(recipe.network, folders()), preprocessing.photograph(recipe.size, wanted.fit)
+
+
+def _looked_at(wanted: Wanted, settings: Settings) -> tuple[Inspection, list[Photograph]]:
+    """The photographs, and those of categories that are left out. Raises typer.Exit(1) where something stops them."""
     photographs, left_out = open_parted(wanted.data, wanted.images, settings, wanted.leave_out)
     found = inspected(wanted.data, photographs, settings, wanted.leave_out)
     if found.stops:
         raise typer.Exit(1)
-    return weights, spec, found, left_out
+    return found, left_out
+
+
+def _subject(
+    wanted: Wanted,
+    data: Dataset,
+    found: Inspection,
+    tested: npt.NDArray[np.int64],
+    spec: Preprocessing,
+    strangers: Sequence[Stranger],
+) -> Subject:
+    from model import subject
+
+    names = [found.photographs[at].name for at in tested]
+    return subject.photographs(data, found.names, spec, wanted.name, names, strangers=strangers, shown=wanted.pictures)
 
 
 def _split(found: Inspection, seed: int, per_category: int | None) -> list[npt.NDArray[np.int64]]:

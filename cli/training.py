@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 FASHION_MNIST = "fashion-mnist"
 FIT = "squash"
 MINE = (
-    "--backbone, --size, --fit, --images, --leave-out, --per-category, --distort and --no-pictures are for photographs"
-    " of your own, not for fashion-mnist"
+    "--backbone, --size, --fit, --images, --leave-out, --per-category, --distort, --average and --no-pictures are for"
+    " photographs of your own, not for fashion-mnist"
 )
+ALONE = "--average trains nothing: it goes without the options that say how to train, or how often"
 OTHERS = (
     "--network, --teacher, --restart, --imitate, --data and --photographs are for fashion-mnist, not for photographs"
     " of your own"
@@ -79,12 +80,22 @@ def train(
         int | None,
         typer.Option(min=0, max=4, help="For photographs: so many random operations on each, as RandAugment has them."),
     ] = None,
+    smooth_late: Annotated[
+        bool, typer.Option("--smooth-late", help="Smooth the labels in the last eighth of the epochs, too.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
     teacher: Annotated[
         list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
     ] = None,
     start: Annotated[
         str | None, typer.Option(help="A bundle of the same network, to be trained on; with fashion-mnist gently.")
+    ] = None,
+    average: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="For photographs: train nothing, but average bundles made of DATA; give it twice or more.",
+        ),
     ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="With --start: the whole schedule again, from the weights of that bundle.")
@@ -107,23 +118,34 @@ def train(
 ) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
     recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup, "imitate": imitate}
-    recipe |= {"size": size, "distort": distort}
+    recipe |= {"size": size, "distort": distort, "smooth_late": smooth_late or None}
     changes = {each: value for each, value in recipe.items() if value is not None}
     named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
     place = out or Path("bundles") / named
     spreading.check(folds, seeds)
     if data_set == FASHION_MNIST:
-        _refuse(MINE, backbone, size, fit, images, leave_out, per_category, distort, pictures is not None)
+        _refuse(MINE, backbone, size, fit, images, leave_out, per_category, distort, average, pictures is not None)
         if restart and start is None:
             raise typer.BadParameter("it goes with --start", param_hint="--restart")
         lessons = start, teacher or [], restart
         bundle = _on_fashion_mnist(network, changes, lessons, folds, seeds, place, resume, data, mirror, photographs)
     else:
         _refuse(OTHERS, network, teacher, restart, imitate, data, photographs)
-        left = tuple(leave_out or ())
-        shown = pictures is not False
+        if average:
+            _refuse(ALONE, start, resume, folds, seeds, backbone, fit, changes.keys() - {"seed"})
         wanted = Wanted(
-            data_set, named, place, fit or FIT, images, left, per_category, start, shown, bool(mirror), resume
+            data=data_set,
+            name=named,
+            out=place,
+            fit=fit or FIT,
+            images=images,
+            leave_out=leave_out or (),
+            per_category=per_category,
+            start=start,
+            average=average or (),
+            pictures=pictures is not False,
+            mirror=bool(mirror),
+            resume=resume,
         )
         bundle = _on_photographs(wanted, backbone, changes, folds, seeds)
     if bundle is not None:
@@ -139,9 +161,8 @@ def _refuse(message: str, *given: object) -> None:
 def _on_photographs(
     wanted: Wanted, backbone: str | None, changes: Mapping[str, Any], folds: int, seeds: int
 ) -> Bundle | None:
+    from cli import photograph_training as training
     from cli.opening import load_settings
-    from cli.photograph_training import spread_over
-    from cli.photograph_training import train as train_on
 
     with clear_errors(), clear_errors_of_backbones("--backbone"):
         quieten_tensorflow()
@@ -155,9 +176,9 @@ def _on_photographs(
             raise typer.BadParameter(f"name one of {', '.join(preprocessing.FITS)}", param_hint="--fit")
         recipe = fine_tuning(named, **changes)
         if folds or seeds:
-            typer.echo(spread_over(wanted, recipe, load_settings(), folds, seeds))
+            typer.echo(training.spread_over(wanted, recipe, load_settings(), folds, seeds))
             return None
-        return train_on(wanted, recipe, load_settings())
+        return (training.average if wanted.average else training.train)(wanted, recipe, load_settings())
 
 
 def _on_fashion_mnist(

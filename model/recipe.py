@@ -39,6 +39,7 @@ class Recipe:
     erase: float = 0.0  # share of images
     erase_area: float = 0.25  # of an image, at most
     smoothing: float = 0.0  # share of each label that goes to all categories alike, but in the last epochs
+    smooth_late: bool = False  # in the last epochs, too
     spare: float = 0.0  # share of the easy images that most epochs leave out
     average: int = 0  # so many of the last epochs' weights are averaged
     fixed_statistics: bool = False  # batch normalisation keeps those that it began with, which takes a third less time
@@ -142,9 +143,10 @@ def spares(recipe: Recipe, epoch: int) -> bool:
 def smoothing(recipe: Recipe, epoch: int) -> float:
     """The share of each label that goes to all categories alike (Szegedy et al. 2015, arXiv:1512.00567).
 
-    Not in the last eighth of a training, as a network that ends with it is less sure than it could be, unevenly so.
+    Not in the last eighth of a training, unless the recipe says so: a network that ends with it is less sure than it
+    could be, unevenly so.
     """
-    return 0.0 if _is_late(recipe, epoch) else recipe.smoothing
+    return 0.0 if _is_late(recipe, epoch) and not recipe.smooth_late else recipe.smoothing
 
 
 def _is_late(recipe: Recipe, epoch: int) -> bool:

@@ -2,91 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
-from PIL import Image, ImageDraw
-from typer.testing import CliRunner
 
-from cli.app import app
-from model import backbone_weights, outliers
 from model import bundle as bundles
+from model import outliers
 from model.classifier import Classifier
 from model.page import thumbnail
 from model.preprocessing import photograph, read
+from tests.cli.drawings import EACH, KINDS, Trained, drawn, plain, run, write
 from tests.model.conftest import KERAS_AND_NUMPY
-from tests.model.pictures import encode, noise
+from tests.model.pictures import encode
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
-
-RUN = CliRunner()
-KINDS = {"disc": (200, 60, 50), "stripes": (60, 90, 190)}
-EACH = 14
-WRONG = "stripes/23.jpg"
-"""Among the two test photographs there is this disc, so that there is a mistake to show, or not to show."""
-
-
-def drawn(kind: str, seed: int) -> Image.Image:
-    """64 pixels: a red disc or blue stripes, on coarse grain that is another for each seed."""
-    canvas = noise(seed, (16, 16)).resize((64, 64), Image.Resampling.BICUBIC)
-    draw = ImageDraw.Draw(canvas)
-    if kind == "disc":
-        draw.ellipse((12, 12, 52, 52), fill=KINDS[kind])
-    for top in range(4, 64, 20) if kind == "stripes" else ():
-        draw.rectangle((0, top, 64, top + 10), fill=KINDS[kind])
-    return canvas
-
-
-def write(folder: Path, kind: str, seeds: range) -> None:
-    (folder / kind).mkdir(parents=True)
-    for seed in seeds:
-        (folder / kind / f"{seed}.jpg").write_bytes(encode(drawn(kind, seed), "JPEG", quality=90))
-
-
-def run(*arguments: str | Path) -> Result:
-    return RUN.invoke(app, ["model", "train", *map(str, arguments)])
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the backbone's weights; what needs them is skipped where their package is not installed."""
-    place = tmp_path_factory.mktemp("home")
-    try:
-        checkpoint = backbone_weights.packaged()[0]
-    except backbone_weights.PackageMissing as error:
-        pytest.skip(str(error))
-    kept = place / ".cache" / "catalogue-tagger" / "backbones" / "efficientnet-lite0.npz"
-    backbone_weights.write(backbone_weights.converted(checkpoint), kept, {"source": "the package"})
-    return place
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What the command left and said."""
-
-    photographs: Path
-    out: Path
-    said: Result
-
-
-@pytest.fixture(scope="module")
-def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    place = tmp_path_factory.mktemp("trained")
-    for number, kind in enumerate(KINDS):
-        write(place / "shop", kind, range(number * EACH, (number + 1) * EACH))
-    (place / "shop" / WRONG).write_bytes(encode(drawn("disc", 99), "JPEG", quality=90))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
-        patch.setattr(outliers, "COUNT", 20)
-        said = run(place / "shop", "--size", 64, "--epochs", 1, "--no-pictures", "--out", place / "out" / "drawn")
-    assert said.exit_code == 0, said.output
-    return Trained(place / "shop", place / "out" / "drawn", said)
 
 
 def test_it_ends_in_a_bundle_that_knows_the_drawings(trained: Trained) -> None:
@@ -137,45 +68,6 @@ def test_it_tells_how_far_it_is(trained: Trained) -> None:
     assert "of validation right" in told
     assert str(trained.out.with_name("drawn-labels") / "label_problems.html") in told
     assert re.fullmatch(r"drawn@\w+: 50\.00% of 2 test images right; saved in \S+", trained.said.stdout.strip())
-
-
-def test_another_training_starts_from_a_bundle_takes_few_of_a_category_and_leaves_one_out(
-    trained: Trained, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setattr(outliers, "COUNT", 20)
-    shutil.copytree(trained.photographs, tmp_path / "shop")
-    write(tmp_path / "shop", "grain", range(200, 212))
-    few = "--per-category", 10, "--leave-out", "grain", "--distort", 1, "--mixup", 0.2
-    size = "--size", 64, "--epochs", 1
-
-    done = run(tmp_path / "shop", "--start", trained.out, *few, *size, "--name", "few", "--out", tmp_path / "out")
-
-    assert done.exit_code == 0, done.output
-    bundle, begun = bundles.read(tmp_path / "out"), bundles.read(trained.out)
-    assert "20 photographs to train on" in done.stderr
-    assert (bundle.name, bundle.categories) == ("few", ("disc", "stripes"))
-    assert bundle.training["started_from"]["model"] == begun.id
-    assert (bundle.training["recipe"]["distort"], bundle.training["recipe"]["mixup"]) == (1, 0.2)
-    strange = bundle.metrics["unlike_training"]["sources"]["grain"]
-    assert strange["images"] == 12
-    assert 0 <= strange["auroc"] <= 1
-    assert Classifier.load(tmp_path / "out").categories == ("disc", "stripes")
-
-
-def test_folds_say_how_far_trainings_lie_apart_and_leave_no_bundle(
-    trained: Trained, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(home))
-
-    done = run(trained.photographs, "--folds", 2, "--size", 64, "--epochs", 1, "--out", tmp_path / "drawn")
-
-    assert done.exit_code == 0, done.output
-    spread = json.loads((tmp_path / "drawn-spread" / "spread.json").read_text(encoding="utf-8"))
-    assert [*spread["accuracies"]] == ["fold 1", "fold 2"]
-    assert spread["mean"] > 0.9  # one of the drawings has a wrong label
-    assert f"mean {spread['mean']:.2%}" in done.stdout
-    assert [path.name for path in tmp_path.iterdir()] == ["drawn-spread"]
 
 
 def test_a_category_of_three_photographs_stops_it_before_it_trains(
@@ -261,8 +153,3 @@ def test_what_there_is_not_is_refused_with_what_there_is(given: tuple[str, ...],
 
     assert done.exit_code == 2
     assert message in plain(done)
-
-
-def plain(done: Result) -> str:
-    """What was said, without the frame and its line breaks."""
-    return " ".join(done.stderr.replace("│", " ").split())

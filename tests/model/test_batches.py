@@ -52,8 +52,12 @@ def test_the_first_epoch_and_the_last_ones_leave_nothing_out(small_data: Dataset
 
 
 def test_labels_are_smoothed_until_the_last_epochs(small_data: Dataset) -> None:
-    batches = Batches(small_data.train, replace(RECIPE, epochs=16, smoothing=0.2), 10)
+    smooth = replace(RECIPE, epochs=16, smoothing=0.2)
 
-    smoothed = [float(next(batches.one_by_one(epoch)).smoothing[0]) for epoch in range(16)]
+    usual, late = (
+        [float(next(batches.one_by_one(epoch)).smoothing[0]) for epoch in range(16)]
+        for batches in (Batches(small_data.train, each, 10) for each in (smooth, replace(smooth, smooth_late=True)))
+    )
 
-    assert smoothed == pytest.approx([0.2] * 14 + [0.0] * 2)
+    assert usual == pytest.approx([0.2] * 14 + [0.0] * 2)
+    assert late == pytest.approx([0.2] * 16)

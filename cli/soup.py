@@ -1,0 +1,70 @@
+"""`tagger model train DATA --average BUNDLE --average BUNDLE`: no training, but the mean of several's weights.
+
+Networks that were trained differently from one and the same start lie in one valley, and their mean is often better
+than each of them, at the cost of one (model soups: Wortsman et al. 2022, arXiv:2203.05482).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cli.lessons import begun_at
+
+if TYPE_CHECKING:
+    from model.bundle import Bundle
+    from model.preprocessing import Preprocessing
+    from model.recipe import Recipe
+    from model.training import Trained
+
+OPTION = "--average"
+
+
+def opened(references: Sequence[str]) -> list[Bundle]:
+    """The bundles, two at least, that all have the same categories and prepare photographs alike.
+
+    Raises typer.BadParameter where they do not, and BundleError.
+    """
+    from model import bundle as library
+
+    bundles = [library.read(library.find(each)) for each in references]
+    if len(bundles) < 2:
+        raise typer.BadParameter("name two bundles at least", param_hint=OPTION)
+    for each in bundles[1:]:
+        if (each.categories, each.preprocessing) != (bundles[0].categories, bundles[0].preprocessing):
+            message = f"{bundles[0].id} and {each.id} have other categories, or prepare photographs otherwise"
+            raise typer.BadParameter(message, param_hint=OPTION)
+    return bundles
+
+
+def check_data(bundles: Sequence[Bundle], categories: Sequence[str]) -> Preprocessing:
+    """How they prepare photographs. Raises typer.BadParameter unless the data has the categories that they have."""
+    if tuple(categories) != bundles[0].categories:
+        theirs = ", ".join(bundles[0].categories)
+        raise typer.BadParameter(f"{bundles[0].id} knows other categories than DATA has: {theirs}", param_hint=OPTION)
+    return bundles[0].preprocessing
+
+
+def stirred(references: Sequence[str], recipe: Recipe) -> tuple[Trained, Recipe, dict[str, Any]]:
+    """What `model.publishing.publish` takes: the mean network, a recipe of no epochs, and how each came to be.
+
+    Raises typer.BadParameter for networks of other shapes.
+    """
+    from model.averaging import Average
+    from model.training import Trained
+
+    average, told = Average(), []
+    for each in references:
+        _, network, about = begun_at(each)
+        weights = network.get_weights()
+        if average.count and [one.shape for one in weights] != [one.shape for one in average.sums]:
+            raise typer.BadParameter(f"{each} has another network than {references[0]}", param_hint=OPTION)
+        average.add(weights)
+        told.append(about)
+    network.set_weights(average.mean())
+    minutes, cpu_minutes = (sum(each.get(key, 0.0) for each in told) for key in ("minutes", "cpu_minutes"))
+    trained = Trained(network, [], 60 * minutes, 60 * cpu_minutes, "float32")
+    return trained, replace(recipe, network=told[0]["recipe"]["network"], epochs=0), {"averaged": told}

@@ -1,0 +1,38 @@
+"""One training on drawn photographs for all tests of what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from model import backbone_weights, outliers
+from tests.cli.drawings import EACH, KINDS, WRONG, Trained, drawn, run, write
+from tests.model.pictures import encode
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the backbone's weights; what needs them is skipped where their package is not installed."""
+    place = tmp_path_factory.mktemp("home")
+    try:
+        checkpoint = backbone_weights.packaged()[0]
+    except backbone_weights.PackageMissing as error:
+        pytest.skip(str(error))
+    kept = place / ".cache" / "catalogue-tagger" / "backbones" / "efficientnet-lite0.npz"
+    backbone_weights.write(backbone_weights.converted(checkpoint), kept, {"source": "the package"})
+    return place
+
+
+@pytest.fixture(scope="session")
+def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    place = tmp_path_factory.mktemp("trained")
+    for number, kind in enumerate(KINDS):
+        write(place / "shop", kind, range(number * EACH, (number + 1) * EACH))
+    (place / "shop" / WRONG).write_bytes(encode(drawn("disc", 99), "JPEG", quality=90))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setattr(outliers, "COUNT", 20)
+        said = run(place / "shop", "--size", 64, "--epochs", 1, "--no-pictures", "--out", place / "out" / "drawn")
+    assert said.exit_code == 0, said.output
+    return Trained(place / "shop", place / "out" / "drawn", said)

@@ -1,0 +1,54 @@
+"""A shop of drawn photographs, and what `tagger model train` makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from click.testing import Result
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+from cli.app import app
+from tests.model.pictures import encode, noise
+
+RUN = CliRunner()
+KINDS = {"disc": (200, 60, 50), "stripes": (60, 90, 190)}
+EACH = 14
+WRONG = "stripes/23.jpg"
+"""Among the two test photographs there is this disc, so that there is a mistake to show, or not to show."""
+
+
+def drawn(kind: str, seed: int) -> Image.Image:
+    """64 pixels: a red disc or blue stripes, on coarse grain that is another for each seed."""
+    canvas = noise(seed, (16, 16)).resize((64, 64), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(canvas)
+    if kind == "disc":
+        draw.ellipse((12, 12, 52, 52), fill=KINDS[kind])
+    for top in range(4, 64, 20) if kind == "stripes" else ():
+        draw.rectangle((0, top, 64, top + 10), fill=KINDS[kind])
+    return canvas
+
+
+def write(folder: Path, kind: str, seeds: range) -> None:
+    (folder / kind).mkdir(parents=True)
+    for seed in seeds:
+        (folder / kind / f"{seed}.jpg").write_bytes(encode(drawn(kind, seed), "JPEG", quality=90))
+
+
+def run(*arguments: str | Path) -> Result:
+    return RUN.invoke(app, ["model", "train", *map(str, arguments)])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the command left and said."""
+
+    photographs: Path
+    out: Path
+    said: Result
+
+
+def plain(done: Result) -> str:
+    """What was said, without the frame and its line breaks."""
+    return " ".join(done.stderr.replace("│", " ").split())
