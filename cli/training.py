@@ -64,7 +64,12 @@ def train(
     per_category: Annotated[
         int | None, typer.Option(min=5, help="Train on at most so many photographs of each category.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the new bundle. Default: as its data.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the data in the report, and of the bundle unless --out says otherwise. Default: as DATA."
+        ),
+    ] = None,
     pictures: Annotated[
         bool | None,
         typer.Option(help="Test photographs may be in the bundle's report, which goes where the bundle goes."),
@@ -81,8 +86,9 @@ def train(
         typer.Option(min=0, max=4, help="For photographs: so many random operations on each, as RandAugment has them."),
     ] = None,
     smooth_late: Annotated[
-        bool, typer.Option("--smooth-late", help="Smooth the labels in the last eighth of the epochs, too.")
-    ] = False,
+        bool | None,
+        typer.Option(help="Smooth labels in the last eighth of the epochs, too: unless told, of photographs."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
     teacher: Annotated[
         list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
@@ -118,7 +124,7 @@ def train(
 ) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
     recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup, "imitate": imitate}
-    recipe |= {"size": size, "distort": distort, "smooth_late": smooth_late or None}
+    recipe |= {"size": size, "distort": distort, "smooth_late": smooth_late}
     changes = {each: value for each, value in recipe.items() if value is not None}
     named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
     place = out or Path("bundles") / named

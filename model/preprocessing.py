@@ -120,7 +120,7 @@ def prepare(image: Image.Image, spec: Preprocessing) -> npt.NDArray[np.uint8]:
     return np.asarray(_garment(image, grey, spec))[..., None]
 
 
-def photograph(size: int, fit: str = "crop") -> Preprocessing:
+def photograph(size: int, fit: str = "squash") -> Preprocessing:
     """All that `fit`, one of FITS, leaves of a photograph, in a square of `size` pixels."""
     return Preprocessing("photograph", 1, size, 3, {"min_edge": size, "fit": FITS.index(fit)})
 

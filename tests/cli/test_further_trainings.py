@@ -37,9 +37,9 @@ def few(trained: Trained, home: Path, tmp_path_factory: pytest.TempPathFactory) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
         patch.setattr(outliers, "COUNT", 20)
-        done = run(place / "shop", "--start", trained.out, *options, "--name", "few", "--out", place / "out")
+        done = run(place / "shop", "--start", trained.out, *options, "--out", place / "few")
     assert done.exit_code == 0, done.output
-    return bundles.read(place / "out"), done.stderr
+    return bundles.read(place / "few"), done.stderr
 
 
 def test_a_training_goes_on_from_a_bundle(few: tuple[Bundle, str], trained: Trained) -> None:
