@@ -50,9 +50,13 @@ class Lessons:
 
 def begun_at(reference: str) -> tuple[str, Any, dict[str, Any]]:
     """A bundle's name, its keras.Model as it was trained, and how that came to be. Raises BundleError."""
+    return begun_with(_bundle(reference))
+
+
+def begun_with(begun: Bundle) -> tuple[str, Any, dict[str, Any]]:
+    """The same of a bundle that was read."""
     from model.export import load_network, trained_in
 
-    begun = _bundle(reference)
     return begun.name, trained_in(load_network(begun.folder)), {"model": begun.id, **begun.training}
 
 

@@ -38,7 +38,7 @@ class Wanted:
     data: str
     name: str
     out: Path
-    fit: str
+    fit: str | None
     images: str | None
     leave_out: Sequence[str]
     per_category: int | None
@@ -72,7 +72,7 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
         data,
         recipe,
         wanted.out,
-        _subject(wanted, data, found, splits[2], spec, _strangers(wanted, left_out, spec, settings)),
+        _subject(wanted, data, found, splits[2], left_out, spec, settings),
         resume=wanted.resume,
         mirror=wanted.mirror,
         started_from=origin,
@@ -90,10 +90,10 @@ def average(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     bundles = soup.opened(wanted.average)
     found, left_out = _looked_at(wanted, settings)
     spec = soup.check_data(bundles, found.names)
-    trained, recipe, origin = soup.stirred(wanted.average, recipe)
+    trained, recipe, origin = soup.stirred(bundles, recipe)
     splits = _split(found, recipe.seed, wanted.per_category)
     data = _decoded(found, splits, spec, settings)
-    about = _subject(wanted, data, found, splits[2], spec, _strangers(wanted, left_out, spec, settings))
+    about = _subject(wanted, data, found, splits[2], left_out, spec, settings)
     typer.echo("calibrating, measuring, exporting …", err=True)
     return publish(trained, data, recipe, wanted.out, about, mirror=wanted.mirror, started_from=origin)
 
@@ -130,7 +130,9 @@ def _prepared(wanted: Wanted, recipe: Recipe) -> tuple[Path, Preprocessing]:
     from cli.backbones import folders
     from model import backbone, preprocessing
 
-    return backbone.find(recipe.network, folders()), preprocessing.photograph(recipe.size, wanted.fit)
+    return backbone.find(recipe.network, folders()), preprocessing.photograph(
+        recipe.size, wanted.fit or preprocessing.FIT
+    )
 
 
 def _looked_at(wanted: Wanted, settings: Settings) -> tuple[Inspection, list[Photograph]]:
@@ -147,13 +149,15 @@ def _subject(
     data: Dataset,
     found: Inspection,
     tested: npt.NDArray[np.int64],
+    left_out: Sequence[Photograph],
     spec: Preprocessing,
-    strangers: Sequence[Stranger],
+    settings: Settings,
 ) -> Subject:
     from model import subject
 
     names = [found.photographs[at].name for at in tested]
-    return subject.photographs(data, found.names, spec, wanted.name, names, strangers=strangers, shown=wanted.pictures)
+    strange = _strangers(wanted, left_out, spec, settings)
+    return subject.photographs(data, found.names, spec, wanted.name, names, strangers=strange, shown=wanted.pictures)
 
 
 def _split(found: Inspection, seed: int, per_category: int | None) -> list[npt.NDArray[np.int64]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.lessons import begun_at
+from cli.lessons import begun_with
 
 if TYPE_CHECKING:
     from model.bundle import Bundle
@@ -48,7 +48,7 @@ def check_data(bundles: Sequence[Bundle], categories: Sequence[str]) -> Preproce
     return bundles[0].preprocessing
 
 
-def stirred(references: Sequence[str], recipe: Recipe) -> tuple[Trained, Recipe, dict[str, Any]]:
+def stirred(bundles: Sequence[Bundle], recipe: Recipe) -> tuple[Trained, Recipe, dict[str, Any]]:
     """What `model.publishing.publish` takes: the mean network, a recipe of no epochs, and how each came to be.
 
     Raises typer.BadParameter for networks of other shapes.
@@ -57,11 +57,11 @@ def stirred(references: Sequence[str], recipe: Recipe) -> tuple[Trained, Recipe,
     from model.training import Trained
 
     average, told = Average(), []
-    for each in references:
-        _, network, about = begun_at(each)
+    for each in bundles:
+        _, network, about = begun_with(each)
         weights = network.get_weights()
         if average.count and [one.shape for one in weights] != [one.shape for one in average.sums]:
-            raise typer.BadParameter(f"{each} has another network than {references[0]}", param_hint=OPTION)
+            raise typer.BadParameter(f"{each.id} has another network than {bundles[0].id}", param_hint=OPTION)
         average.add(weights)
         told.append(about)
     network.set_weights(average.mean())

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 FASHION_MNIST = "fashion-mnist"
-FIT = "squash"
 MINE = (
     "--backbone, --size, --fit, --images, --leave-out, --per-category, --distort, --average and --no-pictures are for"
     " photographs of your own, not for fashion-mnist"
@@ -143,7 +142,7 @@ def train(
             data=data_set,
             name=named,
             out=place,
-            fit=fit or FIT,
+            fit=fit,
             images=images,
             leave_out=leave_out or (),
             per_category=per_category,
@@ -178,7 +177,7 @@ def _on_photographs(
 
         named = backbone or backbones.DEFAULT
         backbones.check(named)
-        if wanted.fit not in preprocessing.FITS:
+        if wanted.fit and wanted.fit not in preprocessing.FITS:
             raise typer.BadParameter(f"name one of {', '.join(preprocessing.FITS)}", param_hint="--fit")
         recipe = fine_tuning(named, **changes)
         if folds or seeds:

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from model.dataset import SPLIT_SEED, Dataset, Split, pick
 from model.recipe import Recipe
 from model.steps import logits
 from model.training import Progress, train
+
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,27 @@ def folds(data: Dataset, recipe: Recipe, count: int) -> Iterator[Part]:
     """`count` stratified folds of training and validation images, each held out once. Test is not touched."""
     images = np.concatenate([data.train.images, data.validation.images])
     whole = Split(images, np.concatenate([data.train.labels, data.validation.labels]))
-    fold_of = _fold_of(whole, count)
+    yield from held_out(data, recipe, whole, whole, _fold_of(whole, count), count)
+
+
+def held_out(
+    data: Dataset,
+    recipe: Recipe,
+    trained: Split,
+    asked: Split,
+    fold_of: Indices,
+    count: int,
+    start: Callable[[Indices], Any] | None = None,
+) -> Iterator[Part]:
+    """Each of `count` folds once: trained on the other images as in `trained`, measured on its own as in `asked`.
+
+    `fold_of` int64[N] is the fold of each; `start` makes the keras.Model to begin at from the indices trained on.
+    """
     for number in range(count):
         held, kept = np.flatnonzero(fold_of == number), np.flatnonzero(fold_of != number)
         digest = f"{data.digest} fold {number + 1} of {count}"
-        part = replace(data, train=pick(whole, kept), validation=pick(whole, held), digest=digest)
-        yield Part(f"fold {number + 1}", part, recipe)
+        part = replace(data, train=pick(trained, kept), validation=pick(asked, held), digest=digest)
+        yield Part(f"fold {number + 1}", part, recipe, partial(start, kept) if start else None)
 
 
 def seeds(data: Dataset, recipe: Recipe, count: int) -> Iterator[Part]:

@@ -3,7 +3,7 @@
 RandAugment: Cubuk et al. 2019, arXiv:1909.13719, table 6; cut-outs, turns and light are `photograph_augmentation`'s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,13 @@ def _through(image: Images, chosen: npt.NDArray[np.int64], strengths: npt.NDArra
     return np.asarray(picture)
 
 
-def _moved(picture: Image.Image, *coefficients: float) -> Image.Image:
-    """What comes in from outside has the colour of the corner, as in `photograph_augmentation`."""
+def moved(picture: Image.Image, size: tuple[int, int], coefficients: Sequence[float]) -> Image.Image:
+    """A picture of `size`, by the six numbers of Image.transform: from a place in it to one in `picture`.
+
+    What lies outside of `picture` gets the colour of its corner, which is its ground, most often.
+    """
     return picture.transform(
-        picture.size,
+        size,
         Image.Transform.AFFINE,
         coefficients,
         Image.Resampling.BILINEAR,
@@ -41,22 +44,22 @@ def _moved(picture: Image.Image, *coefficients: float) -> Image.Image:
 
 def sheared_across(picture: Image.Image, strength: float) -> Image.Image:
     """By 0.3 of the height at most, around the middle row."""
-    return _moved(picture, 1, 0.3 * strength, -0.15 * strength * picture.height, 0, 1, 0)
+    return moved(picture, picture.size, (1, 0.3 * strength, -0.15 * strength * picture.height, 0, 1, 0))
 
 
 def sheared_down(picture: Image.Image, strength: float) -> Image.Image:
     """By 0.3 of the width at most, around the middle column."""
-    return _moved(picture, 1, 0, 0, 0.3 * strength, 1, -0.15 * strength * picture.width)
+    return moved(picture, picture.size, (1, 0, 0, 0.3 * strength, 1, -0.15 * strength * picture.width))
 
 
 def shifted_across(picture: Image.Image, strength: float) -> Image.Image:
     """By 0.3 of the width at most."""
-    return _moved(picture, 1, 0, 0.3 * strength * picture.width, 0, 1, 0)
+    return moved(picture, picture.size, (1, 0, 0.3 * strength * picture.width, 0, 1, 0))
 
 
 def shifted_down(picture: Image.Image, strength: float) -> Image.Image:
     """By 0.3 of the height at most."""
-    return _moved(picture, 1, 0, 0, 0, 1, 0.3 * strength * picture.height)
+    return moved(picture, picture.size, (1, 0, 0, 0, 1, 0.3 * strength * picture.height))
 
 
 def sharpened(picture: Image.Image, strength: float) -> Image.Image:

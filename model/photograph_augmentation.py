@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.distortion import distorted
+from model.distortion import distorted, moved
 from model.recipe import Recipe
 
 Images = npt.NDArray[np.uint8]
@@ -24,7 +24,7 @@ def photographed_anew(images: Images, random: np.random.Generator, recipe: Recip
     size = recipe.size or images.shape[1]
     placed = np.stack(
         [
-            np.asarray(_placed(Image.fromarray(image), size, coefficients))
+            np.asarray(moved(Image.fromarray(image), (size, size), coefficients.tolist()))
             for image, coefficients in zip(images, _cut_outs(images.shape, random, recipe, size), strict=True)
         ]
     )
@@ -62,14 +62,3 @@ def _cut_outs(shape: tuple[int, ...], random: np.random.Generator, recipe: Recip
     c = width * (0.5 + x) - (a + b) * size / 2
     f = height * (0.5 + y) - (d + e) * size / 2
     return np.stack([a, b, c, d, e, f], 1)
-
-
-def _placed(photograph: Image.Image, size: int, coefficients: Floats) -> Image.Image:
-    """What lies outside of the photograph gets the colour of its corner, which is its ground, most often."""
-    return photograph.transform(
-        (size, size),
-        Image.Transform.AFFINE,
-        coefficients.tolist(),
-        Image.Resampling.BILINEAR,
-        fillcolor=photograph.getpixel((0, 0)),
-    )

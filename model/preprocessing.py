@@ -84,8 +84,10 @@ FASHION_MNIST = Preprocessing("fashion-mnist", 2, 28, 1, _PARAMETERS)
 """What new bundles get."""
 FITS = ("squash", "letterbox", "crop")
 """How a photograph becomes a square: by losing its shape, by ground around it, or by losing its ends."""
+FIT = "squash"
+"""Unless another is asked for: what the shipped bundle was trained with (docs/experiments.md)."""
 PHOTOGRAPH = Preprocessing("photograph", 1, 160, 3, {"min_edge": 160, "fit": FITS.index("crop")})
-"""Of any size; validation prefers "crop" (docs/experiments.md). "letterbox" has its border's colour around it."""
+"""The name, version and channels of it, of any size and fit. "letterbox" has its border's colour around it."""
 KNOWN = (VERSION_1, FASHION_MNIST, PHOTOGRAPH)
 
 
@@ -120,7 +122,7 @@ def prepare(image: Image.Image, spec: Preprocessing) -> npt.NDArray[np.uint8]:
     return np.asarray(_garment(image, grey, spec))[..., None]
 
 
-def photograph(size: int, fit: str = "squash") -> Preprocessing:
+def photograph(size: int, fit: str = FIT) -> Preprocessing:
     """All that `fit`, one of FITS, leaves of a photograph, in a square of `size` pixels."""
     return Preprocessing("photograph", 1, size, 3, {"min_edge": size, "fit": FITS.index(fit)})
 
