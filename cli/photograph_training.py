@@ -32,7 +32,7 @@ class Wanted:
     """What the command was asked for; `per_category` is how many photographs to train on at most, None for all.
 
     `start` is a bundle whose network is trained on, instead of the backbone's weights and a fitted head; `average`
-    are bundles whose weights are averaged, instead of any training.
+    are bundles whose weights are averaged, instead of any training, to answer at `served_size` or as they do.
     """
 
     data: str
@@ -44,6 +44,7 @@ class Wanted:
     per_category: int | None
     start: str | None
     average: Sequence[str]
+    served_size: int | None
     pictures: bool
     mirror: bool
     resume: bool
@@ -62,7 +63,7 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     weights, spec = _prepared(wanted, recipe)
     found, left_out = _looked_at(wanted, settings)
     splits = _split(found, recipe.seed, wanted.per_category)
-    data = _decoded(found, splits, spec, settings)
+    data = _decoded(found, splits, recipe, spec, settings)
     begun = _begun(data, recipe, weights, spec, len(found.names))
     model, origin = begun.model, _origin(recipe, weights)
     if wanted.start:
@@ -85,14 +86,16 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
 def average(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     """Publish the mean of the bundles named. Raises typer.Exit(1) where the photographs cannot be measured on."""
     from cli import soup
+    from model import preprocessing
     from model.publishing import publish
 
     bundles = soup.opened(wanted.average)
     found, left_out = _looked_at(wanted, settings)
-    spec = soup.check_data(bundles, found.names)
-    trained, recipe, origin = soup.stirred(bundles, recipe)
+    soup.check_data(bundles, found.names)
+    trained, recipe, origin = soup.stirred(bundles, recipe, wanted.served_size)
+    spec = preprocessing.resized(bundles[0].preprocessing, recipe.served)
     splits = _split(found, recipe.seed, wanted.per_category)
-    data = _decoded(found, splits, spec, settings)
+    data = _decoded(found, splits, recipe, spec, settings)
     about = _subject(wanted, data, found, splits[2], left_out, spec, settings)
     typer.echo("calibrating, measuring, exporting …", err=True)
     return publish(trained, data, recipe, wanted.out, about, mirror=wanted.mirror, started_from=origin)
@@ -116,10 +119,10 @@ def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, 
     known = {}
     if folds:
         whole = np.concatenate(splits[:2])
-        data = _decoded(found, [whole, splits[1][:0], splits[2][:0]], spec, settings)
+        data = _decoded(found, [whole, splits[1][:0], splits[2][:0]], recipe, spec, settings)
         parts = photograph_folds.folds(data, found.groups[whole], recipe, spec, weights, folds)
     else:
-        data = _decoded(found, splits, spec, settings)
+        data = _decoded(found, splits, recipe, spec, settings)
         known["start"] = _begun(data, recipe, weights, spec, len(found.names)).model
         parts = crossvalidation.seeds(data, recipe, seeds)
     return measured(parts, len(found.names), recipe.epochs, wanted.out, resume=wanted.resume, lessons=known)
@@ -129,10 +132,10 @@ def _prepared(wanted: Wanted, recipe: Recipe) -> tuple[Path, Preprocessing]:
     """The file of the backbone's weights, and how photographs are prepared."""
     from cli.backbones import folders
     from model import backbone, preprocessing
+    from model.recipe import served_size
 
-    return backbone.find(recipe.network, folders()), preprocessing.photograph(
-        recipe.size, wanted.fit or preprocessing.FIT
-    )
+    spec = preprocessing.photograph(served_size(recipe), wanted.fit or preprocessing.FIT)
+    return backbone.find(recipe.network, folders()), spec
 
 
 def _looked_at(wanted: Wanted, settings: Settings) -> tuple[Inspection, list[Photograph]]:
@@ -172,7 +175,11 @@ def _split(found: Inspection, seed: int, per_category: int | None) -> list[npt.N
 
 
 def _decoded(
-    found: Inspection, splits: Sequence[npt.NDArray[np.int64]], spec: Preprocessing, settings: Settings
+    found: Inspection,
+    splits: Sequence[npt.NDArray[np.int64]],
+    recipe: Recipe,
+    spec: Preprocessing,
+    settings: Settings,
 ) -> Dataset:
     from model import photograph_pixels
 
@@ -184,6 +191,7 @@ def _decoded(
             found.labels,
             splits,
             spec,
+            trained=recipe.size,
             limits=settings.decode_limits,
             report_progress=lambda _: done(),
         )
@@ -224,7 +232,7 @@ def _origin(recipe: Recipe, weights: Path) -> dict[str, Any]:
     """Where the backbone's weights come from."""
     from model import backbone, backbone_weights
 
-    about = backbone_weights.provenance(weights) if recipe.network == backbone.DEFAULT else {"source": weights.name}
+    about = backbone_weights.provenance(weights) if backbone.is_ours(recipe.network) else {"source": weights.name}
     return {"backbone": recipe.network, **about}
 
 

@@ -16,7 +16,6 @@ from cli.lessons import begun_with
 
 if TYPE_CHECKING:
     from model.bundle import Bundle
-    from model.preprocessing import Preprocessing
     from model.recipe import Recipe
     from model.training import Trained
 
@@ -40,19 +39,20 @@ def opened(references: Sequence[str]) -> list[Bundle]:
     return bundles
 
 
-def check_data(bundles: Sequence[Bundle], categories: Sequence[str]) -> Preprocessing:
-    """How they prepare photographs. Raises typer.BadParameter unless the data has the categories that they have."""
+def check_data(bundles: Sequence[Bundle], categories: Sequence[str]) -> None:
+    """Raises typer.BadParameter unless the data has the categories that they have."""
     if tuple(categories) != bundles[0].categories:
         theirs = ", ".join(bundles[0].categories)
         raise typer.BadParameter(f"{bundles[0].id} knows other categories than DATA has: {theirs}", param_hint=OPTION)
-    return bundles[0].preprocessing
 
 
-def stirred(bundles: Sequence[Bundle], recipe: Recipe) -> tuple[Trained, Recipe, dict[str, Any]]:
+def stirred(bundles: Sequence[Bundle], recipe: Recipe, size: int | None) -> tuple[Trained, Recipe, dict[str, Any]]:
     """What `model.publishing.publish` takes: the mean network, a recipe of no epochs, and how each came to be.
 
+    The network answers at `size` pixels, or at as many as the first bundle's does.
     Raises typer.BadParameter for networks of other shapes.
     """
+    from model import backbone
     from model.averaging import Average
     from model.training import Trained
 
@@ -64,7 +64,9 @@ def stirred(bundles: Sequence[Bundle], recipe: Recipe) -> tuple[Trained, Recipe,
             raise typer.BadParameter(f"{each.id} has another network than {bundles[0].id}", param_hint=OPTION)
         average.add(weights)
         told.append(about)
-    network.set_weights(average.mean())
+    name, size = told[0]["recipe"]["network"], size or bundles[0].preprocessing.size
+    mean = backbone.classifier(name, None, size=size, categories=len(bundles[0].categories))
+    mean.set_weights(average.mean())
     minutes, cpu_minutes = (sum(each.get(key, 0.0) for each in told) for key in ("minutes", "cpu_minutes"))
-    trained = Trained(network, [], 60 * minutes, 60 * cpu_minutes, "float32")
-    return trained, replace(recipe, network=told[0]["recipe"]["network"], epochs=0), {"averaged": told}
+    trained = Trained(mean, [], 60 * minutes, 60 * cpu_minutes, "float32")
+    return trained, replace(recipe, network=name, served=size, epochs=0), {"averaged": told}

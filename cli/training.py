@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 FASHION_MNIST = "fashion-mnist"
 MINE = (
-    "--backbone, --size, --fit, --images, --leave-out, --per-category, --distort, --average and --no-pictures are for"
-    " photographs of your own, not for fashion-mnist"
+    "--backbone, --size, --served-size, --fit, --images, --leave-out, --per-category, --distort, --average and"
+    " --no-pictures are for photographs of your own, not for fashion-mnist"
 )
 ALONE = "--average trains nothing: it goes without the options that say how to train, or how often"
 OTHERS = (
@@ -45,11 +45,17 @@ def train(
         str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, deep or wide.")
     ] = None,
     backbone: Annotated[
-        str | None, typer.Option(help="For photographs: efficientnet-lite0, mobilenet-v2 or xception.")
+        str | None, typer.Option(help="For photographs: efficientnet-lite0, -lite1, -lite2, mobilenet-v2 or xception.")
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=64, max=512, help="For photographs: pixels of the network's input, 160 unless told."),
+        typer.Option(
+            min=64, max=512, help="For photographs: pixels of the network's input in training, 160 unless told."
+        ),
+    ] = None,
+    served_size: Annotated[
+        int | None,
+        typer.Option(min=64, max=512, help="… and when it answers: a tenth more than in training, unless told."),
     ] = None,
     fit: Annotated[
         str | None,
@@ -123,13 +129,25 @@ def train(
 ) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
     recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup, "imitate": imitate}
-    recipe |= {"size": size, "distort": distort, "smooth_late": smooth_late}
+    recipe |= {"size": size, "served": served_size, "distort": distort, "smooth_late": smooth_late}
     changes = {each: value for each, value in recipe.items() if value is not None}
     named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
     place = out or Path("bundles") / named
     spreading.check(folds, seeds)
     if data_set == FASHION_MNIST:
-        _refuse(MINE, backbone, size, fit, images, leave_out, per_category, distort, average, pictures is not None)
+        _refuse(
+            MINE,
+            backbone,
+            size,
+            served_size,
+            fit,
+            images,
+            leave_out,
+            per_category,
+            distort,
+            average,
+            pictures is not None,
+        )
         if restart and start is None:
             raise typer.BadParameter("it goes with --start", param_hint="--restart")
         lessons = start, teacher or [], restart
@@ -137,7 +155,7 @@ def train(
     else:
         _refuse(OTHERS, network, teacher, restart, imitate, data, photographs)
         if average:
-            _refuse(ALONE, start, resume, folds, seeds, backbone, fit, changes.keys() - {"seed"})
+            _refuse(ALONE, start, resume, folds, seeds, backbone, fit, changes.keys() - {"seed", "served"})
         wanted = Wanted(
             data=data_set,
             name=named,
@@ -148,6 +166,7 @@ def train(
             per_category=per_category,
             start=start,
             average=average or (),
+            served_size=served_size,
             pictures=pictures is not False,
             mirror=bool(mirror),
             resume=resume,

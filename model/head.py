@@ -24,7 +24,10 @@ STEP = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A keras.Model with a head, and what its backbone made of the N training images: float32[N, D], in `seconds`."""
+    """A keras.Model with a head, and what its backbone made of the N training images: float32[N, D].
+
+    That took, or at the size of training would have taken, so many `seconds`.
+    """
 
     model: Any
     features: Floats
@@ -44,7 +47,7 @@ def fitted(recipe: Recipe, weights: Path, images: npt.NDArray[np.uint8], labels:
     size = images.shape[1]
     began = time.monotonic()
     seen = features.of_images(images, weights, size, recipe.network)
-    seconds = time.monotonic() - began
+    seconds = (time.monotonic() - began) * ((recipe.size or size) / size) ** 2
     return Begun(on(recipe, weights, size, seen, labels, categories), seen, seconds)
 
 

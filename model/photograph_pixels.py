@@ -28,15 +28,17 @@ def load(
     splits: Sequence[Indices],
     spec: Preprocessing,
     *,
+    trained: int = 0,
     limits: DecodeLimits = DEFAULT_LIMITS,
     report_progress: Callable[[int], None] = lambda _: None,
 ) -> Dataset:
     """Photographs with labels int64[N] as a Dataset; `splits` are the indices of train, validation and test.
 
-    Training images are uint8[M, ROOM·S, ROOM·S, 3], the others uint8[…, S, S, 3], S being the size that `spec` has.
+    Training images are uint8[M, ROOM·T, ROOM·T, 3], T being the `trained` pixels that training shows, the others
+    uint8[…, S, S, 3], S being the size that `spec` has; 0 makes T what S is.
     Raises ImageRejected for a photograph that was never inspected, and what its `read` raises.
     """
-    larger = resized(spec, round(ROOM * spec.size))
+    larger = resized(spec, round(ROOM * (trained or spec.size)))
     parts = []
     for indices, how in zip(splits, (larger, spec, spec), strict=True):
         images = _read([photographs[at] for at in indices], how, limits, report_progress)

@@ -106,13 +106,16 @@ class _Run:
         self.seconds = self.cpu_seconds = 0.0
         batch = min(recipe.batch, len(data.train))
         self.batches = Batches(data.train, recipe, batch)
-        self.model = self._network(self.dtype)
+        self.served_size = data.validation.images.shape[1]
+        self.size = recipe.size or self.served_size
+        self.model = self._network(self.dtype, self.size)
+        self.served = self.model if self.size == self.served_size else self._network(self.dtype, self.served_size)
         memory.check(self.model, batch, data.train.images.nbytes)
         self.optimizer = _optimizer(self.model, recipe)
         self.steps = steps.compiled(self.model, self.optimizer, teachers, recipe)
 
-    def _network(self, dtype: str) -> Any:
-        _, size, _, channels = self.data.validation.images.shape
+    def _network(self, dtype: str, size: int) -> Any:
+        channels = self.data.validation.images.shape[-1]
         if backbone.is_known(self.recipe.network):
             return backbone.classifier(self.recipe.network, None, size=size, categories=self.categories, dtype=dtype)
         return network.build(self.recipe.network, size=size, channels=channels, categories=self.categories, dtype=dtype)
@@ -174,19 +177,30 @@ class _Run:
         self.steps.taken_up()
 
     def in_float32(self) -> Any:
-        """The same weights, or their average, in a network that computes in float32, as it is saved and exported."""
-        model = self._network("float32")
+        """The same weights, or their average, in a network as it is saved and exported: computing in float32, for
+        images of the size that it will be served.
+        """
+        model = self._network("float32", self.size)
         model.set_weights(self.average.mean() if self.average.count else self.model.get_weights())
         if self.average.count:
             averaging.note_anew(model, self.batches.one_by_one(self.recipe.epochs))
-        return model
+        if self.served is self.model:
+            return model
+        served = self._network("float32", self.served_size)
+        served.set_weights(model.get_weights())
+        return served
 
     def _chunks(self, epoch: int) -> Iterable[Chunk]:
         return [self.batches.whole(epoch)] if self.steps.whole_epochs else self.batches.one_by_one(epoch)
 
     def _accuracy(self) -> float:
         validation = self.data.validation
-        return float(np.mean(self.steps.logits(validation.images).argmax(1) == validation.labels))
+        if self.served is self.model:
+            said = self.steps.logits(validation.images)
+        else:
+            self.served.set_weights(self.model.get_weights())
+            said = steps.logits(self.served, validation.images)
+        return float(np.mean(said.argmax(1) == validation.labels))
 
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.optimizer.variables]

@@ -16,7 +16,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the backbone's weights; what needs them is skipped where their package is not installed."""
     place = tmp_path_factory.mktemp("home")
     try:
-        checkpoint = backbone_weights.packaged()[0]
+        checkpoint = backbone_weights.packaged("efficientnet-lite0")[0]
     except backbone_weights.PackageMissing as error:
         pytest.skip(str(error))
     kept = place / ".cache" / "catalogue-tagger" / "backbones" / "efficientnet-lite0.npz"

