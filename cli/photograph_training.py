@@ -89,7 +89,7 @@ def average(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     from model import preprocessing
     from model.publishing import publish
 
-    bundles = soup.opened(wanted.average)
+    bundles = soup.opened(wanted.average, wanted.served_size)
     found, left_out = _looked_at(wanted, settings)
     soup.check_data(bundles, found.names)
     trained, recipe, origin = soup.stirred(bundles, recipe, wanted.served_size)

@@ -16,14 +16,16 @@ from cli.lessons import begun_with
 
 if TYPE_CHECKING:
     from model.bundle import Bundle
+    from model.preprocessing import Preprocessing
     from model.recipe import Recipe
     from model.training import Trained
 
 OPTION = "--average"
 
 
-def opened(references: Sequence[str]) -> list[Bundle]:
-    """The bundles, two at least, that all have the same categories and prepare photographs alike.
+def opened(references: Sequence[str], size: int | None) -> list[Bundle]:
+    """The bundles, two at least, that all have the same categories and prepare photographs alike, which may be at
+    sizes of their own where the mean is to answer at `size` pixels.
 
     Raises typer.BadParameter where they do not, and BundleError.
     """
@@ -32,11 +34,19 @@ def opened(references: Sequence[str]) -> list[Bundle]:
     bundles = [library.read(library.find(each)) for each in references]
     if len(bundles) < 2:
         raise typer.BadParameter("name two bundles at least", param_hint=OPTION)
+    first = bundles[0]
     for each in bundles[1:]:
-        if (each.categories, each.preprocessing) != (bundles[0].categories, bundles[0].preprocessing):
-            message = f"{bundles[0].id} and {each.id} have other categories, or prepare photographs otherwise"
+        alike = (_at(each.preprocessing, size), each.categories) == (_at(first.preprocessing, size), first.categories)
+        if not alike:
+            message = f"{first.id} and {each.id} have other categories, or prepare photographs otherwise"
             raise typer.BadParameter(message, param_hint=OPTION)
     return bundles
+
+
+def _at(spec: Preprocessing, size: int | None) -> Preprocessing:
+    from model.preprocessing import resized
+
+    return resized(spec, size) if size and spec.channels == 3 else spec
 
 
 def check_data(bundles: Sequence[Bundle], categories: Sequence[str]) -> None:

@@ -34,6 +34,7 @@ def few(trained: Trained, home: Path, tmp_path_factory: pytest.TempPathFactory) 
     shutil.copytree(trained.photographs, place / "shop")
     write(place / "shop", "grain", range(200, 212))
     options = "--per-category", 10, "--leave-out", "grain", "--distort", 1, "--mixup", 0.2, "--size", 64, "--epochs", 1
+    options += ("--served-size", 80)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
         patch.setattr(outliers, "COUNT", 20)
