@@ -92,7 +92,7 @@ def train(
     ] = None,
     smooth_late: Annotated[
         bool | None,
-        typer.Option(help="Smooth labels in the last eighth of the epochs, too: unless told, of photographs."),
+        typer.Option(help="Smooth labels in the last eighth of the epochs, too."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
     teacher: Annotated[

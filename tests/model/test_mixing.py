@@ -48,7 +48,7 @@ def test_white_mixed_with_white_stays_white() -> None:
 
 def test_a_batch_names_the_labels_that_were_mixed_in() -> None:
     levels = np.repeat(np.arange(100, dtype=np.uint8), 64 * 3).reshape(100, 8, 8, 3)
-    recipe = replace(FINE_TUNING, size=8, mixup=0.5, crop=1.0, turn=0.0, colour=0.0, epochs=2)
+    recipe = replace(FINE_TUNING, size=8, mixup=0.5, crop=1.0, turn=0.0, colour=0.0, distort=0, epochs=2)
 
     chunk = joined([*Batches(Split(levels, np.arange(100)), recipe, 20).one_by_one(0)])
 
@@ -95,5 +95,5 @@ def test_a_recipe_is_told_by_what_differs_from_the_defaults() -> None:
 def test_each_backbone_is_fine_tuned_by_its_own_recipe(name: str) -> None:
     recipe = fine_tuning(name, size=96, balance=0.5)
 
-    assert recipe == replace(RECIPES[name], size=96, balance=0.5)
+    assert recipe == replace(RECIPES[name], size=96, served=112, balance=0.5)
     assert recipe.network == name

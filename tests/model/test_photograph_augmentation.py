@@ -13,7 +13,7 @@ from model.recipe import FINE_TUNING, Recipe
 from tests.model.pictures import garment
 
 SIZE = 40
-STILL = replace(FINE_TUNING, size=SIZE, crop=1.0, turn=0.0, colour=0.0, mirror=False)
+STILL = replace(FINE_TUNING, size=SIZE, crop=1.0, turn=0.0, colour=0.0, distort=0, mirror=False)
 
 
 def photographs(count: int = 6, size: int = 50) -> np.ndarray:
