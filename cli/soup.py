@@ -24,16 +24,17 @@ OPTION = "--average"
 
 
 def opened(references: Sequence[str], size: int | None) -> list[Bundle]:
-    """The bundles, two at least, that all have the same categories and prepare photographs alike, which may be at
-    sizes of their own where the mean is to answer at `size` pixels.
+    """The bundles, two at least, that all have the same categories and prepare photographs alike.
+
+    Where the mean is to answer at `size` pixels it may be one, and their own sizes may differ.
 
     Raises typer.BadParameter where they do not, and BundleError.
     """
     from model import bundle as library
 
     bundles = [library.read(library.find(each)) for each in references]
-    if len(bundles) < 2:
-        raise typer.BadParameter("name two bundles at least", param_hint=OPTION)
+    if len(bundles) < 2 and not size:
+        raise typer.BadParameter("name two bundles at least, or one with --served-size", param_hint=OPTION)
     first = bundles[0]
     for each in bundles[1:]:
         alike = (_at(each.preprocessing, size), each.categories) == (_at(first.preprocessing, size), first.categories)

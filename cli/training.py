@@ -55,7 +55,7 @@ def train(
     ] = None,
     served_size: Annotated[
         int | None,
-        typer.Option(min=64, max=512, help="… and when it answers: a tenth more than in training, unless told."),
+        typer.Option(min=64, max=512, help="… and when it answers: a seventh more than in training, unless told."),
     ] = None,
     fit: Annotated[
         str | None,
@@ -105,7 +105,7 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="BUNDLE",
-            help="For photographs: train nothing, but average bundles made of DATA; give it twice or more.",
+            help="For photographs: train nothing, but average bundles made of DATA; one alone with --served-size.",
         ),
     ] = None,
     restart: Annotated[

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-LARGE = 30_000
+LARGE = 60_000
 """Weights of a layer, from which on they are rounded to int8 where float16 would be too many bytes."""
 
 

@@ -32,7 +32,7 @@ def test_the_bundle_says_what_it_is_for_and_how_it_was_made(trained: Trained) ->
     bundle = bundles.read(trained.out)
 
     assert bundle.purpose == "Colour photographs of 2 categories: disc, stripes"
-    assert bundle.preprocessing == photograph(64)
+    assert bundle.preprocessing == photograph(72)
     assert bundle.training["started_from"]["backbone"] == "efficientnet-lite0"
     assert (bundle.training["data"]["name"], bundle.training["mirrored"]) == ("shop", False)
     assert bundle.training["litert_weights"] == "int8 weights"
@@ -48,8 +48,8 @@ def test_no_photograph_is_in_the_bundle(trained: Trained) -> None:
     assert "not in this report" in page
     files = [path.read_bytes() for path in trained.photographs.rglob("*.jpg")]
     assert len(files) == 2 * EACH
-    assert not any(thumbnail(read(file, photograph(64))) in page for file in files)
-    np.testing.assert_array_equal(images, outliers.drawn(photograph(64), len(images)))
+    assert not any(thumbnail(read(file, photograph(72))) in page for file in files)
+    np.testing.assert_array_equal(images, outliers.drawn(photograph(72), len(images)))
 
 
 def test_doubtful_labels_are_listed_beside_it_and_nothing_else_is_left(trained: Trained) -> None:
