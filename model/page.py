@@ -20,6 +20,7 @@ from model.verdicts import Verdicts
 
 TEMPLATES = Path(__file__).parent / "templates"
 SAMPLES = 12  # images shown of each kind of stranger
+THUMBNAIL = 112
 NO_BREAK = "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -70,9 +71,11 @@ def data_uri(picture: bytes, kind: str = "png") -> str:
 
 
 def thumbnail(image: npt.NDArray[np.uint8]) -> str:
-    """uint8[H, W, C], as the network saw it, pixel for pixel."""
+    """uint8[H, W, C], as the network saw it: pixel for pixel, or of THUMBNAIL pixels at most."""
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
     sink = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(sink, "PNG", optimize=True)
+    picture.save(sink, "PNG", optimize=True)
     return data_uri(sink.getvalue())
 
 
