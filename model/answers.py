@@ -11,6 +11,8 @@ import numpy.typing as npt
 from model.runtimes import LiteRT, TensorFlow
 
 Floats = npt.NDArray[np.float32]
+TIE = float(np.log(1.2))
+"""Logits this near leave two categories within odds of 6 to 5: any rounding may decide between them."""
 PIXELS = 400_000
 """So many, in several images, does TensorFlow get at once: a backbone keeps some kilobytes for each."""
 
@@ -47,6 +49,13 @@ class Answers:
         if not self.has_reference:
             return float("nan")
         return float(np.mean(self.reference.argmax(1) == self.logits.argmax(1)))
+
+    @property
+    def told_apart(self) -> int:
+        """How many images LiteRT puts into a category which, to the reference, is not even a TIE with its best."""
+        rows = np.arange(len(self.logits))
+        short = self.reference.max(1) - self.reference[rows, self.logits.argmax(1)]
+        return int(np.count_nonzero(short > TIE))
 
 
 def ask(folder: Path, images: npt.NDArray[np.uint8], categories: int, *, reference: bool = True) -> Answers:

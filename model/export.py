@@ -2,28 +2,33 @@
 
 import contextlib
 import io
+import itertools
 import math
-import re
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from model import quantization
+
+Images = npt.NDArray[np.uint8]
 
 LARGE = 60_000
 """Weights of a layer, from which on they are rounded to int8 where float16 would be too many bytes."""
 
 
-def write_networks(model: Any, folder: Path, weights: str) -> None:
+def write_networks(model: Any, folder: Path, weights: str, images: Images) -> None:
     """Write both files into `folder`.
 
     model.keras has no optimizer in it, and gives logits. model.tflite takes float32[N, H, W, C] and gives logits and
-    features side by side, float32[N, K + D]. Its `weights`: "int8", with activations quantised as they come ("dynamic
+    features side by side, float32[N, K + D]. Its `weights`: "static int8", with activations whose ranges `images`,
+    uint8[N, H, W, C] as it is served, tell beforehand; "int8", with activations quantised as they come ("dynamic
     range"); "int8 weights", which are int8 in the file alone, so that only they are rounded; or "float16".
     """
     _save(model, folder / "model.keras")
-    (folder / "model.tflite").write_bytes(_tflite(with_features(model), weights))
+    (folder / "model.tflite").write_bytes(_tflite(with_features(model), weights, images))
 
 
 def in_half_precision(model: Any) -> None:
@@ -76,48 +81,61 @@ def load_network(folder: Path) -> Any:
     return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 
 
-def _tflite(model: Any, weights: str) -> bytes:
+def _tflite(model: Any, weights: str, images: Images) -> bytes:
+    match weights:
+        case "static int8":
+            return quantization.static(_converted(model), images, _early_layers(model))
+        case "int8 weights":
+            layers = _large_layers(model)
+            network = _converted(model)
+            return quantization.with_int8_weights(network, layers) if layers else network
+        case "float16":
+            return _converted(model, rounded=True, float16=True)
+        case _:
+            return _converted(model, rounded=True)
+
+
+def _converted(model: Any, *, rounded: bool = False, float16: bool = False) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if weights != "int8 weights":
+    if rounded:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if weights == "float16":
+    if float16:
         converter.target_spec.supported_types = [tf.float16]
     with contextlib.redirect_stdout(io.StringIO()):  # the converter prints a page about itself
-        converted = bytes(converter.convert())
-    layers = _large_layers(model) if weights == "int8 weights" else []
-    return _with_int8_weights(converted, layers) if layers else converted
+        return bytes(converter.convert())
+
+
+def _early_layers(model: Any) -> list[str]:
+    """Names of the layers with numbers of their own up to the first depthwise convolution; none where there is none.
+
+    What a depthwise convolution makes is of another scale in each channel, and what is lost early is lost to all that
+    follows: left as floats, these few layers halve the error of the whole (docs/experiments.md).
+    """
+    from keras import layers
+
+    found = _layers(model)
+    depthwise = [isinstance(each, layers.DepthwiseConv2D) for each in found]
+    early = found[: depthwise.index(True) + 1] if any(depthwise) else []
+    return [each.name for each in early if isinstance(each, layers.Rescaling | layers.Conv2D | layers.DepthwiseConv2D)]
 
 
 def _large_layers(model: Any) -> list[str]:
     """Names of convolutions with many weights: most of the bytes, and the least of what rounding changes."""
     import keras
 
-    within = [each for layer in model.layers for each in (layer.layers if isinstance(layer, keras.Model) else [layer])]
     kinds = (keras.layers.Conv2D, keras.layers.SeparableConv2D)
     return [
         each.name
-        for each in within
+        for each in _layers(model)
         if isinstance(each, kinds) and max(math.prod(weights.shape) for weights in each.weights) >= LARGE
     ]
 
 
-def _with_int8_weights(network: bytes, layers: Sequence[str]) -> bytes:
-    """Kernels of those layers of a float32 .tflite as int8, a scale for each output channel; the runtime makes floats
-    of them again."""
-    from ai_edge_quantizer import qtyping, quantizer
+def _layers(model: Any) -> list[Any]:
+    """Those of the models inside it, too."""
+    import keras
 
-    how = qtyping.OpQuantizationConfig(
-        weight_tensor_config=qtyping.TensorQuantizationConfig(
-            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
-        ),
-        compute_precision=qtyping.ComputePrecision.FLOAT,
-        explicit_dequantize=True,
-    )
-    made = quantizer.Quantizer(bytearray(network))
-    named = "|".join(map(re.escape, layers))
-    made.update_quantization_recipe(regex=named, operation_name=qtyping.TFLOperationName.CONV_2D, op_config=how)
-    quiet = io.StringIO()  # it draws bars and prints a page, too
-    with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
-        return bytes(made.quantize().quantized_model)
+    parts = (layer.layers if isinstance(layer, keras.Model) else [layer] for layer in model.layers)
+    return [*itertools.chain.from_iterable(parts)]

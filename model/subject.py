@@ -75,7 +75,7 @@ def photographs(
         purpose=f"Colour photographs of {_listed(categories)}",
         data={"name": name},
         golden=outliers.drawn(spec, DRAWN),
-        weights=("int8 weights", "float16"),
+        weights=("static int8", "int8 weights", "float16"),
         served=lambda: photograph_pixels.as_served(data.train.images, spec),
         sample=lambda: samples.of_photographs(data.test, tuple(tested), spec, name, strangers, shown=shown),
     )

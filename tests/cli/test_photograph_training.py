@@ -35,7 +35,7 @@ def test_the_bundle_says_what_it_is_for_and_how_it_was_made(trained: Trained) ->
     assert bundle.preprocessing == photograph(72)
     assert bundle.training["started_from"]["backbone"] == "efficientnet-lite0"
     assert (bundle.training["data"]["name"], bundle.training["mirrored"]) == ("shop", False)
-    assert bundle.training["litert_weights"] == "int8 weights"
+    assert bundle.training["litert_weights"] == "static int8"
     assert bundle.metrics["test"]["images"] >= 2
 
 

@@ -42,7 +42,7 @@ def network() -> Any:
 @pytest.fixture(scope="module")
 def folder(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("int8")
-    write_networks(network, place, "int8 weights")
+    write_networks(network, place, "int8 weights", images())
     return place
 
 
@@ -83,7 +83,7 @@ def test_only_a_large_layer_is_rounded(folder: Path) -> None:
 def test_a_network_of_small_layers_alone_stays_as_it_is(tmp_path: Path) -> None:
     network = built(channels=8)
 
-    write_networks(network, tmp_path, "int8 weights")
+    write_networks(network, tmp_path, "int8 weights", images())
 
     answers = LiteRT(tmp_path / "model.tflite", threads=1).answers(images())
     expected = np.asarray(with_features(network)(images().astype(np.float32)))
@@ -98,13 +98,13 @@ def test_the_large_half_of_a_separable_convolution_is_rounded(tmp_path: Path) ->
     x = keras.layers.GlobalAveragePooling2D()(x)
     network = keras.Model(pixels, keras.layers.Dense(CATEGORIES, name="logits")(x))
 
-    write_networks(network, tmp_path, "int8 weights")
+    write_networks(network, tmp_path, "int8 weights", images())
 
     assert (tmp_path / "model.tflite").stat().st_size < 4 * network.count_params() / 2
 
 
 def test_nothing_is_printed(network: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    write_networks(network, tmp_path, "int8 weights")
+    write_networks(network, tmp_path, "int8 weights", images())
 
     printed = capfd.readouterr()
     ours = [
@@ -133,6 +133,6 @@ def test_half_precision_halves_the_archive_and_hardly_changes_an_answer(folder: 
     np.testing.assert_allclose(np.asarray(rounded(pixels)), np.asarray(built()(pixels)), atol=2e-3)
     kernel = rounded.get_layer(LARGE_ONE).get_weights()[0]
     np.testing.assert_array_equal(kernel, kernel.astype(np.float16))
-    write_networks(rounded, tmp_path, "float16")
+    write_networks(rounded, tmp_path, "float16", images())
     sizes = [(place / "model.keras").stat().st_size for place in (tmp_path, folder)]
     assert sizes[0] < 0.75 * sizes[1]
