@@ -47,7 +47,7 @@ def opened(references: Sequence[str], size: int | None) -> list[Bundle]:
 def _at(spec: Preprocessing, size: int | None) -> Preprocessing:
     from model.preprocessing import resized
 
-    return resized(spec, size) if size and spec.channels == 3 else spec
+    return resized(spec, size) if size else spec
 
 
 def check_data(bundles: Sequence[Bundle], categories: Sequence[str]) -> None:
@@ -75,9 +75,11 @@ def stirred(bundles: Sequence[Bundle], recipe: Recipe, size: int | None) -> tupl
             raise typer.BadParameter(f"{each.id} has another network than {bundles[0].id}", param_hint=OPTION)
         average.add(weights)
         told.append(about)
-    name, size = told[0]["recipe"]["network"], size or bundles[0].preprocessing.size
-    mean = backbone.classifier(name, None, size=size, categories=len(bundles[0].categories))
+    name, trained_at = (told[0]["recipe"][key] for key in ("network", "size"))
+    served = size or bundles[0].preprocessing.size
+    mean = backbone.classifier(name, None, size=served, categories=len(bundles[0].categories))
     mean.set_weights(average.mean())
     minutes, cpu_minutes = (sum(each.get(key, 0.0) for each in told) for key in ("minutes", "cpu_minutes"))
     trained = Trained(mean, [], 60 * minutes, 60 * cpu_minutes, "float32")
-    return trained, replace(recipe, network=name, served=size, epochs=0), {"averaged": told}
+    of_mean = replace(recipe, network=name, size=trained_at, served=served, epochs=0)
+    return trained, of_mean, {"averaged": told}

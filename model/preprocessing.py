@@ -10,7 +10,7 @@ told from it by colour (model.ground), and all else becomes black.
 """
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -128,8 +128,8 @@ def photograph(size: int, fit: str = FIT) -> Preprocessing:
 
 
 def resized(spec: Preprocessing, size: int) -> Preprocessing:
-    """The same recipe for another size, of "photograph"."""
-    return photograph(size, FITS[int(spec.parameters["fit"])])
+    """The same recipe for another size, decoded no further than that."""
+    return replace(spec, size=size, parameters={**spec.parameters, "min_edge": size})
 
 
 def square(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:

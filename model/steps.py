@@ -34,9 +34,6 @@ class Steps(Protocol):
     def taken_up(self) -> None:
         """The variables were changed from outside: go on from them."""
 
-    def logits(self, images: Pixels) -> Floats:
-        """uint8[N, H, W, C] -> float32[N, K], after `settle`."""
-
 
 def compiled(model: Any, optimizer: Any, teachers: Sequence[Any], recipe: Recipe) -> Steps:
     """For a keras.Model and an optimizer with `apply`, on the backend that Keras was started with.
@@ -71,9 +68,6 @@ class OnTensorFlow:
     def taken_up(self) -> None:
         """Steps read the variables anyway."""
 
-    def logits(self, images: Pixels) -> Floats:
-        return logits(self._model, images)
-
     def _compiled(self) -> Any:
         import tensorflow as tf
 
@@ -104,7 +98,6 @@ class OnJax:
         self._model, self._optimizer, self._teachers, self._recipe = model, optimizer, teachers, recipe
         self._known = [[variable.value for variable in teacher.variables] for teacher in teachers]
         self._epoch = jax.jit(self._scanned, donate_argnums=0)
-        self._ask = jax.jit(lambda *state: model.stateless_call(*state, training=False)[0])
         self.taken_up()
 
     def run(self, chunk: Chunk, rates: Floats) -> Floats:
@@ -118,11 +111,6 @@ class OnJax:
 
     def taken_up(self) -> None:
         self._state = [[variable.value.copy() for variable in variables] for variables in self._variables()]
-
-    def logits(self, images: Pixels) -> Floats:
-        trained, others, _ = self._state
-        parts = [np.asarray(self._ask(trained, others, each.astype(np.float32))) for each in portions(images)]
-        return np.concatenate(parts)
 
     def _variables(self) -> list[list[Any]]:
         model = self._model

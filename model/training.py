@@ -194,12 +194,10 @@ class _Run:
         return [self.batches.whole(epoch)] if self.steps.whole_epochs else self.batches.one_by_one(epoch)
 
     def _accuracy(self) -> float:
-        validation = self.data.validation
-        if self.served is self.model:
-            said = self.steps.logits(validation.images)
-        else:
+        if self.served is not self.model:
             self.served.set_weights(self.model.get_weights())
-            said = steps.logits(self.served, validation.images)
+        validation = self.data.validation
+        said = steps.logits(self.served, validation.images)
         return float(np.mean(said.argmax(1) == validation.labels))
 
     def _variables(self) -> list[Any]:

@@ -79,6 +79,7 @@ def test_bundles_are_averaged_into_one_that_is_calibrated_and_measured(
     assert done.exit_code == 0, done.output
     mean = bundles.read(tmp_path / "mean")
     assert (mean.size, mean.training["recipe"]["served"]) == (80, 80)
+    assert mean.training["recipe"]["size"] == few[0].training["recipe"]["size"]
     one, other, between = (load_network(each).get_weights() for each in (*both, mean.folder))
     for first, second, found in zip(one, other, between, strict=True):
         np.testing.assert_allclose(found, (first + second) / 2, rtol=2e-3, atol=1e-4)  # kept in half precision
