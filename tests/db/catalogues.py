@@ -125,6 +125,34 @@ def a_catalogue(sessions: Sessions) -> Catalogue:
         return Catalogue(sessions, model.id, run.id)
 
 
+def an_image_tagged(catalogue: Catalogue, key: str = "a.jpg", category: str = "Bag", confidence: int = 9000) -> int:
+    """A new image, its item done; the object's id."""
+    catalogue.items(key)
+    (item,) = catalogue.claim()
+    assert catalogue.record([item], category, confidence=confidence) == 1
+    return item.object_id
+
+
+def reprocess(
+    catalogue: Catalogue, object_id: int, category: str, *, confidence: int = 9000, request: str = "r"
+) -> int:
+    """The same version once more, as another request; the item's id."""
+    catalogue.sql(
+        "INSERT INTO work_item (object_id, version_token, model_version_id, request_id, run_id, queue, priority,"
+        " state, eligible_at) SELECT id, version_token, :model, :request, :run, 'nightly', 1, 'pending', :then"
+        " FROM source_object WHERE id = :id",
+        model=catalogue.model_id,
+        request=request,
+        run=catalogue.run_id,
+        then=LONG_AGO,
+        id=object_id,
+    )
+    (item,) = catalogue.claim(1)
+    assert item.object_id == object_id
+    assert catalogue.record([item], category, confidence=confidence) == 1
+    return item.id
+
+
 def open_run(session: Any, model: ModelVersion, key: str, state: str) -> Run:
     run, _ = runs.open_run(
         session,
