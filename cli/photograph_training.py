@@ -86,8 +86,8 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
 def average(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     """Publish the mean of the bundles named. Raises typer.Exit(1) where the photographs cannot be measured on."""
     from cli import soup
+    from cli.training_bar import published
     from model import preprocessing
-    from model.publishing import publish
 
     bundles = soup.opened(wanted.average, wanted.served_size)
     found, left_out = _looked_at(wanted, settings)
@@ -97,8 +97,7 @@ def average(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     splits = _split(found, recipe.seed, wanted.per_category)
     data = _decoded(found, splits, recipe, spec, settings)
     about = _subject(wanted, data, found, splits[2], left_out, spec, settings)
-    typer.echo("calibrating, measuring, exporting …", err=True)
-    return publish(trained, data, recipe, wanted.out, about, mirror=wanted.mirror, started_from=origin)
+    return published(trained, data, recipe, wanted.out, about, mirror=wanted.mirror, started_from=origin)
 
 
 def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, seeds: int) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from model.dataset import Dataset
     from model.recipe import Recipe
     from model.subject import Subject
-    from model.training import Progress
+    from model.training import Progress, Trained
 
 
 def trained_and_published(
@@ -33,7 +33,6 @@ def trained_and_published(
     `start` and `teachers` are as in `model.training.train`, the others as in `model.publishing.publish`.
     """
     from model import training
-    from model.publishing import publish
 
     checkpoint = out.with_name(f".{out.name}.checkpoint.npz")
     with Bar(recipe.epochs) as bar:
@@ -47,10 +46,26 @@ def trained_and_published(
             start=start,
             teachers=teachers,
         )
-    typer.echo("calibrating, measuring, exporting …", err=True)
-    bundle = publish(trained, data, recipe, out, subject, mirror=mirror, started_from=started_from)
+    bundle = published(trained, data, recipe, out, subject, mirror=mirror, started_from=started_from)
     checkpoint.unlink(missing_ok=True)
     return bundle
+
+
+def published(
+    trained: Trained,
+    data: Dataset,
+    recipe: Recipe,
+    out: Path,
+    subject: Subject,
+    *,
+    mirror: bool,
+    started_from: Mapping[str, Any] | None,
+) -> Bundle:
+    """As `model.publishing.publish`, and says so, as it takes minutes."""
+    from model.publishing import publish
+
+    typer.echo("calibrating, measuring, exporting …", err=True)
+    return publish(trained, data, recipe, out, subject, mirror=mirror, started_from=started_from)
 
 
 class Bar:
