@@ -9,7 +9,7 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -121,8 +121,9 @@ def _is_of_an_image(tensor: Mapping[str, Any]) -> bool:
     return tensor["dtype"] is np.float32 and bool((tensor["shape_signature"][:1] == -1).any())
 
 
-def _spread(images: Images) -> Iterator[Any]:
-    yield from images[np.linspace(0, len(images) - 1, min(LOOKED_AT, len(images))).astype(int)]
+def _spread(images: Images) -> Images:
+    chosen: Images = images[np.linspace(0, len(images) - 1, min(LOOKED_AT, len(images))).astype(int)]
+    return chosen
 
 
 def _range(values: Values) -> Range:
