@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """The networks that a training starts from and learns from: each keras.Model by its bundle's name.
+    """The networks that a training starts from and learns from: each keras.Model by its bundle's name, or, of
+    those learned from, by its id.
 
     `started_from` tells how the first came to be. With `restart` it is trained on by the whole recipe (a warm restart:
     Loshchilov and Hutter 2016, arXiv:1608.03983), else gently.
@@ -29,7 +30,7 @@ class Lessons:
     def of(cls, start: str | None, teachers: Sequence[str], *, restart: bool = False) -> Lessons:
         from model.export import load_network
 
-        taught = {each.name: load_network(each.folder) for each in map(_bundle, teachers)}
+        taught = {each.id: load_network(each.folder) for each in map(_bundle, teachers)}
         if start is None:
             return cls({}, taught, None, restart)
         name, network, told = begun_at(start)

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 def train(
     data_set: Annotated[str, typer.Argument(metavar="DATA", help=f"fashion-mnist, or your own photographs: {DATA}")],
     network: Annotated[
-        str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, deep or wide.")
+        str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, slim, deep or wide.")
     ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="For photographs: efficientnet-lite0, -lite1, -lite2, mobilenet-v2 or xception.")
@@ -99,7 +99,8 @@ def train(
         list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="A bundle of the same network, to be trained on; with fashion-mnist gently.")
+        str | None,
+        typer.Option(help="A bundle of the same network, or a wider one, to be trained on; with fashion-mnist gently."),
     ] = None,
     average: Annotated[
         list[str] | None,

@@ -19,15 +19,30 @@ LARGE = 60_000
 """Weights of a layer, from which on they are rounded to int8 where float16 would be too many bytes."""
 
 
-def write_networks(model: Any, folder: Path, weights: str, images: Images) -> None:
-    """Write both files into `folder`.
+def write_keras(model: Any, folder: Path) -> None:
+    """Write model.keras into `folder`: no optimizer in it, and it gives logits.
 
-    model.keras has no optimizer in it, and gives logits. model.tflite takes float32[N, H, W, C] and gives logits and
-    features side by side, float32[N, K + D]. Its `weights`: "static int8", with activations whose ranges `images`,
-    uint8[N, H, W, C] as it is served, tell beforehand; "int8", with activations quantised as they come ("dynamic
-    range"); "int8 weights", which are int8 in the file alone, so that only they are rounded; or "float16".
+    Packed once more, as Keras leaves its archive as large as the weights are.
     """
-    _save(model, folder / "model.keras")
+    aside = folder / "unpacked.keras"
+    model.save(aside, include_optimizer=False)
+    with (
+        zipfile.ZipFile(aside) as source,
+        zipfile.ZipFile(folder / "model.keras", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for each in source.infolist():
+            packed.writestr(each.filename, source.read(each))
+    aside.unlink()
+
+
+def write_tflite(model: Any, folder: Path, weights: str, images: Images | None = None) -> None:
+    """Write model.tflite into `folder`: it takes float32[N, H, W, C] and gives logits and features side by side,
+    float32[N, K + D].
+
+    Its `weights`: "static int8", with activations whose ranges `images`, uint8[N, H, W, C] as it is served, tell
+    beforehand; "int8", with activations quantised as they come ("dynamic range"); "int8 weights", which are int8 in
+    the file alone, so that only they are rounded; or "float16". Raises ValueError if the first comes without images.
+    """
     (folder / "model.tflite").write_bytes(_tflite(with_features(model), weights, images))
 
 
@@ -36,16 +51,6 @@ def in_half_precision(model: Any) -> None:
     for variable in model.weights:
         if len(variable.shape) > 1:
             variable.assign(np.asarray(variable).astype(np.float16).astype(np.float32))
-
-
-def _save(model: Any, path: Path) -> None:
-    """Packed once more, as Keras leaves its archive as large as the weights are."""
-    aside = path.with_name("unpacked.keras")
-    model.save(aside, include_optimizer=False)
-    with zipfile.ZipFile(aside) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for each in source.infolist():
-            packed.writestr(each.filename, source.read(each))
-    aside.unlink()
 
 
 def with_features(model: Any) -> Any:
@@ -81,9 +86,11 @@ def load_network(folder: Path) -> Any:
     return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
 
 
-def _tflite(model: Any, weights: str, images: Images) -> bytes:
+def _tflite(model: Any, weights: str, images: Images | None) -> bytes:
     match weights:
         case "static int8":
+            if images is None:
+                raise ValueError("static int8 takes images, to see how far the activations range")
             return quantization.static(_converted(model), images, _early_layers(model))
         case "int8 weights":
             layers = _large_layers(model)

@@ -79,6 +79,14 @@ def fullres(x: Any, dtype: str) -> Any:
     return _pooled(_bottleneck(x, 256, dtype), dtype)
 
 
+def slim(x: Any, dtype: str) -> Any:
+    """60 M multiply-adds, 0.88 M parameters: as `fullres`, with fewer channels in its stem and in its branches."""
+    x = _convolution_halved(_convolution(x, 16, dtype), 64, dtype)
+    x = _convolution_halved(_residual(x, 64, dtype, inside=48), 128, dtype)
+    x = _convolution_halved(_residual(x, 128, dtype, inside=96), 256, dtype)
+    return _pooled(_bottleneck(x, 256, dtype), dtype)
+
+
 def deep(x: Any, dtype: str) -> Any:
     """55 M multiply-adds, 0.85 M parameters: a strided stem, then three residual pairs at 14×14 and three at 7×7."""
     x = _convolution(_convolution(x, 32, dtype, kernel=4, stride=2), 48, dtype)
@@ -117,6 +125,7 @@ NETWORKS: dict[str, Callable[[Any, str], Any]] = {
     "pooled": pooled,
     "residual": residual,
     "fullres": fullres,
+    "slim": slim,
     "deep": deep,
     "wide": wide,
 }
@@ -146,10 +155,11 @@ def _activated(x: Any, dtype: str) -> Any:
     return layers.ReLU(dtype=dtype)(layers.BatchNormalization(momentum=0.9, dtype=dtype)(x))
 
 
-def _residual(x: Any, channels: int, dtype: str) -> Any:
+def _residual(x: Any, channels: int, dtype: str, *, inside: int = 0) -> Any:
+    """A pair of convolutions beside what goes on unchanged, with `inside` channels between them, or with `channels`."""
     from keras import layers
 
-    branch = _convolution(_convolution(x, channels, dtype), channels, dtype)
+    branch = _convolution(_convolution(x, inside or channels, dtype), channels, dtype)
     return layers.Add(dtype=dtype)([x, branch])
 
 

@@ -20,7 +20,7 @@ from model.assessment import assess, figures
 from model.bundle import Bundle
 from model.calibration import fit_temperature, softmax
 from model.dataset import Dataset, Split, digest_of
-from model.export import in_half_precision, mirrored, write_networks
+from model.export import in_half_precision, mirrored, write_keras, write_tflite
 from model.network import multiply_adds
 from model.novelty import Novelty
 from model.policy import Outcome, ReviewPolicy, thresholds
@@ -84,8 +84,9 @@ def _export(
     """
     count = len(validation)
     in_half_precision(model)
+    write_keras(model, folder)
     for weights in subject.weights:
-        write_networks(model, folder, weights, served)
+        write_tflite(model, folder, weights, served)
         both = ask(folder, np.concatenate([validation, subject.golden]), len(subject.categories))
         answers = both.part(slice(count))
         if _agree(answers):

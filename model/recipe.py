@@ -68,6 +68,9 @@ LONG = Recipe(
     spare=0.6,
 )
 
+# momentum multiplies a step, but not its decay, by ten: 5e-3 here is what papers call 5e-4
+BY_SGD = replace(LONG, optimizer="sgd", epochs=60, peak_rate=0.2, weight_decay=5e-3, warmup=0.05, spare=0.0)
+
 FINE_TUNING = Recipe(
     network="efficientnet-lite0",
     size=160,
@@ -94,10 +97,8 @@ RECIPES: Mapping[str, Recipe] = {
     "strided": Recipe(),
     "pooled": Recipe(network="pooled"),
     "residual": replace(LONG, network="residual"),
-    # momentum multiplies a step, but not its decay, by ten: 5e-3 here is what papers call 5e-4
-    "fullres": replace(
-        LONG, network="fullres", optimizer="sgd", epochs=60, peak_rate=0.2, weight_decay=5e-3, warmup=0.05, spare=0.0
-    ),
+    "fullres": replace(BY_SGD, network="fullres"),
+    "slim": replace(BY_SGD, network="slim"),
     "deep": replace(LONG, network="deep"),
     "wide": replace(LONG, network="wide", epochs=120, spare=0.0),
     # the student project's, to the letter: nothing but Adam at 1e-4

@@ -4,7 +4,10 @@ Both take the same images in the same order. On TensorFlow a step is a call; on 
 Python would take longer than a GPU does for a step.
 """
 
+import os
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +17,9 @@ from model import distillation
 from model.answers import portions
 from model.batches import Chunk
 from model.distillation import Wanted
+from model.export import write_tflite
 from model.recipe import Recipe
+from model.runtimes import LiteRT
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -47,19 +52,21 @@ def compiled(model: Any, optimizer: Any, teachers: Sequence[Any], recipe: Recipe
 
 
 class OnTensorFlow:
-    """A step is a call."""
+    """A step is a call. Teachers answer by LiteRT in int8, which is twice as quick as TensorFlow on a processor."""
 
     whole_epochs = False
 
     def __init__(self, model: Any, optimizer: Any, teachers: Sequence[Any], recipe: Recipe) -> None:
-        self._model, self._optimizer, self._teachers, self._recipe = model, optimizer, teachers, recipe
+        self._model, self._optimizer, self._recipe = model, optimizer, recipe
+        self._teachers = [_Quick(teacher) for teacher in teachers]
         self._step = self._compiled()
 
     def run(self, chunk: Chunk, rates: Floats) -> Floats:
         losses = []
         for rate, *batch in zip(rates, *_parts(chunk), strict=True):
             self._optimizer.learning_rate.assign(rate)
-            losses.append(np.asarray(self._step(*batch)))
+            taught = [teacher.logits(batch[0]) for teacher in self._teachers]
+            losses.append(np.asarray(self._step(taught, *batch)))
         return np.stack(losses)
 
     def settle(self) -> None:
@@ -73,9 +80,8 @@ class OnTensorFlow:
 
         model = self._model
 
-        def step(images: Any, weights: Any, *wanted: Any) -> Any:
+        def step(taught: Any, images: Any, weights: Any, *wanted: Any) -> Any:
             images = tf.cast(images, tf.float32)
-            taught = [teacher(images, training=False) for teacher in self._teachers]
             with tf.GradientTape() as tape:
                 said = model(images, training=not self._recipe.fixed_statistics)
                 losses = distillation.losses(Wanted(*wanted), said, taught, self._recipe)
@@ -84,6 +90,20 @@ class OnTensorFlow:
             return losses
 
         return tf.function(step, autograph=False)
+
+
+class _Quick:
+    """A keras.Model, asked for its logits by LiteRT."""
+
+    def __init__(self, model: Any) -> None:
+        self._categories = model.output_shape[-1]
+        with tempfile.TemporaryDirectory() as folder:
+            write_tflite(model, Path(folder), "int8")
+            self._runtime = LiteRT(Path(folder) / "model.tflite", threads=os.cpu_count() or 1)
+
+    def logits(self, images: Pixels) -> Floats:
+        """uint8[N, H, W, C] -> float32[N, K]."""
+        return self._runtime.answers(images)[:, : self._categories]
 
 
 class OnJax:

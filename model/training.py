@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model import averaging, backbone, memory, network, steps
+from model import averaging, backbone, memory, narrowing, network, steps
 from model.averaging import Average
 from model.batches import Batches, Chunk
 from model.dataset import Dataset
@@ -170,10 +170,10 @@ class _Run:
         self.cpu_seconds = kept.about["cpu_seconds"]
 
     def begin_at(self, start: Any) -> None:
-        shapes = [[each.shape for each in weights] for weights in (start.get_weights(), self.model.get_weights())]
-        if shapes[0] != shapes[1]:
-            raise CheckpointMismatch(f"{self.recipe.start} holds no {self.recipe.network}: name its network")
-        self.model.set_weights(start.get_weights())
+        try:
+            narrowing.take_over(start, self.model)
+        except narrowing.OtherDesign:
+            raise CheckpointMismatch(f"{self.recipe.start} holds no {self.recipe.network}: name its network") from None
         self.steps.taken_up()
 
     def in_float32(self) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.export import LARGE, in_half_precision, load_network, with_features, write_networks
+from model.export import LARGE, in_half_precision, load_network, with_features, write_keras, write_tflite
 from model.runtimes import LiteRT
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import noise
@@ -42,7 +42,8 @@ def network() -> Any:
 @pytest.fixture(scope="module")
 def folder(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("int8")
-    write_networks(network, place, "int8 weights", images())
+    write_keras(network, place)
+    write_tflite(network, place, "int8 weights")
     return place
 
 
@@ -83,7 +84,7 @@ def test_only_a_large_layer_is_rounded(folder: Path) -> None:
 def test_a_network_of_small_layers_alone_stays_as_it_is(tmp_path: Path) -> None:
     network = built(channels=8)
 
-    write_networks(network, tmp_path, "int8 weights", images())
+    write_tflite(network, tmp_path, "int8 weights")
 
     answers = LiteRT(tmp_path / "model.tflite", threads=1).answers(images())
     expected = np.asarray(with_features(network)(images().astype(np.float32)))
@@ -98,13 +99,13 @@ def test_the_large_half_of_a_separable_convolution_is_rounded(tmp_path: Path) ->
     x = keras.layers.GlobalAveragePooling2D()(x)
     network = keras.Model(pixels, keras.layers.Dense(CATEGORIES, name="logits")(x))
 
-    write_networks(network, tmp_path, "int8 weights", images())
+    write_tflite(network, tmp_path, "int8 weights")
 
     assert (tmp_path / "model.tflite").stat().st_size < 4 * network.count_params() / 2
 
 
 def test_nothing_is_printed(network: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    write_networks(network, tmp_path, "int8 weights", images())
+    write_tflite(network, tmp_path, "int8 weights")
 
     printed = capfd.readouterr()
     ours = [
@@ -133,6 +134,6 @@ def test_half_precision_halves_the_archive_and_hardly_changes_an_answer(folder: 
     np.testing.assert_allclose(np.asarray(rounded(pixels)), np.asarray(built()(pixels)), atol=2e-3)
     kernel = rounded.get_layer(LARGE_ONE).get_weights()[0]
     np.testing.assert_array_equal(kernel, kernel.astype(np.float16))
-    write_networks(rounded, tmp_path, "float16", images())
+    write_keras(rounded, tmp_path)
     sizes = [(place / "model.keras").stat().st_size for place in (tmp_path, folder)]
     assert sizes[0] < 0.75 * sizes[1]

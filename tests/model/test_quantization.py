@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model import quantization
-from model.export import with_features, write_networks
+from model.export import with_features, write_tflite
 from model.runtimes import LiteRT
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import noise
@@ -54,7 +54,7 @@ def made_by(layer: str, found: dict[str, str]) -> set[str]:
 def test_answers_stay_near_those_of_the_floats(tmp_path: Path, depthwise: bool) -> None:
     network = built(depthwise=depthwise)
 
-    write_networks(network, tmp_path, "static int8", images())
+    write_tflite(network, tmp_path, "static int8", images())
 
     answers = LiteRT(tmp_path / "model.tflite", threads=1).answers(images())
     expected = np.asarray(with_features(network)(images().astype(np.float32)))
@@ -63,7 +63,7 @@ def test_answers_stay_near_those_of_the_floats(tmp_path: Path, depthwise: bool) 
 
 
 def test_what_goes_between_the_layers_is_int8(tmp_path: Path) -> None:
-    write_networks(built(depthwise=False), tmp_path, "static int8", images())
+    write_tflite(built(depthwise=False), tmp_path, "static int8", images())
 
     found = types(tmp_path / "model.tflite")
     assert "int8" in made_by("stem", found)
@@ -71,7 +71,7 @@ def test_what_goes_between_the_layers_is_int8(tmp_path: Path) -> None:
 
 
 def test_layers_up_to_the_first_depthwise_convolution_stay_floats(tmp_path: Path) -> None:
-    write_networks(built(depthwise=True), tmp_path, "static int8", images())
+    write_tflite(built(depthwise=True), tmp_path, "static int8", images())
 
     found = types(tmp_path / "model.tflite")
     assert made_by("stem", found) == {"float32"}
@@ -82,7 +82,7 @@ def test_the_same_images_give_the_same_network(tmp_path: Path) -> None:
     network, answers = built(depthwise=True), []
 
     for _ in range(2):
-        write_networks(network, tmp_path, "static int8", images())
+        write_tflite(network, tmp_path, "static int8", images())
         answers.append(LiteRT(tmp_path / "model.tflite", threads=1).answers(images()))
 
     np.testing.assert_array_equal(*answers)
