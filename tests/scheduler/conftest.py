@@ -16,6 +16,7 @@ from tests.db.conftest import (  # noqa: F401 -- fixtures are found by their nam
     sqlite_engine,
 )
 from tests.scheduler.broker import forget_doorbells
+from tests.scheduler.shelf import Shelf
 from worker.celery import create_app
 from worker.settings import Settings
 
@@ -28,3 +29,8 @@ def app() -> Iterator[Celery]:
     yield app
     forget_doorbells(app)
     app.close()
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()

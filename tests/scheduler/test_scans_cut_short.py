@@ -1,0 +1,163 @@
+"""A scan that is cut short goes on where it was, and of two at once each image is queued once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from db import objects, runs
+from scheduler.discovery import Scanned
+from tests.db.catalogues import Catalogue
+from tests.processes import wait_until
+from tests.scheduler.scans import items, scan, there
+from tests.scheduler.shelf import Shelf
+from worker.storage import StoredObject, StoreUnavailable
+
+
+def test_a_scan_that_is_cut_short_goes_on_where_it_was(catalogue: Catalogue, shelf: Shelf) -> None:
+    run = catalogue.another_run("scan:cut", state="scanning")
+    shelf.put(*"abcdefg")
+    shelf.fails_after = 2
+    with pytest.raises(StoreUnavailable):
+        scan(catalogue, shelf, run=run)
+    cut = catalogue.states()
+    shelf.fails_after = None
+
+    found = scan(catalogue, shelf, run=run)
+
+    assert cut == dict.fromkeys("abcd", "pending")
+    assert shelf.listed_from == ["", "d"]
+    assert (found.seen, found.new) == (7, 7)
+    assert items(catalogue) == 7
+    assert catalogue.violations() == []
+
+
+def test_a_scan_that_is_cut_short_marks_nothing_as_gone(catalogue: Catalogue, shelf: Shelf) -> None:
+    shelf.put(*"abcdefghij")
+    scan(catalogue, shelf)
+    shelf.remove("a")
+    shelf.fails_after = 2
+    run = catalogue.another_run("scan:cut", state="scanning")
+    with pytest.raises(StoreUnavailable):
+        scan(catalogue, shelf, run=run)
+
+    assert "a" in there(catalogue)
+    shelf.fails_after = None
+    assert scan(catalogue, shelf, run=run).gone == 1
+    assert "a" not in there(catalogue)
+    assert catalogue.violations() == []
+
+
+def test_what_a_cut_scan_missed_and_a_later_one_finds_is_not_gone(catalogue: Catalogue, shelf: Shelf) -> None:
+    shelf.put(*"abcdefghij")
+    scan(catalogue, shelf)
+    shelf.remove("a")
+    shelf.fails_after = 1
+    with pytest.raises(StoreUnavailable):
+        scan(catalogue, shelf)
+    shelf.put("a")
+    shelf.fails_after = None
+
+    found = scan(catalogue, shelf)
+
+    assert (found.gone, found.new, found.refused) == (0, 0, 0)
+    assert catalogue.value("SELECT count(*) FROM source_object WHERE missing_in_run IS NOT NULL") == 0
+
+
+@dataclass
+class Interrupted(Shelf):
+    """Calls `meanwhile` before its second page."""
+
+    meanwhile: Callable[[], object] = lambda: None
+
+    def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
+        for number, page in enumerate(super().list_pages(after)):
+            if number == 1:
+                self.meanwhile()
+            yield page
+
+
+def test_of_two_scanners_of_one_run_the_slower_stops_and_nothing_is_twice(catalogue: Catalogue) -> None:
+    run = catalogue.another_run("scan:two", state="scanning")
+    tokens = dict.fromkeys("abcdef", "v1")
+    faster = Shelf(tokens)
+    slower = Interrupted(tokens, meanwhile=lambda: scan(catalogue, faster, run=run))
+
+    with pytest.raises(runs.ScanTakenOver, match="another process has taken it over"):
+        scan(catalogue, slower, run=run)
+
+    counts = json.loads(json.dumps(catalogue.value("SELECT counts FROM run WHERE id = :id", id=run)))
+    counts = json.loads(counts) if isinstance(counts, str) else counts
+    assert (counts["seen"], counts["new"]) == (6, 6)
+    assert items(catalogue) == 6
+    assert catalogue.violations() == []
+
+
+def test_two_runs_that_scan_at_once_queue_each_image_once(catalogue: Catalogue) -> None:
+    tokens = {f"{number:03}": "v1" for number in range(60)}
+    together = threading.Barrier(2)
+
+    def scan_with_the_other(run: int) -> Scanned:
+        together.wait()
+        return scan(catalogue, Shelf(tokens, page_keys=20), run=run)
+
+    both = [catalogue.another_run(f"scan:{name}", state="scanning") for name in "ab"]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(scan_with_the_other, both))
+
+    assert [each.seen for each in found] == [60, 60]
+    assert (items(catalogue), len(there(catalogue))) == (60, 60)
+    assert catalogue.violations() == []
+
+
+def test_a_paused_or_cancelled_run_is_not_scanned_on(catalogue: Catalogue) -> None:
+    run = catalogue.another_run("scan:stopped", state="scanning")
+    stop = Interrupted(
+        dict.fromkeys("abcdef", "v1"),
+        meanwhile=lambda: catalogue.sql("UPDATE run SET state = 'cancelled' WHERE id = :id", id=run),
+    )
+
+    with pytest.raises(runs.ScanTakenOver, match="is cancelled"):
+        scan(catalogue, stop, run=run)
+
+    assert there(catalogue).keys() == {"a", "b"}
+
+
+def test_a_scan_that_drops_an_image_waits_for_the_worker_that_records_it(postgres_catalogue: Catalogue) -> None:
+    """The scan locks objects before items, as recording does; the other way round is a deadlock."""
+    catalogue, shelf = postgres_catalogue, Shelf()
+    shelf.put("a")
+    scan(catalogue, shelf)
+    (item,) = catalogue.claim()
+    catalogue.sql("UPDATE source_object SET missing_in_run = :run", run=catalogue.run_id)
+
+    def settle() -> None:
+        with catalogue.sessions.begin() as session:
+            objects.settle_missing(session, catalogue.run_id, remove=True)
+
+    with catalogue.sessions.begin() as worker:
+        worker.execute(_text("SELECT id FROM source_object WHERE id = :id FOR NO KEY UPDATE"), {"id": item.object_id})
+        scanner = threading.Thread(target=settle)
+        scanner.start()
+        wait_until(lambda: _waits_for_a_lock(catalogue), "the scan to wait")
+        worker.execute(_text("SELECT id FROM work_item WHERE id = :id FOR UPDATE NOWAIT"), {"id": item.id})
+    scanner.join(10)
+
+    assert catalogue.states() == {"a": "skipped"}
+
+
+def _text(statement: str) -> Any:
+    from sqlalchemy import text
+
+    return text(statement)
+
+
+def _waits_for_a_lock(catalogue: Catalogue) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return bool(catalogue.value(waiting))
