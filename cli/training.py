@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FASHION_MNIST = "fashion-mnist"
 MINE = (
-    "--backbone, --size, --served-size, --fit, --images, --leave-out, --per-category, --distort, --average and"
+    "--backbone, --size, --served-size, --fit, --images, --leave-out, --per-category, --crop, --distort, --average and"
     " --no-pictures are for photographs of your own, not for fashion-mnist"
 )
 ALONE = "--average trains nothing: it goes without the options that say how to train, or how often"
@@ -86,6 +86,10 @@ def train(
         typer.Option(min=0, max=1, help="1: all categories weigh the same, 0: all photographs."),
     ] = None,
     mixup: Annotated[float | None, typer.Option(min=0, help="Mix two images, by a beta distribution of this.")] = None,
+    crop: Annotated[
+        float | None,
+        typer.Option(min=0.05, max=1, help="For photographs: the least share of their area that a training sees."),
+    ] = None,
     distort: Annotated[
         int | None,
         typer.Option(min=0, max=4, help="For photographs: so many random operations on each, as RandAugment has them."),
@@ -130,7 +134,7 @@ def train(
 ) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
     recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup, "imitate": imitate}
-    recipe |= {"size": size, "served": served_size, "distort": distort, "smooth_late": smooth_late}
+    recipe |= {"size": size, "served": served_size, "crop": crop, "distort": distort, "smooth_late": smooth_late}
     changes = {each: value for each, value in recipe.items() if value is not None}
     named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
     place = out or Path("bundles") / named
@@ -145,6 +149,7 @@ def train(
             images,
             leave_out,
             per_category,
+            crop,
             distort,
             average,
             pictures is not None,

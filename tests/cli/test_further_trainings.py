@@ -34,7 +34,7 @@ def few(trained: Trained, home: Path, tmp_path_factory: pytest.TempPathFactory) 
     shutil.copytree(trained.photographs, place / "shop")
     write(place / "shop", "grain", range(200, 212))
     options = "--per-category", 10, "--leave-out", "grain", "--distort", 1, "--mixup", 0.2, "--size", 64, "--epochs", 1
-    options += ("--served-size", 80)
+    options += "--served-size", 80, "--crop", 0.8
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
         patch.setattr(outliers, "COUNT", 20)
@@ -47,7 +47,8 @@ def test_a_training_goes_on_from_a_bundle(few: tuple[Bundle, str], trained: Trai
     bundle, _ = few
 
     assert bundle.training["started_from"]["model"] == bundles.read(trained.out).id
-    assert (bundle.training["recipe"]["distort"], bundle.training["recipe"]["mixup"]) == (1, 0.2)
+    told = {"distort": 1, "mixup": 0.2, "crop": 0.8}
+    assert {name: bundle.training["recipe"][name] for name in told} == told
     assert Classifier.load(bundle.folder).bundle.name == "few"
 
 
