@@ -99,13 +99,15 @@ def _speed(found: Assessment) -> str:
 def training(bundle: Bundle) -> list[tuple[str, str]]:
     """How the bundle was made, as far as it says; name and value of each fact."""
     how, recipe = bundle.training, bundle.training.get("recipe", {})
+    before = how.get("started_from") or {}
     facts: Mapping[str, Any] = {
         "Trained": _moment(how.get("trained_at")),
         "Network": recipe.get("network"),
         "Size": _size(how),
-        "Training": _joined(_number(recipe.get("epochs"), "epochs"), _named("seed", recipe.get("seed"))),
+        "Training": _averaged(before)
+        or _joined(_number(recipe.get("epochs"), "epochs"), _named("seed", recipe.get("seed"))),
         "Learned from": ", ".join(recipe.get("teachers", ())) or None,
-        "Went on from": recipe.get("start"),
+        "Went on from": before.get("model") or recipe.get("start"),
         "Data": _data(how.get("data", {})),
         "Left out of training": _dropped(how.get("data", {}).get("dropped")),
         "Time": _joined(_number(how.get("minutes"), "minutes"), _number(how.get("cpu_minutes"), "minutes of CPU")),
@@ -115,6 +117,14 @@ def training(bundle: Bundle) -> list[tuple[str, str]]:
         "Made with": ", ".join(f"{name} {version}" for name, version in how.get("versions", {}).items()) or None,
     }
     return [(name, str(value)) for name, value in facts.items() if value]
+
+
+def _averaged(before: Mapping[str, Any]) -> str | None:
+    """Of a bundle that was not trained itself: whose weights it has."""
+    whose = [each["model"] for each in before.get("averaged", ())]
+    if not whose:
+        return None
+    return f"none of its own: the weights of {whose[0]}" if len(whose) == 1 else f"the mean of {', '.join(whose)}"
 
 
 def limits(found: Assessment) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,6 +202,25 @@ def test_an_old_bundle_gets_a_report_that_says_what_is_missing(
     assert about["guarantee"]["validation"] is about["agreement"] is about["unlike_training"]["false_alarms"] is None
     assert set(about["unlike_training"]["auroc"]) == {"maximum softmax", "energy"}
     assert "\n".join(wording.lines(assessed)).count("TensorFlow is not installed") == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        (None, {"Training": "3 epochs, seed 0"}),
+        ({"model": "shop@1"}, {"Training": "3 epochs, seed 0", "Went on from": "shop@1"}),
+        ({"averaged": [{"model": "shop@1"}]}, {"Training": "none of its own: the weights of shop@1"}),
+        ({"averaged": [{"model": "shop@1"}, {"model": "shop@2"}]}, {"Training": "the mean of shop@1, shop@2"}),
+    ],
+)
+def test_it_says_whose_weights_a_bundle_began_with_or_has(
+    bars: Bundle, before: dict[str, Any] | None, told: dict[str, str]
+) -> None:
+    made = bars.training | {"recipe": {"epochs": 3, "seed": 0}, "started_from": before}
+
+    facts = dict(wording.training(dataclasses.replace(bars, training=made)))
+
+    assert {name: facts[name] for name in ("Training", "Went on from") if name in facts} == told
 
 
 def test_thresholds_for_a_number_of_reviews_are_told_as_such(bars: Bundle, sample: Sample, tmp_path: Path) -> None:
