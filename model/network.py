@@ -73,18 +73,12 @@ def residual(x: Any, dtype: str) -> Any:
 
 def fullres(x: Any, dtype: str) -> Any:
     """71 M multiply-adds, 0.97 M parameters: each stage widens before it is halved, the first at full resolution."""
-    x = _convolution_halved(_convolution(x, 24, dtype), 64, dtype)
-    x = _convolution_halved(_residual(x, 64, dtype), 128, dtype)
-    x = _convolution_halved(_residual(x, 128, dtype), 256, dtype)
-    return _pooled(_bottleneck(x, 256, dtype), dtype)
+    return _widening(x, dtype, stem=24, inside=(64, 128))
 
 
 def slim(x: Any, dtype: str) -> Any:
     """60 M multiply-adds, 0.88 M parameters: as `fullres`, with fewer channels in its stem and in its branches."""
-    x = _convolution_halved(_convolution(x, 16, dtype), 64, dtype)
-    x = _convolution_halved(_residual(x, 64, dtype, inside=48), 128, dtype)
-    x = _convolution_halved(_residual(x, 128, dtype, inside=96), 256, dtype)
-    return _pooled(_bottleneck(x, 256, dtype), dtype)
+    return _widening(x, dtype, stem=16, inside=(48, 96))
 
 
 def deep(x: Any, dtype: str) -> Any:
@@ -131,6 +125,14 @@ NETWORKS: dict[str, Callable[[Any, str], Any]] = {
 }
 TEACHERS = frozenset({"wide"})
 """Too large to tag with."""
+
+
+def _widening(x: Any, dtype: str, *, stem: int, inside: tuple[int, int]) -> Any:
+    """Stages of 64, 128 and 256 channels after `stem`; between the convolutions of the two pairs are `inside`."""
+    x = _convolution_halved(_convolution(x, stem, dtype), 64, dtype)
+    x = _convolution_halved(_residual(x, 64, dtype, inside=inside[0]), 128, dtype)
+    x = _convolution_halved(_residual(x, 128, dtype, inside=inside[1]), 256, dtype)
+    return _pooled(_bottleneck(x, 256, dtype), dtype)
 
 
 def _convolution(x: Any, channels: int, dtype: str, *, kernel: int = 3, stride: int = 1) -> Any:
