@@ -4,6 +4,7 @@ Both take the same images in the same order. On TensorFlow a step is a call; on 
 Python would take longer than a GPU does for a step.
 """
 
+import functools
 import os
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from model.answers import portions
 from model.batches import Chunk
 from model.distillation import Wanted
 from model.export import write_tflite
+from model.folding import Folded
 from model.recipe import Recipe
 from model.runtimes import LiteRT
 
@@ -79,11 +81,12 @@ class OnTensorFlow:
         import tensorflow as tf
 
         model = self._model
+        answers = Folded(model) if self._recipe.fixed_statistics else functools.partial(model, training=True)
 
         def step(taught: Any, images: Any, weights: Any, *wanted: Any) -> Any:
             images = tf.cast(images, tf.float32)
             with tf.GradientTape() as tape:
-                said = model(images, training=not self._recipe.fixed_statistics)
+                said = answers(images)
                 losses = distillation.losses(Wanted(*wanted), said, taught, self._recipe)
                 loss = tf.reduce_mean(weights * losses)
             self._optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
