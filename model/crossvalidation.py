@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model import splitting
 from model.dataset import SPLIT_SEED, Dataset, Split, pick
 from model.recipe import Recipe
 from model.steps import logits
@@ -55,7 +56,9 @@ def folds(data: Dataset, recipe: Recipe, count: int) -> Iterator[Part]:
     """`count` stratified folds of training and validation images, each held out once. Test is not touched."""
     images = np.concatenate([data.train.images, data.validation.images])
     whole = Split(images, np.concatenate([data.train.labels, data.validation.labels]))
-    yield from held_out(data, recipe, whole, whole, _fold_of(whole, count), count)
+    each_by_itself = np.arange(len(whole))
+    fold_of = splitting.folds(whole.labels, each_by_itself, count, seed=SPLIT_SEED)
+    yield from held_out(data, recipe, whole, whole, fold_of, count)
 
 
 def held_out(
@@ -110,13 +113,3 @@ def measure(
         said = logits(trained.model, part.data.validation.images)
         accuracies[part.name] = float(np.mean(said.argmax(1) == part.data.validation.labels))
     return Spread(accuracies)
-
-
-def _fold_of(whole: Split, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The fold of each image: every category is dealt out evenly, in a fixed random order."""
-    random = np.random.default_rng(SPLIT_SEED)
-    fold = np.zeros(len(whole), np.int64)
-    for kind in np.unique(whole.labels):
-        members = random.permutation(np.flatnonzero(whole.labels == kind))
-        fold[members] = np.arange(len(members)) % count
-    return fold
