@@ -49,10 +49,11 @@ def mixed_up(
     """
     if not parameter:
         return images, np.arange(len(images)), np.ones(1, np.float32)
-    share, partners = random.beta(parameter, parameter), random.permutation(len(images))
-    share = max(share, 1 - share)
-    mixed = np.rint(share * images + (1 - share) * images[partners]).astype(np.uint8)
-    return mixed, partners, np.full(1, share, np.float32)
+    drawn, partners = random.beta(parameter, parameter), random.permutation(len(images))
+    share = np.float32(max(drawn, 1 - drawn))
+    mixed = share * images  # uint8 by a float32 is a float32
+    mixed += (1 - share) * images[partners]
+    return np.rint(mixed, out=mixed).astype(np.uint8), partners, np.full(1, share)
 
 
 def erased(images: Images, random: np.random.Generator, probability: float, largest: float) -> Images:

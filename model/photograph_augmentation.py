@@ -40,9 +40,10 @@ def lit(images: Images, random: np.random.Generator, strength: float) -> Images:
     pixels = images.astype(np.float32)
     grey = (pixels @ LUMA)[..., None]
     middle = grey.mean((1, 2, 3), keepdims=True)
-    pixels = grey + fuller * (pixels - grey)
-    pixels = brighter * (middle + steeper * (pixels - middle))
-    changed: Images = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
+    # brighter · (middle + steeper · (grey + fuller · (pixels − grey) − middle)), in two passes over the pixels
+    pixels *= brighter * steeper * fuller
+    pixels += brighter * (steeper * (1 - fuller) * grey + (1 - steeper) * middle) + np.float32(0.5)
+    changed: Images = np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
     return changed
 
 
