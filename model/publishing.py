@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model import bundle as bundles
-from model import report
+from model import prior, report
 from model.answers import Answers, ask
 from model.assessment import assess, figures
 from model.bundle import Bundle
@@ -27,6 +27,7 @@ from model.policy import Outcome, ReviewPolicy, thresholds
 from model.recipe import Recipe
 from model.runtimes import LiteRT
 from model.samples import Sample
+from model.steps import logits
 from model.subject import Subject
 from model.training import Trained
 from model.verdicts import judge
@@ -63,16 +64,28 @@ def publish(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as aside:
         made = Path(aside) / folder.name
         made.mkdir()
+        taken_back = _evened(trained.model, data, len(subject.categories))
         answering = mirrored(trained.model) if mirror else trained.model
         served = subject.served()
         validation, golden, weights = _export(answering, data.validation.images, served, subject, made)
         draft = _calibrated(made, subject, validation, data.validation, precision)
         draft, novelty = _knowing(draft, Split(served, data.train.labels), validation)
-        made_by = _provenance(trained, data, recipe, weights, mirror) | {"started_from": started_from}
+        made_by = _provenance(trained, data, recipe, weights, mirror)
+        made_by |= {"prior_taken_back": taken_back, "started_from": started_from}
         made_by["data"] |= subject.data
         draft = replace(draft, training=made_by)
         _write_golden(draft, subject.golden, golden)
         return bundles.save(_measured(draft, novelty, data, validation, subject.sample()), folder)
+
+
+def _evened(model: Any, data: Dataset, categories: int) -> float:
+    """Take back, as far as validation says, what categories owe to their frequency in training; how far that is."""
+    shares = prior.log_shares(data.train.labels, categories)
+    if np.ptp(shares) < prior.EVEN:
+        return 0.0
+    found = prior.strength(logits(model, data.validation.images), data.validation.labels, shares)
+    prior.take_back(model, found * shares)
+    return found
 
 
 def _export(

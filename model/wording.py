@@ -113,10 +113,15 @@ def training(bundle: Bundle) -> list[tuple[str, str]]:
         "Time": _joined(_number(how.get("minutes"), "minutes"), _number(how.get("cpu_minutes"), "minutes of CPU")),
         "Machine": how.get("machine"),
         "Weights as served": how.get("litert_weights"),
+        "Bias to frequent categories": _taken_back(how.get("prior_taken_back")),
         "Temperature": f"{bundle.temperature:.3f}",
         "Made with": ", ".join(f"{name} {version}" for name, version in how.get("versions", {}).items()) or None,
     }
     return [(name, str(value)) for name, value in facts.items() if value]
+
+
+def _taken_back(strength: float | None) -> str | None:
+    return f"{strength:.0%} of the logarithm of their share is taken off their scores" if strength else None
 
 
 def _averaged(before: Mapping[str, Any]) -> str | None:

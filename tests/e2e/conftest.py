@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from db.session import Sessions, connect
 from tests.conftest import PHOTOS
 from tests.e2e.deployment import Deployment
+from tests.e2e.shelf import Shelf
 from tests.servers import Postgres, Seaweed, Valkey, valkey
+from worker import process
 
 
 @pytest.fixture
@@ -76,3 +81,21 @@ def distributed(
     assert deployment.tagger("db", "upgrade").returncode == 0
     yield deployment
     deployment.stop()
+
+
+@pytest.fixture
+def shelf(sessions: Sessions, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+    """The commands run in this process, so their connections are closed here, which else the process's end does."""
+    opened: list[Engine] = []
+
+    def open_engine(url: str, **options: Any) -> Engine:
+        opened.append(connect(url, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(process, "connect", open_engine)
+    monkeypatch.setenv("TAGGER_DATABASE_URL", database_url)
+    monkeypatch.setenv("TAGGER_BUNDLES", str(tmp_path / "bundles"))
+    monkeypatch.setenv("LOGNAME", "amina")
+    yield Shelf(tmp_path / "bundles", sessions)
+    for engine in opened:
+        engine.dispose()

@@ -9,12 +9,9 @@ from sqlalchemy import text
 from db.session import connect
 from model import bundle as library
 from model.bundle import Bundle
-from tests.conftest import ROOT
 from tests.e2e.deployment import Deployment, children_of
+from tests.e2e.shelf import NAME, SAMPLES
 from tests.model.versions import outcome, with_test, with_validation
-
-NAME = "fashion-mnist"
-SAMPLES = ROOT / "samples" / "images"
 
 
 def test_promoting_makes_the_catalogue_of_an_installation_that_has_none(embedded: Deployment) -> None:

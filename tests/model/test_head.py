@@ -56,4 +56,4 @@ def test_it_counts_on_every_category_as_often_as_it_was_shown() -> None:
 def test_training_all_of_a_backbone_is_told_in_minutes_beforehand() -> None:
     begun = Begun(None, np.zeros((2, 3), np.float32), seconds=30)
 
-    assert begun.minutes(epochs=14) == pytest.approx(28)
+    assert begun.minutes(epochs=14) == pytest.approx(21)
