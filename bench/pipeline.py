@@ -44,11 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _say(f"making {asked.images:,} images in {_CACHE} (once) …")
     paths = images.make(_CACHE.absolute(), asked.images)
     with temporary_folder("bench") as folder:
-        result = measure_embedded(folder, paths) if asked.embedded else _measure(folder, paths, asked.model)
+        result = measure_embedded(folder, paths) if asked.embedded else _measure(folder, paths, _named(asked.model))
     report.show(result)
     if asked.json:
         print(json.dumps(result))
     return 0
+
+
+def _named(model: str) -> str:
+    """A bundle's name as it is, its folder so that it is found from anywhere."""
+    return str(Path(model).absolute()) if "/" in model else model
 
 
 def _measure(folder: Path, paths: Sequence[Path], name: str) -> dict[str, Any]:

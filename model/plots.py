@@ -63,7 +63,8 @@ def risk_coverage(curve: Curve, point: tuple[float, float], bound: float, target
         across, side = (-10, "right") if point[0] > 0.5 else (10, "left")
         place = {"xytext": (across, -14), "textcoords": "offset points", "ha": side, "va": "top"}
         text = f"the thresholds: {100 * point[0]:.1f} % tagged,\n{100 * point[1]:.2f} % of these right"
-        axes.annotate(text, point, color=ORANGE, fontsize=9, **place)
+        on_top = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
+        axes.annotate(text, point, color=ORANGE, fontsize=9, bbox=on_top, **place)
     axes.set(xlim=(0, 1.01), ylim=(low, 1.002))
     _plain(axes)
     return _png(figure)
