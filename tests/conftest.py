@@ -13,6 +13,7 @@ from db.session import Sessions, connect, sessions_of
 from tests.servers import Postgres, Seaweed, Valkey, postgres, seaweed, valkey
 
 ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples" / "images"
 PHOTOS = ROOT.parent / "shared" / "clothing-dataset-small"
 
 

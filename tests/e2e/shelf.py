@@ -16,11 +16,9 @@ from db.promotions import Standing
 from db.session import Sessions, reading
 from model import bundle as library
 from model.bundle import Bundle
-from tests.conftest import ROOT
 from tests.model.versions import outcome, with_test
 
 NAME = "fashion-mnist"
-SAMPLES = ROOT / "samples" / "images"
 
 
 @dataclass(frozen=True)

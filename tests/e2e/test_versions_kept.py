@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from cli.app import app
 from model import bundle as library
 from model.bundle import BundleNotFound
-from tests.e2e.shelf import NAME, SAMPLES, Shelf
+from tests.conftest import SAMPLES
+from tests.e2e.shelf import NAME, Shelf
 from tests.model.versions import outcome, with_test, with_validation
 
 

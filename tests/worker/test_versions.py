@@ -18,7 +18,7 @@ from db.session import Sessions, reading
 from model import bundle as library
 from model.bundle import Bundle, BundleNotFound
 from scheduler import discovery, requests
-from tests.conftest import ROOT
+from tests.conftest import SAMPLES
 from tests.model.versions import with_test
 from tests.processes import wait_until
 from worker import settings
@@ -29,7 +29,6 @@ from worker.tagging import Tagger, work
 from worker.versions import chosen, folder_of, is_name
 
 NAME = "fashion-mnist"
-SAMPLES = ROOT / "samples" / "images"
 
 
 @dataclass(frozen=True)
