@@ -8,6 +8,7 @@ import pytest
 
 from model import backbone_weights, outliers
 from tests.cli.drawings import EACH, KINDS, WRONG, Trained, drawn, run, write
+from tests.cli.inspections import save
 from tests.model.pictures import encode
 
 
@@ -36,3 +37,12 @@ def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
         said = run(place / "shop", "--size", 64, "--epochs", 1, "--no-pictures", "--out", place / "out" / "drawn")
     assert said.exit_code == 0, said.output
     return Trained(place / "shop", place / "out" / "drawn", said)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two good categories of ten pictures."""
+    for at in range(10):
+        save(tmp_path / "photos" / "bag" / f"{at}.jpg", at)
+        save(tmp_path / "photos" / "coat" / f"{at}.jpg", 10 + at)
+    return tmp_path / "photos"

@@ -188,3 +188,13 @@ def _time(name: str) -> Any:
     from sqlalchemy import bindparam
 
     return bindparam(name, type_=UtcTime())
+
+
+def row(catalogue: Catalogue, item_id: int) -> dict[str, object]:
+    return dict(catalogue.sql("SELECT * FROM work_item WHERE id = :id", id=item_id)[0]._mapping)
+
+
+def ask(catalogue: Catalogue, question: object, *arguments: object) -> object:
+    """`question(session, *arguments)` in a transaction."""
+    with catalogue.sessions.begin() as session:
+        return question(session, *arguments)  # type: ignore[operator]

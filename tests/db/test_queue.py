@@ -1,4 +1,4 @@
-"""The queue: who gets which item when, and what becomes of an item whose worker is lost or whose image fails."""
+"""The queue: who gets which item when, and what becomes of an item whose worker is lost."""
 
 from __future__ import annotations
 
@@ -9,18 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from db import queue
-from tests.db.catalogues import LONG_AGO, Catalogue, in_the_future, keys_of
-
-
-def row(catalogue: Catalogue, item_id: int) -> dict[str, object]:
-    return dict(catalogue.sql("SELECT * FROM work_item WHERE id = :id", id=item_id)[0]._mapping)
-
-
-def ask(catalogue: Catalogue, question: object, *arguments: object) -> object:
-    """`question(session, *arguments)` in a transaction."""
-    with catalogue.sessions.begin() as session:
-        return question(session, *arguments)  # type: ignore[operator]
-
+from tests.db.catalogues import LONG_AGO, Catalogue, ask, in_the_future, keys_of, row
 
 # Claims
 
@@ -236,115 +225,3 @@ def test_a_release_of_an_image_claimed_alone_is_no_crash(catalogue: Catalogue) -
 
     assert (again.alone, last.alone) == (False, True)
     assert row(catalogue, last.id)["crashes"] == 0
-
-
-# Failures
-
-
-def test_a_failed_image_waits_longer_each_time_and_is_quarantined_at_last(catalogue: Catalogue) -> None:
-    catalogue.items("a")
-    waits = []
-    for _ in range(queue.MAX_FAILURES - 1):
-        (item,) = catalogue.claim()
-        assert ask(catalogue, queue.retry, item, "internal", "boom")
-        assert catalogue.claim() == []
-        state = row(catalogue, item.id)
-        assert (state["state"], state["reason"], state["detail"]) == ("pending", "internal", "boom")
-        waits.append(_seconds_until(catalogue, item.id))
-        catalogue.let_backoffs_end()
-    (item,) = catalogue.claim()
-
-    ask(catalogue, queue.retry, item, "internal", "boom")
-
-    assert waits == sorted(waits)
-    ended = row(catalogue, item.id)
-    assert (ended["state"], ended["failures"], ended["lease_owner"]) == ("quarantined", queue.MAX_FAILURES, None)
-    assert catalogue.violations() == []
-
-
-def test_the_back_off_doubles_up_to_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue.random, "uniform", lambda low, high: (low + high) / 2)
-
-    assert [queue.backoff_s(failures) for failures in (1, 2, 3, 10, 1000)] == [10, 20, 40, 3600, 3600]
-
-
-def test_skip_is_final_and_says_why(catalogue: Catalogue) -> None:
-    catalogue.items("a")
-    (item,) = catalogue.claim()
-
-    skipped = ask(catalogue, queue.skip, item, "corrupt", "cut short")
-
-    ended = row(catalogue, item.id)
-    assert skipped is True
-    assert (ended["state"], ended["reason"], ended["detail"]) == ("skipped", "corrupt", "cut short")
-    assert catalogue.claim() == []
-
-
-@pytest.mark.parametrize("end", [queue.skip, queue.retry])
-def test_who_lost_the_lease_cannot_end_the_item(catalogue: Catalogue, end: object) -> None:
-    catalogue.items("a")
-    (zombie,) = catalogue.claim()
-    catalogue.let_leases_end()
-    (owner,) = catalogue.claim(owner="worker:2")
-
-    ended = ask(catalogue, end, zombie, "corrupt", "late")
-
-    assert ended is False
-    leased = row(catalogue, owner.id)
-    assert (leased["state"], leased["reason"], leased["failures"]) == ("leased", None, 0)
-
-
-# Outages
-
-
-def test_a_throttle_holds_everybody_until_it_is_over(catalogue: Catalogue) -> None:
-    catalogue.items("a")
-
-    pause_s = ask(catalogue, queue.hold_everybody, "503")
-
-    assert pause_s == 5.0
-    assert ask(catalogue, queue.next_model, "nightly") is None
-    assert ask(catalogue, queue.claimable, "nightly") == 0
-    catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
-    assert ask(catalogue, queue.next_model, "nightly") == catalogue.model_id
-    assert ask(catalogue, queue.claimable, "nightly") == 1
-
-
-def test_outages_in_a_row_wait_longer_up_to_five_minutes_however_many(catalogue: Catalogue) -> None:
-    def next_outage() -> object:
-        catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
-        return ask(catalogue, queue.hold_everybody, "503")
-
-    pauses = [next_outage() for _ in range(8)]
-    catalogue.sql("UPDATE throttle SET strikes = 2000")
-    days_later = next_outage()
-
-    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300]
-    assert days_later == 300
-
-
-def test_many_workers_that_meet_one_outage_count_it_once(catalogue: Catalogue) -> None:
-    for _ in range(10):
-        ask(catalogue, queue.hold_everybody, "503")
-
-    assert catalogue.value("SELECT strikes FROM throttle") == 1
-
-
-def test_after_an_outage_the_next_wait_is_short_again(catalogue: Catalogue) -> None:
-    for _ in range(3):
-        ask(catalogue, queue.hold_everybody, "503")
-        catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
-
-    ask(catalogue, queue.outage_over)
-
-    assert ask(catalogue, queue.hold_everybody, "503") == 5.0
-
-
-def _seconds_until(catalogue: Catalogue, item_id: int) -> float:
-    from sqlalchemy import select
-
-    from db.schema import WorkItem
-
-    with catalogue.sessions.begin() as session:
-        eligible_at = session.execute(select(WorkItem.eligible_at).where(WorkItem.id == item_id)).scalar_one()
-    return (eligible_at - datetime.now(UTC)).total_seconds()
