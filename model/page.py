@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 SAMPLES = 12  # images shown of each kind of stranger
 THUMBNAIL = 112
 NO_BREAK = "\N{NARROW NO-BREAK SPACE}"
+_OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
 def render(found: Assessment, pictures: Mapping[str, bytes]) -> str:
@@ -52,7 +54,7 @@ def filled(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    around.filters |= {"percent": percent, "decimals": decimals}
+    around.filters |= {"percent": percent, "decimals": decimals, "options_whole": options_whole}
     return around.get_template(template).render(**values)
 
 
@@ -63,6 +65,13 @@ def percent(share: float, digits: int = 1) -> str:
 
 def decimals(figure: float, digits: int = 3) -> str:
     return f"{figure:.{digits}f}"
+
+
+def options_whole(sentence: str) -> str:
+    """Markup of a sentence whose --options are not broken after their dashes: they are of the class "whole"."""
+    from markupsafe import Markup, escape
+
+    return Markup(_OPTION.sub(r'<span class="whole">\g<0></span>', str(escape(sentence))))
 
 
 def data_uri(picture: bytes, kind: str = "png") -> str:

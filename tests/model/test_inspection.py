@@ -228,6 +228,7 @@ def test_the_page_shows_what_contradicts_and_needs_no_network(tmp_path: Path) ->
     assert "A training would stop here" in page
     assert page.count("data:image/jpeg;base64,") == 4
     assert "broken &lt;b&gt;: unsupported_format" in page
+    assert 'leave it out with <span class="whole">--leave-out</span> hat' in page
     assert all(KINDS[kind][0] in page for kind in ("too_few", "unreadable", "same_in_two_categories", "repeated"))
     assert "http" not in page.replace("http-equiv", "")
 
