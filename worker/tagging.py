@@ -10,12 +10,10 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from functools import partial
 
 import numpy as np
 import structlog
@@ -27,31 +25,14 @@ from db.queue import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
 from db.session import Sessions, transact
 from model.classifier import Classifier, Prediction
-from model.decoding import DecodeLimits, ImageRejected
-from worker.storage import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable
+from model.decoding import DecodeLimits
+from worker.reading import Fault, Prepared, Reading, prepare
+from worker.storage import Store, StoreMisconfigured, StoreUnavailable
 
 log = structlog.get_logger()
 
 RENEW_S = 60.0
 _AHEAD = 4  # micro-batches read or being read while one is classified: what bounds the memory of a chunk
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why an image could not be prepared. `lasting`: final for this version of it; else it is worth another try."""
-
-    item: ClaimedItem
-    reason: str
-    detail: str
-    lasting: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An image as the network takes it: uint8[H, W, C]."""
-
-    item: ClaimedItem
-    pixels: np.ndarray
 
 
 @dataclass(slots=True)
@@ -145,7 +126,8 @@ class _Chunk:
         """Results of reading and decoding as they come, `micro_batch` at a time."""
         size = self.tagger.micro_batch
         ready: list[Prepared | Fault] = []
-        reading = _Reading(self.tagger, self.classifier, self.items)
+        prepared = partial(prepare, self.tagger.store_of, self.tagger.limits, self.classifier)
+        reading = Reading(self.tagger.pool, prepared, self.items)
         try:
             while reading.top_up(_AHEAD * size - len(ready)):
                 ready += reading.finished(timeout_s=5.0)
@@ -235,61 +217,6 @@ class _Chunk:
     def _release(self, items: list[ClaimedItem]) -> None:
         if items:
             self.outcome.released += transact(self.tagger.sessions, lambda s: queue.release(s, items))
-
-
-class _Reading:
-    """A chunk's images on their way through the pool, never more than a window of them at once."""
-
-    def __init__(self, tagger: Tagger, classifier: Classifier, items: list[ClaimedItem]) -> None:
-        self._tagger = tagger
-        self._classifier = classifier
-        self._todo = deque(items)
-        self._in_flight: set[Future[Prepared | Fault]] = set()
-        self._done: SimpleQueue[Future[Prepared | Fault]] = SimpleQueue()
-
-    def top_up(self, window: int) -> bool:
-        """Submit images until `window` are in flight; whether any is."""
-        while self._todo and len(self._in_flight) < window:
-            future = self._tagger.pool.submit(_prepare, self._tagger, self._classifier, self._todo.popleft())
-            self._in_flight.add(future)
-            future.add_done_callback(self._done.put)
-        return bool(self._in_flight)
-
-    def finished(self, timeout_s: float) -> list[Prepared | Fault]:
-        """What has been prepared since the last call; waits for one at least, or until the time is over."""
-        futures: list[Future[Prepared | Fault]] = []
-        with suppress(Empty):
-            futures.append(self._done.get(timeout=timeout_s))
-            while True:
-                futures.append(self._done.get_nowait())
-        self._in_flight.difference_update(futures)
-        return [future.result() for future in futures if not future.cancelled()]
-
-    def stop(self) -> None:
-        """Begin nothing more; what has been begun is still delivered."""
-        self._todo.clear()
-        for future in tuple(self._in_flight):
-            future.cancel()
-
-
-def _prepare(tagger: Tagger, classifier: Classifier, item: ClaimedItem) -> Prepared | Fault:
-    """Read and decode one image, in a thread of the pool."""
-    try:
-        store = tagger.store_of(item.bucket)
-        data = store.read(item.key, item.version_token, max_bytes=tagger.limits.max_bytes)
-        return Prepared(item, classifier.prepare(data, tagger.limits))
-    except ImageRejected as error:
-        return Fault(item, error.reason, error.detail, lasting=True)
-    except AccessDenied as error:
-        # A folder's permissions stay; a bucket's 403 may be a policy on its way, so it is tried again.
-        return Fault(item, error.reason, str(error), lasting=item.bucket.startswith("file:"))
-    except (StoreUnavailable, StoreMisconfigured) as error:
-        return Fault(item, "store_unavailable", str(error), lasting=False)
-    except StorageError as error:
-        return Fault(item, error.reason, str(error), lasting=True)
-    except Exception as error:
-        log.exception("image_failed", bucket=item.bucket, key=item.key)
-        return Fault(item, "internal", f"{type(error).__name__}: {error}", lasting=False)
 
 
 def _tagged(item: ClaimedItem, prediction: Prediction) -> Tagged:

@@ -1,0 +1,98 @@
+"""Images of a chunk, read, decoded and prepared in the threads of a pool, a window of them at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+import numpy as np
+import structlog
+
+from db.queue import ClaimedItem
+from model.classifier import Classifier
+from model.decoding import DecodeLimits, ImageRejected
+from worker.storage import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why an image could not be prepared. `lasting`: final for this version of it; else it is worth another try."""
+
+    item: ClaimedItem
+    reason: str
+    detail: str
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image as the network takes it: uint8[H, W, C]."""
+
+    item: ClaimedItem
+    pixels: np.ndarray
+
+
+class Reading:
+    """A chunk's images on their way through the pool, never more than a window of them at once."""
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        prepare: Callable[[ClaimedItem], Prepared | Fault],
+        items: Sequence[ClaimedItem],
+    ) -> None:
+        self._pool, self._prepare = pool, prepare
+        self._todo = deque(items)
+        self._in_flight: set[Future[Prepared | Fault]] = set()
+        self._done: SimpleQueue[Future[Prepared | Fault]] = SimpleQueue()
+
+    def top_up(self, window: int) -> bool:
+        """Submit images until `window` are in flight; whether any is."""
+        while self._todo and len(self._in_flight) < window:
+            future = self._pool.submit(self._prepare, self._todo.popleft())
+            self._in_flight.add(future)
+            future.add_done_callback(self._done.put)
+        return bool(self._in_flight)
+
+    def finished(self, timeout_s: float) -> list[Prepared | Fault]:
+        """What has been prepared since the last call; waits for one at least, or until the time is over."""
+        futures: list[Future[Prepared | Fault]] = []
+        with suppress(Empty):
+            futures.append(self._done.get(timeout=timeout_s))
+            while True:
+                futures.append(self._done.get_nowait())
+        self._in_flight.difference_update(futures)
+        return [future.result() for future in futures if not future.cancelled()]
+
+    def stop(self) -> None:
+        """Begin nothing more; what has been begun is still delivered."""
+        self._todo.clear()
+        for future in tuple(self._in_flight):
+            future.cancel()
+
+
+def prepare(
+    store_of: Callable[[str], Store], limits: DecodeLimits, classifier: Classifier, item: ClaimedItem
+) -> Prepared | Fault:
+    """Read one image and decode it as the classifier takes it. Raises nothing: what went wrong is the answer then."""
+    try:
+        data = store_of(item.bucket).read(item.key, item.version_token, max_bytes=limits.max_bytes)
+        return Prepared(item, classifier.prepare(data, limits))
+    except ImageRejected as error:
+        return Fault(item, error.reason, error.detail, lasting=True)
+    except AccessDenied as error:
+        # A folder's permissions stay; a bucket's 403 may be a policy on its way, so it is tried again.
+        return Fault(item, error.reason, str(error), lasting=item.bucket.startswith("file:"))
+    except (StoreUnavailable, StoreMisconfigured) as error:
+        return Fault(item, "store_unavailable", str(error), lasting=False)
+    except StorageError as error:
+        return Fault(item, error.reason, str(error), lasting=True)
+    except Exception as error:
+        log.exception("image_failed", bucket=item.bucket, key=item.key)
+        return Fault(item, "internal", f"{type(error).__name__}: {error}", lasting=False)
