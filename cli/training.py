@@ -29,8 +29,8 @@ MINE = (
 )
 ALONE = "--average trains nothing: it goes without the options that say how to train, or how often"
 OTHERS = (
-    "--network, --teacher, --restart, --imitate, --data and --photographs are for fashion-mnist, not for photographs"
-    " of your own"
+    "--network, --teacher, --ask, --restart, --imitate, --data and --photographs are for fashion-mnist, not for"
+    " photographs of your own"
 )
 
 
@@ -102,6 +102,10 @@ def train(
     teacher: Annotated[
         list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
     ] = None,
+    ask: Annotated[
+        int | None,
+        typer.Option(min=1, help="So many of the teachers about each batch, others each time; all unless told."),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(help="A bundle of the same network, or a wider one, to be trained on; with fashion-mnist gently."),
@@ -134,7 +138,14 @@ def train(
 ) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
     recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup, "imitate": imitate}
-    recipe |= {"size": size, "served": served_size, "crop": crop, "distort": distort, "smooth_late": smooth_late}
+    recipe |= {
+        "teachers_asked": ask,
+        "size": size,
+        "served": served_size,
+        "crop": crop,
+        "distort": distort,
+        "smooth_late": smooth_late,
+    }
     changes = {each: value for each, value in recipe.items() if value is not None}
     named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
     place = out or Path("bundles") / named
@@ -154,12 +165,14 @@ def train(
             average,
             pictures is not None,
         )
+        if ask and ask > len(teacher or []):
+            raise typer.BadParameter("give as many with --teacher, or more", param_hint="--ask")
         if restart and start is None:
             raise typer.BadParameter("it goes with --start", param_hint="--restart")
         lessons = start, teacher or [], restart
         bundle = _on_fashion_mnist(network, changes, lessons, folds, seeds, place, resume, data, mirror, photographs)
     else:
-        _refuse(OTHERS, network, teacher, restart, imitate, data, photographs)
+        _refuse(OTHERS, network, teacher, ask, restart, imitate, data, photographs)
         if average:
             _refuse(ALONE, start, resume, folds, seeds, backbone, fit, changes.keys() - {"seed", "served"})
         wanted = Wanted(

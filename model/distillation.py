@@ -6,9 +6,14 @@ the pupil (Beyer et al. 2022, arXiv:2106.05237).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from model.recipe import Recipe
+
+Teacher = TypeVar("Teacher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,19 @@ class Wanted:
     others: Any
     share: Any
     smoothing: Any
+
+
+def asked(teachers: Sequence[Teacher], indices: npt.NDArray[np.int64], recipe: Recipe) -> list[Teacher]:
+    """Those of the teachers who are asked about a batch: all, or as many as the recipe says, by chance.
+
+    The loss is linear in what they say, so that asking some of many teaches what asking all does, at less cost. Chance
+    follows from which images the batch has, int[B]: the same batch has the same teachers again.
+    """
+    count = recipe.teachers_asked
+    if not 0 < count < len(teachers):
+        return list(teachers)
+    chosen = np.random.default_rng([recipe.seed, *indices[:4].tolist()]).choice(len(teachers), count, replace=False)
+    return [teachers[at] for at in np.sort(chosen)]
 
 
 def losses(wanted: Wanted, said: Any, taught: Sequence[Any], recipe: Recipe) -> Any:

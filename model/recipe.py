@@ -47,6 +47,7 @@ class Recipe:
     start: str = ""  # the bundle whose network is trained on
     teachers: tuple[str, ...] = ()  # bundles
     teachers_weight: float = 0.9  # their share of the loss, the labels have the rest
+    teachers_asked: int = 0  # so many of them about each batch, others each time; 0: all
     teachers_temperature: float = 4.0  # softens both sides, so that the less likely categories count too
 
 

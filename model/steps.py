@@ -65,9 +65,10 @@ class OnTensorFlow:
 
     def run(self, chunk: Chunk, rates: Floats) -> Floats:
         losses = []
-        for rate, *batch in zip(rates, *_parts(chunk), strict=True):
+        for rate, indices, *batch in zip(rates, chunk.indices, *_parts(chunk), strict=True):
             self._optimizer.learning_rate.assign(rate)
-            taught = [teacher.logits(batch[0]) for teacher in self._teachers]
+            asked = distillation.asked(self._teachers, indices, self._recipe)
+            taught = [teacher.logits(batch[0]) for teacher in asked]
             losses.append(np.asarray(self._step(taught, *batch)))
         return np.stack(losses)
 
@@ -110,7 +111,10 @@ class _Quick:
 
 
 class OnJax:
-    """An epoch is a call: its state goes round in a loop that XLA compiles, and comes back at the end."""
+    """An epoch is a call: its state goes round in a loop that XLA compiles, and comes back at the end.
+
+    All teachers are asked about every batch, whatever the recipe says: to a GPU they are cheap.
+    """
 
     whole_epochs = True
     _state: Any

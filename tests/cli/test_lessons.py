@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.app import app
 from cli.lessons import Lessons
 from model import bundle as bundles
+from tests.cli.drawings import plain
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.versions import outcome, with_test
 
@@ -21,3 +24,10 @@ def test_two_teachers_of_one_name_are_told_apart_by_their_versions(tmp_path: Pat
 
     assert [*lessons.teachers] == [shipped.id, namesake.id]
     assert lessons.recipe(None, {}).teachers == (shipped.id, namesake.id)
+
+
+def test_no_more_teachers_are_asked_than_are_there() -> None:
+    done = CliRunner().invoke(app, ["model", "train", "fashion-mnist", "--teacher", "fashion-mnist", "--ask", "2"])
+
+    assert done.exit_code == 2
+    assert "give as many with --teacher, or more" in plain(done)

@@ -103,6 +103,7 @@ def test_without_the_backbones_weights_it_says_how_to_get_them(tmp_path: Path, m
     [
         ("--network", "deep"),
         ("--teacher", "fashion-mnist"),
+        ("--ask", 1),
         ("--restart",),
         ("--imitate", 0.1),
         ("--data", "."),
