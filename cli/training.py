@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 def train(
     data_set: Annotated[str, typer.Argument(metavar="DATA", help=f"fashion-mnist, or your own photographs: {DATA}")],
     network: Annotated[
-        str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, slim, deep or wide.")
+        str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, slim, twins, deep or wide.")
     ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="For photographs: efficientnet-lite0, -lite1, -lite2, mobilenet-v2 or xception.")

@@ -42,7 +42,9 @@ def asked(teachers: Sequence[Teacher], indices: npt.NDArray[np.int64], recipe: R
 
 
 def losses(wanted: Wanted, said: Any, taught: Sequence[Any], recipe: Recipe) -> Any:
-    """Labels, logits float[N, K], each teacher's logits -> float[N]."""
+    """Labels, logits float[N, K], each teacher's logits -> float[N]; of several towers' logits, a list, the mean."""
+    if isinstance(said, list):
+        return sum(losses(wanted, each, taught, recipe) for each in said) / len(said)
     by_labels = _by_labels(wanted, said)
     if not taught:
         return by_labels

@@ -81,6 +81,13 @@ def slim(x: Any, dtype: str) -> Any:
     return _widening(x, dtype, stem=16, inside=(48, 96))
 
 
+def twins(x: Any, dtype: str) -> Any:
+    """51 M multiply-adds, 0.99 M parameters: two towers side by side (model.towers), each to be right by itself."""
+    from keras import layers
+
+    return layers.Concatenate(dtype=dtype)([_tower(x, dtype) for _ in range(2)])
+
+
 def deep(x: Any, dtype: str) -> Any:
     """55 M multiply-adds, 0.85 M parameters: a strided stem, then three residual pairs at 14×14 and three at 7×7."""
     x = _convolution(_convolution(x, 32, dtype, kernel=4, stride=2), 48, dtype)
@@ -120,6 +127,7 @@ NETWORKS: dict[str, Callable[[Any, str], Any]] = {
     "residual": residual,
     "fullres": fullres,
     "slim": slim,
+    "twins": twins,
     "deep": deep,
     "wide": wide,
 }
@@ -133,6 +141,13 @@ def _widening(x: Any, dtype: str, *, stem: int, inside: tuple[int, int]) -> Any:
     x = _convolution_halved(_residual(x, 64, dtype, inside=inside[0]), 128, dtype)
     x = _convolution_halved(_residual(x, 128, dtype, inside=inside[1]), 256, dtype)
     return _pooled(_bottleneck(x, 256, dtype), dtype)
+
+
+def _tower(x: Any, dtype: str) -> Any:
+    """As `slim` begins and `residual` ends."""
+    x = _residual(_convolution_halved(_convolution(x, 16, dtype), 48, dtype), 48, dtype)
+    x = _residual(_convolution(_halved(x, dtype), 128, dtype), 128, dtype, inside=72)
+    return _pooled(_convolution(_halved(x, dtype), 192, dtype), dtype)
 
 
 def _convolution(x: Any, channels: int, dtype: str, *, kernel: int = 3, stride: int = 1) -> Any:

@@ -100,6 +100,7 @@ RECIPES: Mapping[str, Recipe] = {
     "residual": replace(LONG, network="residual"),
     "fullres": replace(BY_SGD, network="fullres"),
     "slim": replace(BY_SGD, network="slim"),
+    "twins": replace(BY_SGD, network="twins"),
     "deep": replace(LONG, network="deep"),
     "wide": replace(LONG, network="wide", epochs=120, spare=0.0),
     # the student project's, to the letter: nothing but Adam at 1e-4

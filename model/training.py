@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model import averaging, backbone, memory, narrowing, network, steps
+from model import averaging, backbone, memory, narrowing, network, steps, towers
 from model.averaging import Average
 from model.batches import Batches, Chunk
 from model.dataset import Dataset
@@ -111,8 +111,9 @@ class _Run:
         self.model = self._network(self.dtype, self.size)
         self.served = self.model if self.size == self.served_size else self._network(self.dtype, self.served_size)
         memory.check(self.model, batch, data.train.images.nbytes)
-        self.optimizer = _optimizer(self.model, recipe)
-        self.steps = steps.compiled(self.model, self.optimizer, teachers, recipe)
+        pupil = towers.apart(self.model)
+        self.optimizer = _optimizer(pupil, recipe)
+        self.steps = steps.compiled(pupil, self.optimizer, teachers, recipe)
 
     def _network(self, dtype: str, size: int) -> Any:
         channels = self.data.validation.images.shape[-1]

@@ -29,7 +29,9 @@ def test_every_network_has_a_recipe() -> None:
 
 
 def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(network.NetworkUnknown, match="baseline, deep, fullres, pooled, residual, slim, strided, wide"):
+    with pytest.raises(
+        network.NetworkUnknown, match="baseline, deep, fullres, pooled, residual, slim, strided, twins, wide"
+    ):
         network.build("vast", size=28, channels=1, categories=10)
 
 
