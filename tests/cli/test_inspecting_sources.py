@@ -50,10 +50,8 @@ def test_a_key_without_an_image_is_left_out_and_told(folder: Path) -> None:
 @pytest.fixture
 def s3(seaweed_server: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Seaweed:
     """The settings name this server."""
-    monkeypatch.setenv("TAGGER_S3_ENDPOINT_URL", seaweed_server.url)
-    monkeypatch.setenv("TAGGER_S3_REGION", "us-east-1")
-    monkeypatch.setenv("TAGGER_S3_ACCESS_KEY_ID", seaweed_server.access_key_id)
-    monkeypatch.setenv("TAGGER_S3_SECRET_ACCESS_KEY", seaweed_server.secret_access_key)
+    for name, value in seaweed_server.environment().items():
+        monkeypatch.setenv(name, value)
     return seaweed_server
 
 

@@ -71,10 +71,7 @@ def distributed(
         {
             "TAGGER_DATABASE_URL": postgres_server.new_database(),
             "TAGGER_BROKER_URL": own_valkey.url,
-            "TAGGER_S3_ENDPOINT_URL": seaweed_server.url,
-            "TAGGER_S3_REGION": "us-east-1",
-            "TAGGER_S3_ACCESS_KEY_ID": seaweed_server.access_key_id,
-            "TAGGER_S3_SECRET_ACCESS_KEY": seaweed_server.secret_access_key,
+            **seaweed_server.environment(),
             "TAGGER_LEASE_S": "6",
         },
     )
