@@ -12,8 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from db import queue
+from db.columns import UtcTime, table_of
 from db.queue import ClaimedItem
-from db.schema import CONFIDENCE_UNIT, Classification, ImageTag, SourceObject, TagEvent, UtcTime, WorkItem, table_of
+from db.schema import CONFIDENCE_UNIT, Classification, ImageTag, SourceObject, TagEvent, WorkItem
 from db.session import is_sqlite, now
 
 EXPORT_COLUMNS = (

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.schema import OPEN_STATES, Run, SourceObject, WorkItem, table_of
+from db.columns import table_of
+from db.schema import OPEN_STATES, Run, SourceObject, WorkItem
 from db.session import instant, is_sqlite, now
 
 # Items that ended because their object version was not there to be read do not count as work on it.

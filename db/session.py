@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from db.schema import UtcTime
+from db.columns import UtcTime
 
 Sessions = sessionmaker[Session]
 T = TypeVar("T")

@@ -14,10 +14,11 @@ from sqlalchemy import Row, select, text
 
 from db import catalogue, objects, queue, runs
 from db.catalogue import Tagged
+from db.columns import UtcTime
 from db.invariants import Violation, violations
 from db.objects import NewObject
 from db.queue import ClaimedItem
-from db.schema import ModelVersion, Run, UtcTime
+from db.schema import ModelVersion, Run
 from db.session import Sessions
 
 BUCKET = "photos"

@@ -1,0 +1,82 @@
+"""What the tables of db.schema are made of: how times, ids and keys are stored, and how constraints are named."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeEngine
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC datetime: timestamptz on PostgreSQL; on SQLite fixed-width ISO text, whose order is that of time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(26))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value!r}; use datetime.now(UTC)")
+        value = value.astimezone(UTC)
+        return value.strftime("%Y-%m-%d %H:%M:%S.%f") if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 -- SQLAlchemy's
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        assert isinstance(value, datetime)
+        return value.astimezone(UTC)
+
+
+# SQLite numbers rows by itself only for a column of exactly INTEGER.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+# Order of keys must be the store's: UTF-8 bytes. SQLite compares so by itself.
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 -- the name and the form are SQLAlchemy's
+        int: Id,
+        str: Text(),
+        datetime: UtcTime(),
+        bool: Boolean(),
+        dict[str, Any]: JSON(),
+        list[int]: JSON(),
+    }
+
+
+def table_of(row: type[Base]) -> Table:
+    """The Core table of a row class: what bulk writes use, because SQLAlchemy caches their SQL and skips the ORM."""
+    assert isinstance(row.__table__, Table)
+    return row.__table__
