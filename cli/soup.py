@@ -65,6 +65,7 @@ def stirred(bundles: Sequence[Bundle], recipe: Recipe, size: int | None) -> tupl
     """
     from model import backbone
     from model.averaging import Average
+    from model.computing import machine
     from model.training import Trained
 
     average, told = Average(), []
@@ -80,6 +81,6 @@ def stirred(bundles: Sequence[Bundle], recipe: Recipe, size: int | None) -> tupl
     mean = backbone.classifier(name, None, size=served, categories=len(bundles[0].categories))
     mean.set_weights(average.mean())
     minutes, cpu_minutes = (sum(each.get(key, 0.0) for each in told) for key in ("minutes", "cpu_minutes"))
-    trained = Trained(mean, [], 60 * minutes, 60 * cpu_minutes, "float32")
+    trained = Trained(mean, [], 60 * minutes, 60 * cpu_minutes, "float32", machine())
     of_mean = replace(recipe, network=name, size=trained_at, served=served, epochs=0)
     return trained, of_mean, {"averaged": told}

@@ -42,7 +42,8 @@ def register(app: typer.Typer) -> None:
 def train(
     data_set: Annotated[str, typer.Argument(metavar="DATA", help=f"fashion-mnist, or your own photographs: {DATA}")],
     network: Annotated[
-        str | None, typer.Option(help="baseline, strided, pooled, residual, fullres, slim, twins, deep or wide.")
+        str | None,
+        typer.Option(help="baseline, strided, pooled, residual, fullres, slim, twins, deep, wide or wideresnet."),
     ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="For photographs: efficientnet-lite0, -lite1, -lite2, mobilenet-v2 or xception.")
@@ -94,6 +95,10 @@ def train(
         int | None,
         typer.Option(min=0, max=4, help="For photographs: so many random operations on each, as RandAugment has them."),
     ] = None,
+    smoothing: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of each label that goes to all categories alike."),
+    ] = None,
     smooth_late: Annotated[
         bool | None,
         typer.Option(help="Smooth labels in the last eighth of the epochs, too."),
@@ -144,6 +149,7 @@ def train(
         "served": served_size,
         "crop": crop,
         "distort": distort,
+        "smoothing": smoothing,
         "smooth_late": smooth_late,
     }
     changes = {each: value for each, value in recipe.items() if value is not None}

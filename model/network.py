@@ -120,6 +120,18 @@ def pooled(x: Any, dtype: str) -> Any:
     return _pooled(x, dtype)
 
 
+def wideresnet(x: Any, dtype: str) -> Any:
+    """297 M multiply-adds, 2.7 M parameters: WRN-16-4 (Zagoruyko and Komodakis 2016, arXiv:1605.07146), to teach
+    smaller networks, not to tag with.
+    """
+    from keras import layers
+
+    x = layers.Conv2D(16, 3, padding="same", use_bias=False, dtype=dtype)(x)
+    for channels, stride in ((64, 1), (128, 2), (256, 2)):
+        x = _preactivated(_preactivated(x, channels, dtype, stride=stride), channels, dtype)
+    return layers.GlobalAveragePooling2D(dtype=dtype)(_activated(x, dtype))
+
+
 NETWORKS: dict[str, Callable[[Any, str], Any]] = {
     "baseline": baseline,
     "strided": strided,
@@ -130,8 +142,9 @@ NETWORKS: dict[str, Callable[[Any, str], Any]] = {
     "twins": twins,
     "deep": deep,
     "wide": wide,
+    "wideresnet": wideresnet,
 }
-TEACHERS = frozenset({"wide"})
+TEACHERS = frozenset({"wide", "wideresnet"})
 """Too large to tag with."""
 
 
@@ -177,6 +190,20 @@ def _residual(x: Any, channels: int, dtype: str, *, inside: int = 0) -> Any:
     from keras import layers
 
     branch = _convolution(_convolution(x, inside or channels, dtype), channels, dtype)
+    return layers.Add(dtype=dtype)([x, branch])
+
+
+def _preactivated(x: Any, channels: int, dtype: str, *, stride: int = 1) -> Any:
+    """A pair of convolutions, each normalised before it, beside what goes on unchanged or, where the shape changes,
+    through a convolution of its own (He et al. 2016, arXiv:1603.05027).
+    """
+    from keras import layers
+
+    first = _activated(x, dtype)
+    if x.shape[-1] != channels or stride > 1:
+        x = layers.Conv2D(channels, 1, strides=stride, use_bias=False, dtype=dtype)(first)
+    branch = _convolution(first, channels, dtype, stride=stride)
+    branch = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=dtype)(branch)
     return layers.Add(dtype=dtype)([x, branch])
 
 

@@ -1,6 +1,5 @@
 """From a trained network to a bundle that both runtimes run alike."""
 
-import os
 import platform
 import tempfile
 from collections.abc import Mapping
@@ -14,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from model import bundle as bundles
-from model import prior, report
+from model import prior, report, rounding
 from model.answers import Answers, ask
 from model.assessment import assess, figures
 from model.bundle import Bundle
 from model.calibration import fit_temperature, softmax
 from model.dataset import Dataset, Split, digest_of
-from model.export import in_half_precision, mirrored, write_keras, write_tflite
+from model.export import in_half_precision, mirrored, trained_in, write_keras, write_tflite
 from model.network import multiply_adds
 from model.novelty import Novelty
 from model.policy import Outcome, ReviewPolicy, thresholds
@@ -95,16 +94,25 @@ def _export(
 
     What they say of validation, of the golden images, and which weights it is.
     """
-    count = len(validation)
-    in_half_precision(model)
-    write_keras(model, folder)
+    count, trained = len(validation), model.get_weights()
     for weights in subject.weights:
+        model.set_weights(trained)
+        _made_ready(model, weights, served)
+        write_keras(model, folder)
         write_tflite(model, folder, weights, served)
         both = ask(folder, np.concatenate([validation, subject.golden]), len(subject.categories))
         answers = both.part(slice(count))
         if _agree(answers):
             return answers, both.part(slice(count, None)), weights
     raise RuntimesDisagree(f"LiteRT and TensorFlow agree on {answers.agreement:.4f} of validation: train again")
+
+
+def _made_ready(model: Any, weights: str, served: Images) -> None:
+    """Kernels that both runtimes can hold, so that they differ in their arithmetic alone."""
+    if weights == "int8":
+        rounding.equalize(trained_in(model), served)
+        rounding.round_to_int8(model)
+    in_half_precision(model)
 
 
 def _agree(answers: Answers) -> bool:
@@ -192,7 +200,7 @@ def _provenance(trained: Trained, data: Dataset, recipe: Recipe, weights: str, m
             "dropped": dict(data.dropped),
         },
         "litert_weights": weights,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {trained.dtype}",
+        "machine": f"{trained.machine}, {trained.dtype}",
         "versions": {name: metadata.version(name) for name in ("keras", "numpy")}
         | {"python": platform.python_version()},
     }

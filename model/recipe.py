@@ -4,7 +4,6 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from model import efficientnet_lite, keras_backbones, network
@@ -103,6 +102,7 @@ RECIPES: Mapping[str, Recipe] = {
     "twins": replace(BY_SGD, network="twins"),
     "deep": replace(LONG, network="deep"),
     "wide": replace(LONG, network="wide", epochs=120, spare=0.0),
+    "wideresnet": replace(BY_SGD, network="wideresnet", epochs=100, smoothing=0.0),
     # the student project's, to the letter: nothing but Adam at 1e-4
     "baseline": Recipe(
         network="baseline",
@@ -187,26 +187,3 @@ def rate(step: int, steps: int, recipe: Recipe) -> float:
     if not recipe.cosine:
         return recipe.peak_rate
     return recipe.peak_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-
-def computing_dtype() -> str:
-    """mixed_bfloat16 on a GPU or a processor that multiplies it itself, else float32: emulated, it is slower."""
-    return "mixed_bfloat16" if _on_gpu() or _processor_has_bfloat16() else "float32"
-
-
-def _on_gpu() -> bool:
-    import keras
-
-    if keras.backend.backend() != "jax":
-        return False
-    import jax
-
-    return bool(jax.default_backend() == "gpu")
-
-
-def _processor_has_bfloat16() -> bool:
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -19,9 +19,10 @@ import numpy.typing as npt
 from model import averaging, backbone, memory, narrowing, network, steps, towers
 from model.averaging import Average
 from model.batches import Batches, Chunk
+from model.computing import computing_dtype, machine
 from model.dataset import Dataset
 from model.muon import Muon
-from model.recipe import Recipe, changed, computing_dtype, rate
+from model.recipe import Recipe, changed, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Trained:
 
     Of weights that are averaged the history knows nothing: it tells of the network as it wandered.
 
-    `cpu_seconds` count both cores: on a machine with other work they say more than the clock.
+    `cpu_seconds` count all cores: on a machine with other work they say more than the clock. `machine` is where the
+    epochs were computed, which need not be where the network is taken up to be published.
     """
 
     model: Any
@@ -50,6 +52,7 @@ class Trained:
     seconds: float
     cpu_seconds: float
     dtype: str
+    machine: str
 
 
 class CheckpointMismatch(Exception):
@@ -87,7 +90,7 @@ def train(
         while len(run.history) < min(recipe.epochs, stop_after or recipe.epochs):
             run.epoch(report)
             run.save()
-        return Trained(run.in_float32(), run.history, run.seconds, run.cpu_seconds, run.dtype)
+        return Trained(run.in_float32(), run.history, run.seconds, run.cpu_seconds, run.dtype, "; ".join(run.machines))
 
 
 class _Run:
@@ -102,6 +105,7 @@ class _Run:
         self.data, self.categories, self.recipe, self.checkpoint = data, categories, recipe, checkpoint
         self.dtype = dtype
         self.history: list[dict[str, float]] = []
+        self.machines: list[str] = []
         self.average = Average()
         self.seconds = self.cpu_seconds = 0.0
         batch = min(recipe.batch, len(data.train))
@@ -123,6 +127,7 @@ class _Run:
 
     def epoch(self, report: Callable[[Progress], None]) -> None:
         began, began_cpu, number = time.monotonic(), time.process_time(), len(self.history)
+        self.machines = list(dict.fromkeys([*self.machines, machine()]))
         total, done = self.batches.before(self.recipe.epochs), self.batches.before(number)
         losses: list[float] = []
         for chunk in self._chunks(number):
@@ -147,7 +152,7 @@ class _Run:
         """Written aside and renamed: a cut leaves the checkpoint of the epoch before."""
         spent = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
         about = {"made_by": self._made_by(), "dtype": self.dtype, "history": self.history, **spent}
-        about["averaged"] = self.average.count
+        about |= {"averaged": self.average.count, "machines": self.machines}
         state = [np.asarray(variable) for variable in self._variables()]
         arrays = {str(at): value for at, value in enumerate([*state, self.batches.losses, *self.average.sums])}
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -169,6 +174,7 @@ class _Run:
         self.steps.taken_up()
         self.history, self.seconds = kept.about["history"], kept.about["seconds"]
         self.cpu_seconds = kept.about["cpu_seconds"]
+        self.machines = kept.about.get("machines", [machine()])  # checkpoints of before 2026-11-26 do not say
 
     def begin_at(self, start: Any) -> None:
         try:

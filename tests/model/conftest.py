@@ -6,14 +6,14 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from model import bundle as bundles
 from model import outliers
 from model.bundle import Bundle
 from model.classifier import Classifier
-from model.dataset import Dataset, Split
+from model.dataset import Dataset
+from tests.model.made_up import bars_of
 
 KERAS_AND_NUMPY = "ignore:__array__ implementation:DeprecationWarning"
 """Keras 3.15 hands variables to numpy 2 in the old way when it saves a network."""
@@ -33,7 +33,7 @@ def bundle_copy(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def small_data() -> Dataset:
     """Ten kinds of bars that are easily told apart: 300 to train, 100 to validate, 100 to test."""
-    return Dataset(_bars(300, 1), _bars(100, 2), _bars(100, 3), digest="bars")
+    return bars_of(300, 100, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,13 +69,3 @@ def old_bars(bars: Bundle, tmp_path: Path) -> Bundle:
     shutil.rmtree(copy / "report")
     about = dataclasses.replace(bars, folder=copy, name="old-bars", ood=None, training={}, metrics={})
     return bundles.save(about, tmp_path / "old" / "old-bars")
-
-
-def _bars(count: int, seed: int) -> Split:
-    random = np.random.default_rng(seed)
-    labels = np.arange(count, dtype=np.int64) % 10
-    images = random.integers(0, 40, (count, 28, 28, 1), dtype=np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        at = 3 + 5 * (int(label) % 5)
-        image[(slice(at, at + 3),) if label < 5 else (slice(None), slice(at, at + 3))] = 230
-    return Split(images, labels)

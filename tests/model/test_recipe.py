@@ -1,11 +1,9 @@
-"""What a recipe decides by itself: rates, smoothed labels, the arithmetic."""
-
-from pathlib import Path
+"""What a recipe decides by itself: rates and smoothed labels."""
 
 import numpy as np
 import pytest
 
-from model import distillation, recipe
+from model import distillation
 from model.distillation import Wanted
 from model.recipe import Recipe, rate
 from tests.model.conftest import KERAS_AND_NUMPY
@@ -42,11 +40,3 @@ def test_few_steps_never_reach_the_peak() -> None:
     assert rate(0, 1, gentle) == pytest.approx(0.2 / 50)
     assert max(rate(step, 20, gentle) for step in range(20)) == pytest.approx(0.2 * 20 / 50)
     assert rate(49, 100, gentle) == pytest.approx(0.2)
-
-
-def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "flags : avx2 avx512_bf16 amx_tile")
-    with_it = recipe.computing_dtype()
-    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "flags : avx2 fma")
-
-    assert (with_it, recipe.computing_dtype()) == ("mixed_bfloat16", "float32")

@@ -1,0 +1,79 @@
+"""On JAX, which a GPU needs, a training does what it does on TensorFlow: the same steps on the same images."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model import network
+from model.export import write_keras
+from model.recipe import Recipe
+from model.training import train
+from tests.model.conftest import KERAS_AND_NUMPY
+from tests.model.made_up import bars_of
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+IMAGES = (100, 50, 50)
+RECIPE = Recipe(epochs=2, batch=50, peak_rate=0.01, mixup=0.4, imitate=0.0, start="begun", teachers=("begun",))
+
+
+@pytest.fixture(scope="module")
+def begun() -> Any:
+    return network.build(RECIPE.network, size=28, channels=1, categories=10)
+
+
+@pytest.fixture(scope="module")
+def on_jax(begun: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    pytest.importorskip("jax", reason="JAX is not installed")
+    folder = tmp_path_factory.mktemp("jax")
+    write_keras(begun, folder)
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.model.trained_on_jax", str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return folder, json.loads(ended.stdout.splitlines()[-1])
+
+
+def weights(folder: Path, name: str) -> list[np.ndarray]:
+    with np.load(folder / f"{name}-weights.npz") as kept:
+        return [kept[f"arr_{number}"] for number in range(len(kept.files))]
+
+
+def test_it_comes_to_the_network_that_tensorflow_comes_to(
+    begun: Any, on_jax: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.training.computing_dtype", lambda: "float32")
+    folder, told = on_jax
+
+    here = train(bars_of(*IMAGES), 10, RECIPE, checkpoint=tmp_path / "here.npz", start=begun, teachers=[begun])
+
+    assert [each["loss"] for each in told["history"]] == pytest.approx(
+        [each["loss"] for each in here.history], rel=1e-3
+    )
+    moved = [
+        np.abs(one - other).max() for one, other in zip(here.model.get_weights(), begun.get_weights(), strict=True)
+    ]
+    apart = [
+        np.abs(one - other).max() for one, other in zip(weights(folder, "whole"), here.model.get_weights(), strict=True)
+    ]
+    assert max(moved) > 0.01
+    assert max(apart) < 0.02 * max(moved)
+
+
+def test_it_resumes_to_the_network_of_an_uninterrupted_training(on_jax: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = on_jax
+
+    for one, other in zip(weights(folder, "resumed"), weights(folder, "whole"), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
