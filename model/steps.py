@@ -193,7 +193,6 @@ def logits(model: Any, images: Pixels) -> Floats:
     """uint8[N, H, W, C] -> float32[N, K]: what a network says before softmax."""
     import keras
 
-    ask = (
-        model.predict_on_batch if keras.backend.backend() == "jax" else model
-    )  # there a call by itself compiles nothing
+    on_jax = keras.backend.backend() == "jax"  # where a call by itself would compile nothing
+    ask = model.predict_on_batch if on_jax else model
     return np.concatenate([np.asarray(ask(each.astype(np.float32))) for each in portions(images)])

@@ -197,6 +197,21 @@ def test_a_checkpoint_goes_on_in_the_arithmetic_that_it_began_with(
     assert resumed.model.get_layer("logits").compute_dtype == "float32"
 
 
+def test_a_training_tells_each_machine_that_computed_an_epoch_of_it(
+    small_data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the one where it is only taken up, to be made into a bundle."""
+
+    def trained_on(machine: str, epochs: int) -> str:
+        monkeypatch.setattr("model.training.machine", lambda: machine)
+        checkpoint = tmp_path / "cut.npz"
+        return train(small_data, 10, RECIPE, checkpoint=checkpoint, resume=True, stop_after=epochs).machine
+
+    told = [trained_on("a GPU", 1), trained_on("a laptop", 2), trained_on("a laptop", 3), trained_on("elsewhere", 3)]
+
+    assert told == ["a GPU", *["a GPU; a laptop"] * 3]
+
+
 def test_a_training_that_spares_easy_images_resumes_to_the_network_of_an_uninterrupted_one(
     small_data: Dataset, tmp_path: Path
 ) -> None:
