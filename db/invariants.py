@@ -10,8 +10,9 @@ from sqlalchemy import Select, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.queue import LEASE_S, MAX_BACKOFF_S
-from db.schema import OPEN_STATES, Classification, ImageTag, Run, SourceObject, TagEvent, WorkItem
+from db.schema import Classification, ImageTag, Run, SourceObject, TagEvent, WorkItem
 from db.session import instant
+from db.vocabulary import OPEN_STATES
 
 INVARIANTS = {
     "I1": "each scanned object version has exactly one item for each model and request",

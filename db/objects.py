@@ -13,8 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.columns import table_of
-from db.schema import OPEN_STATES, Run, SourceObject, WorkItem
+from db.schema import Run, SourceObject, WorkItem
 from db.session import instant, is_sqlite, now
+from db.vocabulary import OPEN_STATES
 
 # Items that ended because their object version was not there to be read do not count as work on it.
 _UNREAD = ("superseded", "not_found", "changed_during_read")

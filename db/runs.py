@@ -10,8 +10,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.schema import OPEN_STATES, Classification, ModelVersion, Run, WorkItem
+from db.schema import Classification, ModelVersion, Run, WorkItem
 from db.session import instant, is_sqlite
+from db.vocabulary import OPEN_STATES
 
 SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
 WORK_COUNTS = ("tagged", "needs_review", "skipped", "quarantined", "cancelled", "open")

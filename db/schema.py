@@ -13,27 +13,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.columns import Base as Base
 from db.columns import Key
+from db.vocabulary import ITEM_STATES, PROMOTION_ACTIONS, RUN_STATES
 
 CONFIDENCE_UNIT = 10_000
-OPEN_STATES = ("pending", "leased")
-FINAL_STATES = ("done", "skipped", "quarantined", "cancelled")
-ITEM_STATES = OPEN_STATES + FINAL_STATES
-PROMOTION_ACTIONS = ("promote", "rollback")
-RUN_STATES = ("planned", "scanning", "running", "paused", "finished", "cancelled")
-REASONS = (
-    "not_found",
-    "access_denied",
-    "too_large",
-    "too_many_pixels",
-    "empty",
-    "unsupported_format",
-    "corrupt",
-    "changed_during_read",
-    "superseded",
-    "store_unavailable",
-    "crashed_worker",
-    "internal",
-)
 
 
 class SourceObject(Base):

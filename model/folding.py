@@ -9,6 +9,8 @@ they make a step of EfficientNet-Lite0 2.5 times as quick (docs/experiments.md).
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from model import layering
+
 
 class Folded:
     """What a functional keras.Model answers, batch normalisation keeping its statistics; for a tf.function.
@@ -64,11 +66,7 @@ def _pairs(model: Any) -> Iterator[tuple[str, Any]]:
     import keras
 
     convolutions = keras.layers.Conv2D, keras.layers.DepthwiseConv2D
-    used: dict[int, list[Any]] = {}
-    for layer in model.layers:
-        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        for tensor in inputs:
-            used.setdefault(id(tensor), []).append(layer)
+    used = layering.readers(model)
     for layer in model.layers:
         users = used.get(id(layer.output), [])
         if isinstance(layer, convolutions) and layer.activation is keras.activations.linear and len(users) == 1:

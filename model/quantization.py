@@ -95,7 +95,7 @@ def _seen(network: bytes, images: Images) -> dict[str, Values]:
     tensors = {each["name"]: each["index"] for each in runtime.get_tensor_details() if _is_of_an_image(each)}
     random = np.random.default_rng(0)
     found: dict[str, list[Any]] = {name: [] for name in tensors}
-    for image in _spread(images):
+    for image in spread(images, LOOKED_AT):
         runtime.set_tensor(source, image[None].astype(np.float32))
         runtime.invoke()
         for name, index in tensors.items():
@@ -121,8 +121,9 @@ def _is_of_an_image(tensor: Mapping[str, Any]) -> bool:
     return tensor["dtype"] is np.float32 and bool((tensor["shape_signature"][:1] == -1).any())
 
 
-def _spread(images: Images) -> Images:
-    chosen: Images = images[np.linspace(0, len(images) - 1, min(LOOKED_AT, len(images))).astype(int)]
+def spread(images: Images, count: int) -> Images:
+    """So many of them, or all, evenly over those that there are."""
+    chosen: Images = images[np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]
     return chosen
 
 

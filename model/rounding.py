@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model import layering
+from model.quantization import spread
+
 Images = npt.NDArray[np.uint8]
 Kernel = npt.NDArray[np.float32]
 
@@ -31,7 +34,7 @@ def equalize(model: Any, images: Images) -> None:
     pairs = _pairs(model)
     if not pairs:
         return
-    seen = images[np.linspace(0, len(images) - 1, min(LOOKED_AT, len(images))).astype(int)].astype(np.float32)
+    seen = spread(images, LOOKED_AT).astype(np.float32)
     greatest = _greatest(keras.Model(model.input, [convolution.input for _, convolution in pairs]), seen)
     for (normalisation, convolution), largest in zip(pairs, greatest, strict=True):
         factors = _factors(np.asarray(convolution.kernel), largest)
@@ -59,24 +62,22 @@ def _pairs(model: Any) -> list[tuple[Any, Any]]:
     """Each normalisation with the convolution after it, where one ReLU alone lies between and nothing else reads it."""
     from keras import layers
 
-    made_by = {id(layer.output): layer for layer in model.layers}
-    read = [id(each) for layer in model.layers for each in _inputs(layer)]
+    read_by = layering.readers(model)
     found = []
-    for layer in model.layers:
-        if type(layer) is not layers.Conv2D or read.count(id(layer.input)) != 1:
+    for normalisation in (each for each in model.layers if isinstance(each, layers.BatchNormalization)):
+        between = read_by.get(id(normalisation.output), [])
+        if len(between) != 1 or not _lets_factors_through(between[0]):
             continue
-        between = made_by.get(id(layer.input))
-        if not isinstance(between, layers.ReLU) or between.max_value is not None or between.negative_slope:
-            continue
-        before = made_by.get(id(between.input))
-        if isinstance(before, layers.BatchNormalization) and read.count(id(before.output)) == 1:
-            found.append((before, layer))
+        after = read_by.get(id(between[0].output), [])
+        if len(after) == 1 and type(after[0]) is layers.Conv2D:
+            found.append((normalisation, after[0]))
     return found
 
 
-def _inputs(layer: Any) -> list[Any]:
-    given = layer.input
-    return given if isinstance(given, list) else [given]
+def _lets_factors_through(layer: Any) -> bool:
+    from keras import layers
+
+    return isinstance(layer, layers.ReLU) and layer.max_value is None and not layer.negative_slope
 
 
 def _greatest(told: Any, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:

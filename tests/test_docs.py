@@ -14,7 +14,7 @@ import typer.main
 from cli.app import app
 from db.catalogue import EXPORT_COLUMNS
 from db.invariants import INVARIANTS
-from db.schema import REASONS
+from db.vocabulary import REASONS
 from model.findings import KINDS
 from worker.settings import Settings
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from model import training
 from model.export import load_network
-from model.training import train
 from tests.model.made_up import bars_of
 from tests.model.test_training_on_jax import IMAGES, RECIPE
 
@@ -25,13 +24,13 @@ def main(folder: Path) -> None:
     begun, data = load_network(folder), bars_of(*IMAGES)
     known = {"start": begun, "teachers": [begun]}
 
-    whole = train(data, 10, RECIPE, checkpoint=folder / "whole.npz", **known)
-    train(data, 10, RECIPE, checkpoint=folder / "cut.npz", stop_after=1, **known)
-    resumed = train(data, 10, RECIPE, checkpoint=folder / "cut.npz", resume=True, **known)
+    whole = training.train(data, 10, RECIPE, checkpoint=folder / "whole.npz", **known)
+    training.train(data, 10, RECIPE, checkpoint=folder / "cut.npz", stop_after=1, **known)
+    resumed = training.train(data, 10, RECIPE, checkpoint=folder / "cut.npz", resume=True, **known)
 
     for name, trained in (("whole", whole), ("resumed", resumed)):
         np.savez(folder / f"{name}-weights.npz", *trained.model.get_weights())
-    print(json.dumps({"history": whole.history, "machine": whole.machine}))
+    print(json.dumps(whole.history))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,21 @@
+"""The words that the catalogue's columns may hold: states of work and of runs, and why an image has no tag."""
+
+OPEN_STATES = ("pending", "leased")
+FINAL_STATES = ("done", "skipped", "quarantined", "cancelled")
+ITEM_STATES = OPEN_STATES + FINAL_STATES
+PROMOTION_ACTIONS = ("promote", "rollback")
+RUN_STATES = ("planned", "scanning", "running", "paused", "finished", "cancelled")
+REASONS = (
+    "not_found",
+    "access_denied",
+    "too_large",
+    "too_many_pixels",
+    "empty",
+    "unsupported_format",
+    "corrupt",
+    "changed_during_read",
+    "superseded",
+    "store_unavailable",
+    "crashed_worker",
+    "internal",
+)
