@@ -36,7 +36,7 @@ bench: $(VENV)/.full       ## S3 -> Redis -> Celery -> PostgreSQL beside the nai
 	$(BIN)/python -m bench.pipeline $(ARGS)
 
 stack: $(VENV)/.full       ## the compose topology on servers from wheels, until Ctrl-C
-	$(BIN)/python -m bench.stack $(ARGS)
+	$(BIN)/python -m stack.stack $(ARGS)
 
 clean:
 	rm -rf $(VENV) var runs *.egg-info

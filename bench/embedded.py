@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import Sampler, machine
-from bench.topology import TAGGER, environment_without_tagger
+from stack.topology import TAGGER, environment_without_tagger
 
 
 def measure_embedded(folder: Path, paths: Sequence[Path]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.ground import Separation, garment
+from model.images.foreground import Separation, garment
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

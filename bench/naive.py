@@ -16,8 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from celery import Celery
 
-from bench.topology import Topology
-from tests.processes import spawn, wait_until
+from stack.processes import spawn, wait_until
+from stack.topology import Topology
 
 app = Celery("naive", broker=os.environ.get("NAIVE_BROKER", "memory://"))
 app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True, worker_hijack_root_logger=False)
@@ -59,9 +59,9 @@ def _engine() -> sa.Engine:
 @app.task  # type: ignore[untyped-decorator]  # Celery ships no types
 def tag(bucket: str, key: str) -> None:
     """Get, decode, predict, insert: one image."""
-    from model.calibration import softmax
-    from model.decoding import decode
-    from model.preprocessing import prepare
+    from model.decisions.calibration import softmax
+    from model.images.decoding import decode
+    from model.images.preprocessing import prepare
 
     bundle, network = _network()
     data = _s3().get_object(Bucket=bucket, Key=key)["Body"].read()

@@ -27,7 +27,7 @@ from rich.table import Table
 from bench.variants import VARIANTS, Variant
 from model import bundle
 from model.classifier import Classifier
-from model.decoding import decode
+from model.images.decoding import decode
 
 CLOTHES = {
     "t-shirt": ("T-shirt/top",),

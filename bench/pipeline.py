@@ -19,9 +19,9 @@ from typing import Any
 from bench import images, naive, report, stages
 from bench.embedded import measure_embedded
 from bench.measure import Sampler, Usage, machine
-from bench.topology import TAGGER, Topology, topology
 from model import bundle
-from tests.processes import temporary_folder
+from stack.processes import temporary_folder
+from stack.topology import TAGGER, Topology, topology
 
 CHILDREN = 2
 _IMAGES = 2_000

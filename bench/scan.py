@@ -20,9 +20,9 @@ from bench.measure import own_peak_mb
 from db import migrations, runs
 from db.session import connect, sessions_of
 from scheduler.discovery import Scanned, ScanRequest, scan
-from tests.processes import spawn, temporary_folder
-from tests.servers import postgres
-from worker.storage import PAGE_KEYS, StoredObject
+from stack.processes import spawn, temporary_folder
+from stack.servers import postgres
+from worker.storage.store import PAGE_KEYS, StoredObject
 
 _KEYS = 200_000
 _LISTED_AT = datetime(2026, 11, 22, tzinfo=UTC)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.topology import Topology
 from db import catalogue, migrations, queue, runs
 from db.catalogue import Tagged
 from db.queue import ClaimedItem
@@ -17,7 +16,9 @@ from db.session import Sessions, connect, sessions_of
 from model.bundle import Bundle
 from model.classifier import Classifier, Images
 from scheduler.discovery import ScanRequest, scan
-from worker.storage import S3Options, Store, open_bucket
+from stack.topology import Topology
+from worker.storage.open import open_bucket
+from worker.storage.store import S3Options, Store
 
 BATCH = 64
 _CLAIM = 256

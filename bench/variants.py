@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from bench.masks import Floats, Mask, by_border, by_median, by_sides, by_turns, grab_cut, grab_cut_from_border
-from model.preprocessing import FASHION_MNIST, VERSION_1, prepare
+from model.images.preprocessing import FASHION_MNIST, VERSION_1, prepare
 
 Pixels = npt.NDArray[np.uint8]
 Masker = Callable[[Image.Image], Mask]

@@ -6,7 +6,8 @@ import sys
 
 import typer
 
-from cli import backbones, catalogue, evaluating, inspecting, models, running, services, taxonomies, training, versions
+from cli import catalogue, processes, run
+from cli.models import app as models
 
 app = typer.Typer(
     name="tagger",
@@ -17,16 +18,10 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-running.register(app)
+run.register(app)
 catalogue.register(app)
-services.register(app)
-training.register(models.app)
-backbones.register(models.app)
-evaluating.register(models.app)
-inspecting.register(models.app)
-versions.register(models.app)
-taxonomies.register(models.app)
-app.add_typer(models.app, name="model")
+processes.register(app)
+app.add_typer(models, name="model")
 
 
 def main() -> None:

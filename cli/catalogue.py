@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.opening import load_settings, open_catalogue
+from cli.context import load_settings, open_catalogue
+from cli.options import AsJson
 
 if TYPE_CHECKING:
     from db.session import Sessions
     from worker.settings import Settings
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
 class Format(StrEnum):

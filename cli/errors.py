@@ -7,9 +7,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from db.migrations import SchemaMismatch
 from db.session import CatalogueUnavailable
 from model.bundle import BundleError
-from model.taxonomy_file import TaxonomyWrong
+from model.decisions.taxonomy_file import TaxonomyWrong
 from worker.settings import BadSettings
-from worker.storage import StorageError
+from worker.storage.store import StorageError
 
 _MENDABLE = (BadSettings, BundleError, CatalogueUnavailable, SchemaMismatch, StorageError, TaxonomyWrong)
 

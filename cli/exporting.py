@@ -26,7 +26,7 @@ _BATCH = 20_000
 
 def titles(settings: Settings, language: str) -> Callable[[str], str]:
     """Category -> title in the language, by the taxonomy that is set. Raises BadSettings, TaxonomyWrong."""
-    from worker.process import taxonomy_of
+    from worker.bootstrap import taxonomy_of
     from worker.settings import BadSettings
 
     taxonomy = taxonomy_of(settings)

@@ -8,9 +8,9 @@ from typing import Any
 from db.promotions import Standing
 from model.bundle import Bundle, BundleError, find, read
 from model.comparison import Comparison, NotComparable, compare
-from worker.process import load_classifier, taxonomy_of
+from worker.bootstrap import load_classifier, taxonomy_of
+from worker.bundle_lookup import folder_of
 from worker.settings import Settings
-from worker.versions import folder_of
 
 
 def able(settings: Settings, folder: Path) -> Bundle:

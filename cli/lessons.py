@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from model.bundle import Bundle
-    from model.recipe import Recipe
+    from model.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Lessons:
 
     @classmethod
     def of(cls, start: str | None, teachers: Sequence[str], *, restart: bool = False) -> Lessons:
-        from model.export import load_network
+        from model.keras_network import load_network
 
         taught = {each.id: load_network(each.folder) for each in map(_bundle, teachers)}
         if start is None:
@@ -37,15 +37,15 @@ class Lessons:
         return cls({name: network}, taught, told, restart)
 
     def recipe(self, network: str | None, changes: Mapping[str, Any]) -> Recipe:
-        from model.network import DEFAULT
-        from model.recipe import recipe_of, refining
+        from model.training.networks import DEFAULT
+        from model.training.recipe import recipe_of, refining
 
         whole = recipe_of(network or DEFAULT, teachers=tuple(self.teachers))
         begun = {"start": next(iter(self.start), ""), **changes}
         return refining(whole, **begun) if self.start and not self.restart else replace(whole, **begun)
 
     def as_arguments(self) -> dict[str, Any]:
-        """For `model.training.train`."""
+        """For `model.training.loop.train`."""
         return {"start": next(iter(self.start.values()), None), "teachers": [*self.teachers.values()]}
 
 
@@ -56,7 +56,7 @@ def begun_at(reference: str) -> tuple[str, Any, dict[str, Any]]:
 
 def begun_with(begun: Bundle) -> tuple[str, Any, dict[str, Any]]:
     """The same of a bundle that was read."""
-    from model.export import load_network, trained_in
+    from model.keras_network import load_network, trained_in
 
     return begun.name, trained_in(load_network(begun.folder)), {"model": begun.id, **begun.training}
 

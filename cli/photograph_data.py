@@ -11,10 +11,10 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from model.inspection import Inspection
-    from model.photographs import Photograph
+    from model.data.inspection.inspect import Inspection
+    from model.data.photographs import Photograph
     from worker.settings import Settings
-    from worker.storage import Store
+    from worker.storage.store import Store
 
 CATALOGUE = "catalogue"
 DATA = (
@@ -70,10 +70,10 @@ def inspected(
 
     Without `tell` the findings are the caller's to print.
     """
-    from model import folder_layout
-    from model.inspection import inspect
+    from model.data.inspection import folder_checks
+    from model.data.inspection.inspect import inspect
 
-    noticed = folder_layout.noticed(Path(data), leave_out) if _is_folder(data) else []
+    noticed = folder_checks.noticed(Path(data), leave_out) if _is_folder(data) else []
     with counting("looking at photographs", len(photographs)) as done:
         found = inspect(
             photographs,
@@ -88,8 +88,8 @@ def inspected(
 
 
 def _opened(data: str, images: str | None, settings: Settings) -> list[Photograph]:
-    from model.photograph_tables import is_table
-    from model.photographs import of_folder
+    from model.data.photographs import of_folder
+    from model.data.tables import is_table
 
     path = Path(data)
     if data != CATALOGUE and is_table(path) and not path.is_dir():
@@ -110,8 +110,8 @@ def _is_folder(data: str) -> bool:
 
 def _of_table(table: Path, images: str | None, settings: Settings) -> list[Photograph]:
     """The store is listed once, as reading takes the versions of the objects."""
-    from model.photograph_tables import of_table
-    from worker.process import source_store
+    from model.data.tables import of_table
+    from worker.bootstrap import source_store
 
     store = source_store(settings, _as_folder(images or str(table.parent)))
     versions: dict[str, str] = {}
@@ -131,11 +131,11 @@ def _as_folder(images: str) -> str:
 
 
 def _of_catalogue(settings: Settings) -> list[Photograph]:
-    from cli.opening import open_catalogue
+    from cli.context import open_catalogue
     from db.catalogue import human_tags
     from db.session import reading
-    from model.photographs import DataUnusable, Photograph, product_of
-    from worker.process import Stores
+    from model.data.photographs import DataUnusable, Photograph, product_of
+    from worker.bootstrap import Stores
 
     with reading(open_catalogue(settings)) as session:
         tags = human_tags(session)
@@ -155,8 +155,8 @@ def _of_catalogue(settings: Settings) -> list[Photograph]:
 
 def _reader(store: Store, key: str, versions: Mapping[str, str], settings: Settings) -> Callable[[], bytes]:
     """Reads one object. What ails it alone becomes ImageRejected; what ails the store stays a StorageError."""
-    from model.decoding import ImageRejected
-    from worker.storage import AccessDenied, ChangedDuringRead, ImageNotFound, NotAFile, TooLarge
+    from model.images.decoding import ImageRejected
+    from worker.storage.store import AccessDenied, ChangedDuringRead, ImageNotFound, NotAFile, TooLarge
 
     def read() -> bytes:
         if key not in versions:

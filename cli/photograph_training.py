@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from model.bundle import Bundle
-    from model.dataset import Dataset
-    from model.head import Begun
-    from model.inspection import Inspection
-    from model.photographs import Photograph
-    from model.preprocessing import Preprocessing
-    from model.recipe import Recipe
-    from model.samples import Stranger
-    from model.subject import Subject
+    from model.data.dataset import Dataset
+    from model.data.inspection.inspect import Inspection
+    from model.data.photographs import Photograph
+    from model.evaluation.evaluation_sets import Stranger
+    from model.images.preprocessing import Preprocessing
+    from model.training.head import Begun
+    from model.training.publishing.task import Subject
+    from model.training.recipe import Recipe
     from worker.settings import Settings
 
 
@@ -87,7 +87,7 @@ def average(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     """Publish the mean of the bundles named. Raises typer.Exit(1) where the photographs cannot be measured on."""
     from cli import soup
     from cli.training_bar import published
-    from model import preprocessing
+    from model.images import preprocessing
 
     bundles = soup.opened(wanted.average, wanted.served_size)
     found, left_out = _looked_at(wanted, settings)
@@ -107,8 +107,8 @@ def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, 
     """
     import numpy as np
 
-    from cli.spreading import measured
-    from model import crossvalidation, photograph_folds
+    from cli.models.spread import measured
+    from model.training import crossvalidation, photograph_folds
 
     if wanted.start:
         raise typer.BadParameter("its bundle may have seen what is held out", param_hint="--start, --folds, --seeds")
@@ -129,9 +129,10 @@ def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, 
 
 def _prepared(wanted: Wanted, recipe: Recipe) -> tuple[Path, Preprocessing]:
     """The file of the backbone's weights, and how photographs are prepared."""
-    from cli.backbones import folders
-    from model import backbone, preprocessing
-    from model.recipe import served_size
+    from cli.models.backbone import folders
+    from model.images import preprocessing
+    from model.training.backbones import backbone
+    from model.training.recipe import served_size
 
     spec = preprocessing.photograph(served_size(recipe), wanted.fit or preprocessing.FIT)
     return backbone.find(recipe.network, folders()), spec
@@ -155,16 +156,16 @@ def _subject(
     spec: Preprocessing,
     settings: Settings,
 ) -> Subject:
-    from model import subject
+    from model.training.publishing import task
 
     names = [found.photographs[at].name for at in tested]
     strange = _strangers(wanted, left_out, spec, settings)
-    return subject.photographs(data, found.names, spec, wanted.name, names, strangers=strange, shown=wanted.pictures)
+    return task.photographs(data, found.names, spec, wanted.name, names, strangers=strange, shown=wanted.pictures)
 
 
 def _split(found: Inspection, seed: int, per_category: int | None) -> list[npt.NDArray[np.int64]]:
     """Indices of train, validation and test."""
-    from model import splitting
+    from model.data import splitting
 
     given = [each.split for each in found.photographs]
     train, validation, test = splitting.split(found.labels, found.groups, given, seed=seed)
@@ -180,12 +181,12 @@ def _decoded(
     spec: Preprocessing,
     settings: Settings,
 ) -> Dataset:
-    from model import photograph_pixels
+    from model.data import pixels
 
     sizes = [len(each) for each in splits]
     typer.echo("{:,} photographs to train on, {:,} to validate, {:,} to test".format(*sizes), err=True)
     with counting("decoding", sum(sizes)) as done:
-        return photograph_pixels.load(
+        return pixels.load(
             found.photographs,
             found.labels,
             splits,
@@ -197,10 +198,11 @@ def _decoded(
 
 
 def _begun(data: Dataset, recipe: Recipe, weights: Path, spec: Preprocessing, categories: int) -> Begun:
-    from model import head, photograph_pixels
+    from model.data import pixels
+    from model.training import head
 
     typer.echo("fitting the head …", err=True)
-    served = photograph_pixels.as_served(data.train.images, spec)
+    served = pixels.as_served(data.train.images, spec)
     begun = head.fitted(recipe, weights, served, data.train.labels, categories)
     minutes = begun.minutes(recipe.epochs)
     typer.echo(f"then all of {recipe.network}, {recipe.epochs} epochs: about {minutes:.0f} minutes", err=True)
@@ -213,13 +215,14 @@ def _strangers(
     """The photographs of each category that is left out: the model should notice that it has no such."""
     import numpy as np
 
-    from model import inspection, preprocessing
-    from model.samples import Stranger
+    from model.data.inspection import inspect
+    from model.evaluation.evaluation_sets import Stranger
+    from model.images import preprocessing
 
     limits = settings.decode_limits
     strangers = []
     for name in wanted.leave_out:
-        usable = inspection.inspect([each for each in left_out if each.category == name], limits=limits).photographs
+        usable = inspect.inspect([each for each in left_out if each.category == name], limits=limits).photographs
         images = [preprocessing.read(each.read(), spec, limits=limits) for each in usable]
         if images:
             names = tuple(each.name for each in usable)
@@ -229,18 +232,20 @@ def _strangers(
 
 def _origin(recipe: Recipe, weights: Path) -> dict[str, Any]:
     """Where the backbone's weights come from."""
-    from model import backbone, backbone_weights
+    from model.training.backbones import backbone
+    from model.training.backbones.weights import provenance
 
-    about = backbone_weights.provenance(weights) if backbone.is_ours(recipe.network) else {"source": weights.name}
+    about = provenance(weights) if backbone.is_ours(recipe.network) else {"source": weights.name}
     return {"backbone": recipe.network, **about}
 
 
 def _list_doubtful(wanted: Wanted, begun: Begun, found: Inspection, train: npt.NDArray[np.int64]) -> None:
     """Labels that the other photographs contradict, on a page."""
-    from model import label_page, label_problems
-    from model.decoding import ImageRejected
+    from model.data.inspection import label_issues
+    from model.evaluation.report import label_page
+    from model.images.decoding import ImageRejected
 
-    problems = label_problems.find(begun.features, found.labels[train], found.groups[train], found.names)
+    problems = label_issues.find(begun.features, found.labels[train], found.groups[train], found.names)
     photographs: list[Photograph] = [found.photographs[at] for at in train]
 
     def picture(at: int) -> bytes | None:

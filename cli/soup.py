@@ -16,9 +16,9 @@ from cli.lessons import begun_with
 
 if TYPE_CHECKING:
     from model.bundle import Bundle
-    from model.preprocessing import Preprocessing
-    from model.recipe import Recipe
-    from model.training import Trained
+    from model.images.preprocessing import Preprocessing
+    from model.training.loop import Trained
+    from model.training.recipe import Recipe
 
 OPTION = "--average"
 
@@ -45,7 +45,7 @@ def opened(references: Sequence[str], size: int | None) -> list[Bundle]:
 
 
 def _at(spec: Preprocessing, size: int | None) -> Preprocessing:
-    from model.preprocessing import resized
+    from model.images.preprocessing import resized
 
     return resized(spec, size) if size else spec
 
@@ -58,15 +58,15 @@ def check_data(bundles: Sequence[Bundle], categories: Sequence[str]) -> None:
 
 
 def stirred(bundles: Sequence[Bundle], recipe: Recipe, size: int | None) -> tuple[Trained, Recipe, dict[str, Any]]:
-    """What `model.publishing.publish` takes: the mean network, a recipe of no epochs, and how each came to be.
+    """What `model.training.publishing.publish.publish` takes: the mean network, a recipe of no epochs, and how each came to be.
 
     The network answers at `size` pixels, or at as many as the first bundle's does.
     Raises typer.BadParameter for networks of other shapes.
     """
-    from model import backbone
-    from model.averaging import Average
-    from model.computing import machine
-    from model.training import Trained
+    from model.training.averaging import Average
+    from model.training.backbones import backbone
+    from model.training.device import machine
+    from model.training.loop import Trained
 
     average, told = Average(), []
     for each in bundles:

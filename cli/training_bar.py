@@ -10,10 +10,10 @@ import typer
 
 if TYPE_CHECKING:
     from model.bundle import Bundle
-    from model.dataset import Dataset
-    from model.recipe import Recipe
-    from model.subject import Subject
-    from model.training import Progress, Trained
+    from model.data.dataset import Dataset
+    from model.training.loop import Progress, Trained
+    from model.training.publishing.task import Subject
+    from model.training.recipe import Recipe
 
 
 def trained_and_published(
@@ -30,13 +30,13 @@ def trained_and_published(
 ) -> Bundle:
     """Train, publish, and leave no checkpoint behind once the bundle is there.
 
-    `start` and `teachers` are as in `model.training.train`, the others as in `model.publishing.publish`.
+    `start` and `teachers` are as in `model.training.loop.train`, the others as in `model.training.publishing.publish.publish`.
     """
-    from model import training
+    from model.training import loop
 
     checkpoint = out.with_name(f".{out.name}.checkpoint.npz")
     with Bar(recipe.epochs) as bar:
-        trained = training.train(
+        trained = loop.train(
             data,
             len(subject.categories),
             recipe,
@@ -61,8 +61,8 @@ def published(
     mirror: bool,
     started_from: Mapping[str, Any] | None,
 ) -> Bundle:
-    """As `model.publishing.publish`, and says so, as it takes minutes."""
-    from model.publishing import publish
+    """As `model.training.publishing.publish.publish`, and says so, as it takes minutes."""
+    from model.training.publishing.publish import publish
 
     typer.echo("calibrating, measuring, exporting …", err=True)
     return publish(trained, data, recipe, out, subject, mirror=mirror, started_from=started_from)

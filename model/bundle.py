@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from model import manifest
+from model.decisions.ood import Novelty
+from model.decisions.thresholds import AS_MADE, Outcome, ReviewPolicy
+from model.decisions.thresholds import thresholds as choose
+from model.images.preprocessing import PreprocessingUnknown, check
 from model.manifest import RETRAIN, Bundle, BundleCorrupt, BundleError, BundleNotFound, BundleTooOld
-from model.novelty import Novelty
-from model.policy import AS_MADE, Outcome, ReviewPolicy
-from model.policy import thresholds as choose
-from model.preprocessing import PreprocessingUnknown, check
 
 __all__ = [
     "RETRAIN",
@@ -38,11 +38,11 @@ __all__ = [
 
 SHIPPED = Path(__file__).parent / "bundles"
 VALIDATION = "validation.npz"
-"""What the network said of the validation images: see model.policy.Outcome."""
+"""What the network said of the validation images: see model.decisions.thresholds.Outcome."""
 TEST = "test.npz"
 """What it said of the test images, in their order: bundles are compared by it."""
 NOVELTY = "novelty.npz"
-"""What the training's features look like: see model.novelty.Novelty."""
+"""What the training's features look like: see model.decisions.ood.Novelty."""
 
 
 def find(reference: str, *, folders: Sequence[Path] = ()) -> Path:

@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from model import bundle as bundles
-from model import preprocessing
 from model.answers import Answers
-from model.budget import PixelBudget
 from model.bundle import Bundle, BundleCorrupt
-from model.calibration import softmax
-from model.decoding import DEFAULT_LIMITS, DecodeLimits
-from model.novelty import SERVED
-from model.placement import Placement
-from model.policy import AS_MADE, ReviewPolicy
+from model.decide import judge
+from model.decisions.calibration import softmax
+from model.decisions.category_mapping import Placement
+from model.decisions.ood import SERVED
+from model.decisions.taxonomy import Taxonomy
+from model.decisions.thresholds import AS_MADE, ReviewPolicy
+from model.images import preprocessing
+from model.images.decoding import DEFAULT_LIMITS, DecodeLimits
+from model.images.pixel_budget import PixelBudget
 from model.runtimes import LiteRT, Runtime, TensorFlow
-from model.taxonomy import Taxonomy
-from model.verdicts import judge
 
 RuntimeName = Literal["litert", "tensorflow"]
 Images = npt.NDArray[np.uint8]

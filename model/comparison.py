@@ -8,7 +8,7 @@ import numpy as np
 
 from model import bundle as bundles
 from model.bundle import Bundle
-from model.policy import Outcome
+from model.decisions.thresholds import Outcome
 
 SIGNIFICANT = 0.05
 """A candidate that is no worse is called worse in so many cases at most."""

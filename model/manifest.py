@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model.preprocessing import Preprocessing
+from model.images.preprocessing import Preprocessing
 
 FORMAT_VERSION = 1
 RETRAIN = "train it again with `tagger model train`"

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from model.export import load_network, with_features
+from model.keras_network import load_network, with_features
 
 Images = npt.NDArray[np.uint8]
 Answers = npt.NDArray[np.float32]

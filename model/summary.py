@@ -12,8 +12,8 @@ from model import bundle as bundles
 from model import purpose
 from model.bundle import Bundle, BundleError, read
 from model.classifier import Classifier, Prediction
-from model.decoding import ImageRejected
-from model.policy import UNSURE, ReviewPolicy, promise
+from model.decisions.thresholds import UNSURE, ReviewPolicy, promise
+from model.images.decoding import ImageRejected
 
 Images = npt.NDArray[np.uint8]
 

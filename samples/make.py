@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model.categories import FASHION_MNIST
-from model.dataset import Split, load
+from model.data.dataset import Split
+from model.data.fashion_mnist import load
+from model.decisions.categories import FASHION_MNIST
 
 HERE = Path(__file__).parent
 SEED = 2026

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from sqlalchemy.orm import Session
@@ -18,7 +18,8 @@ from db import objects, runs
 from db.objects import KnownObject, NewObject
 from db.schema import Run
 from db.session import Sessions, transact
-from worker.storage import Store, StoredObject
+from worker.run_requests import SCAN
+from worker.storage.store import Store, StoredObject
 
 MASS_REMOVAL_SHARE = 0.20
 KNOWN_AT_ONCE = 5000  # rows of the catalogue in memory; a page whose range of keys holds more is recorded in pieces
@@ -192,3 +193,11 @@ def product_of(key: str, pattern: str | None) -> str | None:
         return None
     match = re.search(pattern, key)
     return match["product"] if match else None
+
+
+def scan_request(run: Run, product_pattern: str | None, *, allow_mass_removal: bool = False) -> ScanRequest:
+    """How this run's source is to be scanned. What a person waits for goes before the night's work."""
+    request = ScanRequest(
+        product_pattern=product_pattern, allow_mass_removal=allow_mass_removal, limit=run.selection.get("limit")
+    )
+    return replace(request, queue="ops", priority=10) if run.kind == SCAN else request

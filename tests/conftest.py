@@ -10,7 +10,7 @@ import structlog
 
 from db import migrations
 from db.session import Sessions, connect, sessions_of
-from tests.servers import Postgres, Seaweed, Valkey, postgres, seaweed, valkey
+from stack.servers import Postgres, Seaweed, Valkey, postgres, seaweed, valkey
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "images"

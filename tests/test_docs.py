@@ -15,7 +15,7 @@ from cli.app import app
 from db.catalogue import EXPORT_COLUMNS
 from db.invariants import INVARIANTS
 from db.vocabulary import REASONS
-from model.findings import KINDS
+from model.data.inspection.findings import KINDS
 from worker.settings import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -19,8 +19,8 @@ def loaded_by(code: str) -> set[str]:
     "code",
     [
         "import cli.app",
-        "import scheduler.process, worker.service, worker.tasks",
-        "import cli.running, cli.following, cli.catalogue, cli.services, cli.checks",
+        "import scheduler.service, worker.service, worker.tasks",
+        "import cli.run, cli.follow, cli.catalogue, cli.processes, cli.doctor",
         "from model.classifier import Classifier; from model import bundle;"
         "Classifier.load(bundle.find('fashion-mnist'))",
     ],

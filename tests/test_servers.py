@@ -12,8 +12,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.processes import free_ports, spawn, temporary_folder, wait_until
-from tests.servers import postgres, seaweed, valkey
+from stack.processes import free_ports, spawn, temporary_folder, wait_until
+from stack.servers import postgres, seaweed, valkey
 
 ROOT = Path(__file__).parent.parent
 
@@ -82,7 +82,7 @@ def test_a_server_that_cannot_start_shows_its_log(monkeypatch: pytest.MonkeyPatc
 
 def test_nothing_is_left_of_a_parent_that_was_killed(tmp_path: Path) -> None:
     script = (
-        "import time\nfrom tests.servers import postgres, valkey\n"
+        "import time\nfrom stack.servers import postgres, valkey\n"
         "with valkey() as broker, postgres() as database:\n"
         "    print(broker.pid, database.pid, broker.folder, database.folder, flush=True)\n    time.sleep(60)\n"
     )
@@ -100,7 +100,7 @@ def test_nothing_is_left_of_a_parent_that_was_killed(tmp_path: Path) -> None:
 
 
 def test_make_stack_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
-    stack = spawn([sys.executable, "-m", "bench.stack"], tmp_path / "log", cwd=ROOT)
+    stack = spawn([sys.executable, "-m", "stack.stack"], tmp_path / "log", cwd=ROOT)
     wait_until(lambda: "Ctrl-C" in stack.tail() or not stack.alive, "the stack", 90)
     exports = dict(re.findall(r"export (TAGGER_\w+)=(\S+)", stack.tail()))
     family = psutil.Process(stack.pid).children(recursive=True)

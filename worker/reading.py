@@ -14,8 +14,8 @@ import structlog
 
 from db.queue import ClaimedItem
 from model.classifier import Classifier
-from model.decoding import DecodeLimits, ImageRejected
-from worker.storage import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable
+from model.images.decoding import DecodeLimits, ImageRejected
+from worker.storage.store import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable
 
 log = structlog.get_logger()
 

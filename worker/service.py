@@ -17,11 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import heartbeats
 from db.session import connect, sessions_of
 from model.bundle import BundleError
-from model.taxonomy import TaxonomyWrong
+from model.decisions.taxonomy import TaxonomyWrong
+from worker.bootstrap import Classifiers, build_tagger, open_sessions, source_store
 from worker.celery import create_app
-from worker.process import Classifiers, build_tagger, open_sessions, source_store
 from worker.settings import Settings, cores
-from worker.storage import StorageError
+from worker.storage.store import StorageError
 from worker.tagging import Tagger
 
 log = structlog.get_logger()
@@ -81,7 +81,7 @@ def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
         os.environ.setdefault(name, value)
     os.environ.pop("REMAP_SIGTERM", None)
     _Process.settings = settings
-    import_module("worker.s3_store")  # boto3's code once in the parent, and not again in each child
+    import_module("worker.storage.s3")  # boto3's code once in the parent, and not again in each child
     app = create_app(settings)
     slots = settings.workers or cores()
     beating = _Heartbeat(settings, slots)

@@ -12,9 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from model.decoding import DecodeLimits
-from model.policy import ReviewPolicy
-from worker.storage import S3Options
+from model.decisions.thresholds import ReviewPolicy
+from model.images.decoding import DecodeLimits
+from worker.storage.store import S3Options
 
 _PASSWORD = re.compile(r"(://[^/@]*:)[^/@]*@")
 

@@ -25,9 +25,9 @@ from db.queue import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
 from db.session import Sessions, transact
 from model.classifier import Classifier, Prediction
-from model.decoding import DecodeLimits
+from model.images.decoding import DecodeLimits
 from worker.reading import Fault, Prepared, Reading, prepare
-from worker.storage import Store, StoreMisconfigured, StoreUnavailable
+from worker.storage.store import Store, StoreMisconfigured, StoreUnavailable
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from cli.app import app
 from cli.lessons import Lessons
 from model import bundle as bundles
-from tests.cli.drawings import plain
+from tests.cli.models.drawings import plain
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.versions import outcome, with_test
 

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 from db import migrations
 from db.schema import Base
 from db.session import connect, sessions_of
+from stack.servers import Postgres
 from tests.db.catalogues import Catalogue, a_catalogue
-from tests.servers import Postgres
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, inspect, text
 from db import migrations
 from db.schema import Base
 from db.session import connect
-from tests.processes import spawn
-from tests.servers import Postgres
+from stack.processes import spawn
+from stack.servers import Postgres
 
 CODE = "import sys; from db import migrations, session; migrations.upgrade(session.connect(sys.argv[1]))"
 UPGRADE = [sys.executable, "-W", "error", "-c", CODE]

@@ -35,8 +35,8 @@ from db.session import connect, sessions_of
 from scheduler import discovery
 from scheduler.discovery import ScanRequest
 from tests.db.catalogues import BUCKET, LONG_AGO, Catalogue, a_catalogue
-from tests.scheduler.shelf import Shelf
-from worker.storage import StoreUnavailable
+from tests.scheduler.memory_store import Shelf
+from worker.storage.store import StoreUnavailable
 
 KEYS = st.sampled_from(["A", "a", "é", "👗"])
 

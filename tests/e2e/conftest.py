@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Engine
 
 from db.session import Sessions, connect
+from stack.servers import Postgres, Seaweed, Valkey, valkey
 from tests.conftest import PHOTOS
+from tests.e2e.bundle_versions import Shelf
 from tests.e2e.deployment import Deployment
-from tests.e2e.shelf import Shelf
-from tests.servers import Postgres, Seaweed, Valkey, valkey
-from worker import process
+from worker import bootstrap
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def shelf(sessions: Sessions, database_url: str, tmp_path: Path, monkeypatch: py
         opened.append(connect(url, **options))
         return opened[-1]
 
-    monkeypatch.setattr(process, "connect", open_engine)
+    monkeypatch.setattr(bootstrap, "connect", open_engine)
     monkeypatch.setenv("TAGGER_DATABASE_URL", database_url)
     monkeypatch.setenv("TAGGER_BUNDLES", str(tmp_path / "bundles"))
     monkeypatch.setenv("LOGNAME", "amina")

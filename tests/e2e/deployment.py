@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tests.processes import Child, spawn, wait_until
+from stack.processes import Child, spawn, wait_until
 
 TAGGER = Path(sys.executable).parent / "tagger"
 

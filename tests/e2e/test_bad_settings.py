@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from model import bundle
+from stack.processes import free_ports
+from stack.servers import Postgres, Seaweed, Valkey, valkey
 from tests.e2e.deployment import Deployment
 from tests.e2e.test_embedded import picture
-from tests.processes import free_ports
-from tests.servers import Postgres, Seaweed, Valkey, valkey
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 
 from db.session import connect
+from stack.processes import wait_until
+from stack.servers import Postgres, Valkey
 from tests.e2e.conftest import Bucket
 from tests.e2e.deployment import TAGGER, Deployment, children_of
-from tests.processes import wait_until
-from tests.servers import Postgres, Valkey
 
 
 def final_tags(deployment: Deployment) -> tuple[int, int, int]:

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from model import bundle
+from stack.processes import wait_until
 from tests.e2e.deployment import Deployment
-from tests.processes import wait_until
 
 
 def picture(path: Path, seed: int = 0, size: tuple[int, int] = (120, 160)) -> None:

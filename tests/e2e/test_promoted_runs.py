@@ -10,8 +10,8 @@ from db.session import connect
 from model import bundle as library
 from model.bundle import Bundle
 from tests.conftest import SAMPLES
+from tests.e2e.bundle_versions import NAME
 from tests.e2e.deployment import Deployment, children_of
-from tests.e2e.shelf import NAME
 from tests.model.versions import outcome, with_test, with_validation
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from model import bundle as library
 from model.bundle import BundleError
-from tests.e2e.shelf import NAME, Shelf
+from tests.e2e.bundle_versions import NAME, Shelf
 from tests.model.versions import with_test, with_validation
 
 

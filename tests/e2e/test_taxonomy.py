@@ -19,11 +19,11 @@ from sqlalchemy.orm import Session
 from db.catalogue import EXPORT_COLUMNS, set_human_tag
 from db.session import connect, sessions_of
 from model import bundle
-from model.taxonomy import Taxonomy
+from model.decisions.taxonomy import Taxonomy
+from stack.servers import Seaweed, Valkey
 from tests.conftest import ROOT
 from tests.e2e.deployment import Deployment
 from tests.e2e.test_bad_settings import refused
-from tests.servers import Seaweed, Valkey
 
 SAMPLES = ROOT / "samples"
 SHOP = SAMPLES / "taxonomy.csv"

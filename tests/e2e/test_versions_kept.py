@@ -11,7 +11,7 @@ from cli.app import app
 from model import bundle as library
 from model.bundle import BundleNotFound
 from tests.conftest import SAMPLES
-from tests.e2e.shelf import NAME, Shelf
+from tests.e2e.bundle_versions import NAME, Shelf
 from tests.model.versions import outcome, with_test, with_validation
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from model import bundle as bundles
-from model import outliers
 from model.bundle import Bundle
 from model.classifier import Classifier
-from model.dataset import Dataset
-from tests.model.made_up import bars_of
+from model.data.dataset import Dataset
+from model.evaluation import ood_images
+from tests.model.toy_data import bars_of
 
 KERAS_AND_NUMPY = "ignore:__array__ implementation:DeprecationWarning"
 """Keras 3.15 hands variables to numpy 2 in the old way when it saves a network."""
@@ -40,17 +40,17 @@ def small_data() -> Dataset:
 def few_strangers() -> Iterator[None]:
     """40 images of each source instead of 500: making them takes most of a small bundle's time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outliers, "COUNT", 40)
+        patch.setattr(ood_images, "COUNT", 40)
         yield
 
 
 @pytest.fixture(scope="session")
 def bars(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A bundle of today, of a network trained on the bars for a moment."""
-    from model.publishing import publish
-    from model.recipe import Recipe
-    from model.subject import fashion_mnist
-    from model.training import train
+    from model.training.loop import train
+    from model.training.publishing.publish import publish
+    from model.training.publishing.task import fashion_mnist
+    from model.training.recipe import Recipe
 
     folder = tmp_path_factory.mktemp("bars")
     recipe = Recipe(epochs=3, batch=50, peak_rate=0.05, shift=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.answers import TIE, Answers
-from model.publishing import AGREEMENT, FEW, _agree
+from model.training.publishing.publish import AGREEMENT, FEW, _agree
 
 
 def answers(count: int, differing: int, gap: float) -> Answers:

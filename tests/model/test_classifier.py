@@ -15,7 +15,7 @@ import pytest
 from model import bundle as bundles
 from model.bundle import BundleCorrupt
 from model.classifier import Classifier
-from model.decoding import ImageRejected
+from model.images.decoding import ImageRejected
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import SHARED, encode, noise, photograph
 

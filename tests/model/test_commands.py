@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import cli.app  # noqa: F401  # which adds `train`
 from cli.models import app
-from model import dataset
-from model.dataset import Dataset
+from model.data import dataset
+from model.data.dataset import Dataset
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import encode, photograph
 

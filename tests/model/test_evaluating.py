@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import cli.app  # noqa: F401  # which adds `evaluate`
 from cli.models import app
-from model import answers, dataset
+from model import answers
 from model.bundle import Bundle
-from model.dataset import Dataset
+from model.data import dataset
+from model.data.dataset import Dataset
 
 RUN = CliRunner()
 

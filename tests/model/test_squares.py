@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.decoding import ImageRejected
-from model.photograph_pixels import ROOM, as_served, load
-from model.photographs import Photograph
-from model.preprocessing import FITS, PHOTOGRAPH, PreprocessingUnknown, check, photograph, prepare, read, resized
+from model.data.photographs import Photograph
+from model.data.pixels import ROOM, as_served, load
+from model.images.decoding import ImageRejected
+from model.images.preprocessing import FITS, PHOTOGRAPH, PreprocessingUnknown, check, photograph, prepare, read, resized
 from tests.model.pictures import encode, noise
 
 SIZE = 64

@@ -9,8 +9,8 @@ import pytest
 from model import bundle as bundles
 from model.bundle import Bundle
 from model.classifier import Classifier
-from model.dataset import Dataset, digest_of
-from model.policy import ReviewPolicy
+from model.data.dataset import Dataset, digest_of
+from model.decisions.thresholds import ReviewPolicy
 from tests.model.conftest import KERAS_AND_NUMPY
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)

@@ -12,7 +12,7 @@ import numpy as np
 
 from model import bundle as bundles
 from model.bundle import Bundle
-from model.policy import Outcome
+from model.decisions.thresholds import Outcome
 
 
 def outcome(images: int, wrong: Collection[int] = ()) -> Outcome:

@@ -16,7 +16,7 @@ from tests.db.conftest import (  # noqa: F401 -- fixtures are found by their nam
     sqlite_engine,
 )
 from tests.scheduler.broker import forget_doorbells
-from tests.scheduler.shelf import Shelf
+from tests.scheduler.memory_store import Shelf
 from worker.celery import create_app
 from worker.settings import Settings
 

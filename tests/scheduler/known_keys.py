@@ -17,8 +17,8 @@ from db.session import Sessions, connect, sessions_of
 from scheduler import discovery
 from scheduler.discovery import ScanRequest
 from tests.db.catalogues import LONG_AGO, Catalogue, a_catalogue
-from tests.scheduler.shelf import Shelf, stored
-from worker.storage import PAGE_KEYS, StoredObject
+from tests.scheduler.memory_store import Shelf, stored
+from worker.storage.store import PAGE_KEYS, StoredObject
 
 FIRST = 100_000_000  # all numbers have nine digits: their order is that of their keys
 

@@ -14,7 +14,7 @@ from db.schema import Run
 from scheduler import discovery
 from scheduler.discovery import Scanned, ScanRequest
 from tests.db.catalogues import Catalogue
-from tests.scheduler.shelf import Shelf
+from tests.scheduler.memory_store import Shelf
 
 
 def scan(catalogue: Catalogue, shelf: Shelf, *, run: int | None = None, **request: Any) -> Scanned:

@@ -9,8 +9,8 @@ import pytest
 from db import objects
 from scheduler import discovery
 from tests.db.catalogues import Catalogue
+from tests.scheduler.memory_store import Shelf, stored
 from tests.scheduler.scans import items, scan, scan_again, shown, tag_all, there
-from tests.scheduler.shelf import Shelf, stored
 
 AWKWARD = [
     "Z.jpg",

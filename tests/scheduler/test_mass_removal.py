@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scheduler import discovery
 from scheduler.discovery import is_mass_removal
 from tests.db.catalogues import LONG_AGO, Catalogue
+from tests.scheduler.memory_store import Shelf
 from tests.scheduler.scans import scan, statements, tag_all, there
-from tests.scheduler.shelf import Shelf
 
 
 def test_a_fifth_of_the_images_may_go_and_no_more(catalogue: Catalogue, shelf: Shelf) -> None:

@@ -6,11 +6,11 @@ import json
 import sys
 from pathlib import Path
 
+from stack.processes import spawn
 from tests.conftest import ROOT
 from tests.db.catalogues import Catalogue
-from tests.processes import spawn
+from tests.scheduler.memory_store import Shelf
 from tests.scheduler.scans import scan, statements, tag_all
-from tests.scheduler.shelf import Shelf
 
 
 def test_unchanged_keys_write_nothing(catalogue: Catalogue, shelf: Shelf) -> None:

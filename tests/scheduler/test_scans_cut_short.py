@@ -13,11 +13,11 @@ import pytest
 
 from db import objects, runs
 from scheduler.discovery import Scanned
+from stack.processes import wait_until
 from tests.db.catalogues import Catalogue
-from tests.processes import wait_until
+from tests.scheduler.memory_store import Shelf
 from tests.scheduler.scans import items, scan, there
-from tests.scheduler.shelf import Shelf
-from worker.storage import StoredObject, StoreUnavailable
+from worker.storage.store import StoredObject, StoreUnavailable
 
 
 def test_a_scan_that_is_cut_short_goes_on_where_it_was(catalogue: Catalogue, shelf: Shelf) -> None:

@@ -14,10 +14,10 @@ import numpy as np
 from db import runs
 from db.session import Sessions
 from model.classifier import Prediction
-from model.decoding import DecodeLimits, ImageRejected
+from model.images.decoding import DecodeLimits, ImageRejected
 from scheduler import discovery
 from scheduler.discovery import ScanRequest
-from worker.storage import StoredObject, StoreUnavailable
+from worker.storage.store import StoredObject, StoreUnavailable
 from worker.tagging import Tagger
 
 

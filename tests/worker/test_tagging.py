@@ -12,7 +12,7 @@ from db.invariants import violations
 from db.schema import Run, WorkItem
 from db.session import Sessions, reading
 from tests.worker.fakes import FakeClassifier, FakeStore, scanned_run, tagger
-from worker.storage import AccessDenied, ChangedDuringRead, ImageNotFound, StoreUnavailable
+from worker.storage.store import AccessDenied, ChangedDuringRead, ImageNotFound, StoreUnavailable
 from worker.tagging import Outcome, work
 
 

@@ -1,0 +1,80 @@
+"""What `tagger doctor` tries, part by part."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+
+from cli.context import bundle_folder, open_catalogue
+from cli.errors import describe
+from worker.settings import Settings
+
+Finding = tuple[str, bool, str]
+_SQLITE_SAFE = (3, 51, 3)  # before it, resetting the WAL from several processes could corrupt the file
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Each check as (name, fine, detail). A failing one never keeps the next from being made."""
+    yield "python", sys.version_info >= (3, 11), sys.version.split()[0]
+    yield _try("catalogue", lambda: _catalogue(settings))
+    yield _try("broker", lambda: _broker(settings))
+    yield _try("bundle", lambda: _bundle(settings))
+    yield _try("taxonomy", lambda: _taxonomy(settings))
+    yield _try("source", lambda: _source(settings))
+
+
+def _try(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return name, True, check()
+    except Exception as error:
+        message = describe(error)
+        if message is None:
+            raise
+        return name, False, message
+
+
+def _catalogue(settings: Settings) -> str:
+    engine = open_catalogue(settings).kw["bind"]
+    if engine.dialect.name != "sqlite":
+        return "PostgreSQL, tables fit"
+    if not settings.embedded and sqlite3.sqlite_version_info < _SQLITE_SAFE:
+        return f"SQLite {sqlite3.sqlite_version}, tables fit; for several processes use PostgreSQL, or SQLite >= 3.51.3"
+    return f"SQLite {sqlite3.sqlite_version}, tables fit"
+
+
+def _broker(settings: Settings) -> str:
+    if settings.embedded:
+        return "memory://: everything happens in the process of `tagger run`"
+    from worker.celery import check_broker, create_app
+
+    check_broker(create_app(settings))
+    return "answers"
+
+
+def _bundle(settings: Settings) -> str:
+    from worker.bootstrap import load_classifier
+
+    shown = load_classifier(settings, bundle_folder(settings), None).bundle
+    return f"{shown.id}, {len(shown.categories)} categories, golden images agree"
+
+
+def _taxonomy(settings: Settings) -> str:
+    from model import bundle
+    from worker.bootstrap import check_taxonomy, taxonomy_of
+
+    taxonomy = taxonomy_of(settings)
+    if taxonomy is None:
+        return "TAGGER_TAXONOMY is not set; images get the bundle's own categories"
+    chosen = bundle.read(bundle_folder(settings))
+    check_taxonomy(settings, chosen)
+    return f"{len(taxonomy.categories)} categories, those of {chosen.id} among them"
+
+
+def _source(settings: Settings) -> str:
+    if settings.source is None:
+        return "TAGGER_SOURCE is not set; commands must name one"
+    from worker.bootstrap import source_store
+
+    source_store(settings, settings.source).check()
+    return "can be listed"

@@ -1,0 +1,175 @@
+"""`tagger model`: train, look at and try bundles. All that is heavy is imported inside the verbs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import NAMED, TAXONOMY, AsJson, Bundles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from PIL import Image
+
+    from model.classifier import Classifier
+    from model.summary import Look
+    from worker.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.command(epilog="Example: tagger model classify shoe.jpg shirt.png --model fashion-mnist --show seen.png")(
+        classify
+    )
+    app.command("list", epilog="Example: tagger model list --bundles bundles")(list_)
+    app.command(epilog="Example: tagger model show fashion-mnist")(show)
+
+
+def classify(
+    files: Annotated[list[Path], typer.Argument(help="Photographs.")],
+    model: Annotated[str | None, typer.Option(help=NAMED)] = None,
+    bundles: Bundles = None,
+    show: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.png", help="Draw each photograph beside what the network saw, into this file."),
+    ] = None,
+    taxonomy: Annotated[Path | None, typer.Option(metavar="FILE.csv", help=TAXONOMY)] = None,
+    coarse: Annotated[
+        bool | None,
+        typer.Option("--coarse/--no-coarse", help="Fall back to what is sure further up. Default: TAGGER_COARSE."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is on photographs, how sure that is, and whether a person would be asked."""
+    from cli.context import load_settings
+    from model.summary import line_of_file, look
+
+    _check_sheet(show, len(files))
+    with clear_errors():
+        classifier = _classifier(load_settings(model=model, taxonomy=taxonomy, coarse=coarse), bundles)
+    rows, drawn = [], []
+    for each in (look(classifier, file) for file in files):
+        rows.append(each.row)
+        drawn += _drawn(each) if show else []
+        if not as_json:
+            typer.echo(line_of_file(each.row), err="error" in each.row)
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+    if show:
+        _save(drawn, show)
+    if any("error" in row for row in rows):
+        raise typer.Exit(1)
+
+
+def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
+    """List the bundles that there are, what each is for, which are promoted, and what is wrong with broken ones."""
+    from cli.context import catalogue_if_usable, load_settings
+    from cli.models.promoted import marked
+    from model.bundle import folders_of_bundles
+    from model.summary import of_folder
+
+    settings = load_settings()
+    folders = bundles or settings.bundle_folders
+    rows = marked([of_folder(each) for each in folders_of_bundles(folders)], catalogue_if_usable(settings), folders)
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for row in rows:
+        state = row.get("error") or f"{row['test_accuracy']:.2%} of test right, {row['categories']} categories"
+        typer.echo(f"{row['model']:<32} {'promoted: ' if row['promoted'] else ''}{state}")
+        if "purpose" in row:
+            typer.echo(f"  {row['purpose']}")
+
+
+def show(
+    model: Annotated[str | None, typer.Argument(help=NAMED)] = None,
+    bundles: Bundles = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a bundle is for, how it was trained, how good it is, when it asks for reviews, and who promoted it."""
+    from cli.context import catalogue_if_usable, load_settings
+    from cli.models.promoted import history_as_json, history_of, lines_of_history
+    from model import bundle as library
+    from model.summary import lines_of_bundle, lines_of_promise, of_bundle, of_promise
+    from worker.bundle_lookup import chosen
+
+    with clear_errors():
+        settings = load_settings(model=model)
+        catalogue = catalogue_if_usable(settings)
+        bundle = library.read(chosen(settings.model, bundles or settings.bundle_folders, catalogue))
+        promise = of_promise(bundle, settings.review_policy)
+    history = history_of(bundle.name, catalogue)
+    if as_json:
+        about = of_bundle(bundle) | {"promise": promise, "promotions": history_as_json(history)}
+        typer.echo(json.dumps(about, ensure_ascii=False))
+        return
+    for line in (*lines_of_bundle(bundle), *lines_of_promise(promise), *lines_of_history(history)):
+        typer.echo(line)
+
+
+def _check_sheet(show: Path | None, files: int) -> None:
+    """Before any work is done for it. A file that is there already may be somebody's photograph."""
+    from model.contact_sheet import MOST, may_write
+
+    if show is None:
+        return
+    if show.suffix.lower() != ".png":
+        raise typer.BadParameter(f"{show} is no name of a PNG: give one, like seen.png", param_hint="--show")
+    if not may_write(show):
+        raise typer.BadParameter(f"{show} is there and no earlier sheet: give another name", param_hint="--show")
+    if files > MOST:
+        raise typer.BadParameter(f"a sheet has room for {MOST} photographs, not {files:,}", param_hint="--show")
+
+
+def _drawn(look: Look) -> list[Image.Image]:
+    from model.contact_sheet import row
+
+    return [row(look)]
+
+
+def _save(rows: Sequence[Image.Image], show: Path) -> None:
+    from model.contact_sheet import save
+
+    try:
+        save(rows, show)
+    except OSError as error:
+        typer.echo(f"tagger: {show} cannot be written ({error.strerror or error}): give another name", err=True)
+        raise typer.Exit(3) from error
+    typer.echo(f"drawn in {show}", err=True)
+
+
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+    """What a person can mend is told in one line, with exit code 3."""
+    from model.bundle import BundleError
+    from model.data.dataset import DataMissing
+    from model.decisions.taxonomy import TaxonomyWrong
+    from model.training.loop import CheckpointMismatch
+    from model.training.memory import MemoryShort
+    from model.training.networks import NetworkUnknown
+    from model.training.publishing.publish import RuntimesDisagree
+
+    try:
+        yield
+    except NetworkUnknown as error:
+        raise typer.BadParameter(str(error), param_hint="--network") from error
+    except (BundleError, DataMissing, MemoryShort, CheckpointMismatch, RuntimesDisagree, TaxonomyWrong) as error:
+        typer.echo(f"tagger: {error}", err=True)
+        raise typer.Exit(3) from error
+    except ModuleNotFoundError as error:
+        typer.echo(f"tagger: this needs {error.name}: pip install 'catalogue-tagger[train]'", err=True)
+        raise typer.Exit(3) from error
+
+
+def _classifier(settings: Settings, bundles: list[Path] | None) -> Classifier:
+    """As workers would load it: the promoted version where a name alone is given, with the thresholds that are set."""
+    from cli.context import bundle_folder
+    from worker.bootstrap import load_classifier, taxonomy_of
+
+    taxonomy = taxonomy_of(settings)
+    return load_classifier(settings, bundle_folder(settings, bundles), taxonomy)

@@ -1,0 +1,17 @@
+"""Options that several verbs share, each with its help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+AsLastLine = Annotated[bool, typer.Option("--json", help="End in one JSON line on standard output.")]
+Bundles = Annotated[
+    list[Path] | None,
+    typer.Option("--bundles", help="A folder of bundles; may be given again. Default: TAGGER_BUNDLES."),
+]
+NAMED = "A bundle's name (its promoted version), name@version or folder. Default: TAGGER_MODEL."
+TAXONOMY = "A CSV file of the shop's own categories. Default: TAGGER_TAXONOMY."

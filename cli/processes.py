@@ -1,0 +1,117 @@
+"""Starting processes and looking after them: `tagger worker`, `scheduler`, `db`, `doctor`, `config`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from cli.context import load_settings, open_catalogue
+from cli.options import AsJson
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the command."""
+    app.command(epilog="Example: TAGGER_BROKER_URL=redis://localhost:6379/0 tagger worker --concurrency 4")(worker)
+    app.command(epilog="Example: TAGGER_BROKER_URL=redis://localhost:6379/0 tagger scheduler")(scheduler)
+    app.command(epilog="Example: tagger doctor")(doctor)
+    app.command(epilog="Example: tagger config --json")(config)
+    db = typer.Typer(help="The catalogue's tables.", no_args_is_help=True)
+    db.command(epilog="Example: tagger db upgrade")(upgrade)
+    db.command(epilog="Example: tagger db check")(check)
+    app.add_typer(db, name="db")
+
+
+def worker(
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Children. Default: TAGGER_WORKERS, else cores.")
+    ] = None,
+    queues: Annotated[str, typer.Option(help="Queues in order of preference.")] = "ops,nightly",
+) -> None:
+    """Start a worker: it tags whatever the doorbells call it to, until SIGTERM or Ctrl-C."""
+    from db.queue import QUEUES
+    from model.bundle import read
+    from worker.bootstrap import check_taxonomy
+    from worker.bundle_lookup import chosen
+    from worker.celery import BrokerUnavailable, check_broker, create_app
+    from worker.service import serve
+
+    unknown = [name for name in queues.split(",") if name not in QUEUES]
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: the queues are {', '.join(QUEUES)}", param_hint="--queues")
+    settings = load_settings(quiet=False, workers=concurrency)
+    if settings.embedded:
+        raise BrokerUnavailable(
+            "TAGGER_BROKER_URL is memory://, which nobody else can ring; write redis://host:6379/0, or use tagger run"
+        )
+    check_broker(create_app(settings))
+    sessions = open_catalogue(settings, create=True)
+    if settings.taxonomy is not None:
+        check_taxonomy(settings, read(chosen(settings.model, settings.bundle_folders, sessions)))
+    sessions.kw["bind"].dispose()  # nothing of it may cross the fork
+    raise typer.Exit(serve(settings, queues=queues))
+
+
+def scheduler() -> None:
+    """Start a scheduler: it scans what is due, rings for workers and closes runs. Several may run; one leads."""
+    from scheduler.service import serve
+    from worker.celery import check_broker, create_app
+
+    settings = load_settings(quiet=False)
+    if not settings.embedded:
+        check_broker(create_app(settings))
+    open_catalogue(settings, create=True)
+    raise typer.Exit(serve(settings))
+
+
+def upgrade() -> None:
+    """Bring the catalogue's tables to this program's version. Safe to run again, and from several places at once."""
+    from db import migrations
+    from db.session import connect
+
+    engine = connect(load_settings().database_url)
+    before = migrations.current(engine)
+    migrations.upgrade(engine)
+    after = migrations.current(engine)
+    print(f"the catalogue is at {after}" + (" already" if before == after else f", from {before or 'no tables'}"))
+
+
+def check() -> None:
+    """Say whether the catalogue's tables fit this program. Changes nothing; exit code 3 when they do not."""
+    open_catalogue(load_settings())
+    print("the catalogue's tables fit this program")
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Try every part the settings name, and say what to do about each that fails. Exit code 3 if one does."""
+    from cli.doctor import examine
+
+    findings = list(examine(load_settings()))
+    if as_json:
+        print(json.dumps([{"check": name, "ok": ok, "detail": detail} for name, ok, detail in findings]))
+    else:
+        for name, ok, detail in findings:
+            print(f"{'ok  ' if ok else 'FAIL'} {name}: {detail}", file=sys.stdout if ok else sys.stderr)
+    raise typer.Exit(0 if all(ok for _, ok, _ in findings) else 3)
+
+
+def config(as_json: AsJson = False) -> None:
+    """Every setting as this process sees it, with passwords and secrets starred out."""
+    from worker.settings import Settings, masked
+
+    shown = masked(load_settings())
+    if as_json:
+        print(json.dumps(shown))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    for heading in ("setting", "value", "what it is"):
+        table.add_column(heading, overflow="fold")
+    for (name, value), field in zip(shown.items(), Settings.model_fields.values(), strict=True):
+        table.add_row(name, Text(value or "–"), field.description)
+    Console().print(table)

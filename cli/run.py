@@ -1,0 +1,214 @@
+"""`tagger run` and `tagger scan`: find what is new, and tag it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.context import catalogue_if_any, load_settings, open_catalogue, person, refuse
+from cli.options import AsLastLine
+
+if TYPE_CHECKING:
+    from db.session import Sessions
+    from model.bundle import Bundle
+    from scheduler.discovery import Scanned
+    from worker.bootstrap import Classifiers
+    from worker.settings import Settings
+    from worker.storage.store import Store
+
+Source = Annotated[str | None, typer.Argument(help="A folder, or s3://bucket/prefix. Default: TAGGER_SOURCE.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="Bundle: a name (its promoted version), name@version or path. Default: TAGGER_MODEL."),
+]
+Mass = Annotated[
+    bool, typer.Option("--allow-mass-removal", help="Believe a listing that lacks more than 20 % of the known images.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Tag at most this many new images.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the command."""
+    app.command(epilog="Example: tagger run s3://catalogue/2026/ --model fashion-mnist --json")(run)
+    app.command(epilog="Example: tagger scan photos/")(scan)
+
+
+def run(
+    source: Source = None,
+    model: Model = None,
+    limit: Limit = None,
+    allow_mass_removal: Mass = False,
+    as_json: AsLastLine = False,
+) -> None:
+    """Scan a source, tag all that is new, and say what came of it. Interrupted, it goes on at its next call."""
+    # Before numpy is imported, as in a worker's child: a second thread for its small products waits busily.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from cli import model_hint
+    from cli.follow import Interrupted, follow
+
+    job = _Job.prepare(source, model, needs_broker=True)
+    classifiers = job.classifiers()
+    for line in () if as_json else model_hint.lines(job.settings, job.bundle):
+        print(f"tagger: {line}", file=sys.stderr)
+    begun = time.monotonic()
+    try:
+        run_id, scanned = job.scan(limit, allow_mass_removal)
+        counts = follow(job.settings, job.sessions, run_id, classifiers)
+    except KeyboardInterrupt:
+        print("tagger: stopped while listing. The same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except Interrupted as stop:
+        print(f"tagger: stopped; {stop.left} images are left. The same command goes on with them.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    seconds = time.monotonic() - begun
+    result = _result(run_id, scanned, counts, seconds)
+    if as_json:
+        print(json.dumps(result))
+    else:
+        _print_summary(result, job)
+    _warn_of_removal(scanned)
+    raise typer.Exit(1 if counts["quarantined"] or scanned.refused else 0)
+
+
+def scan(
+    source: Source = None, model: Model = None, allow_mass_removal: Mass = False, as_json: AsLastLine = False
+) -> None:
+    """Only record what is new, changed or gone. Workers, or the next `tagger run`, tag it."""
+    job = _Job.prepare(source, model, needs_broker=False)
+    run_id, scanned = job.scan(None, allow_mass_removal)
+    with job.sessions.begin() as session:
+        from db import runs
+
+        runs.close_finished(session, [run_id])
+    found = {"run": run_id, "seen": scanned.seen, "new": scanned.new, "changed": scanned.changed, "gone": scanned.gone}
+    print(json.dumps(found) if as_json else "  ".join(f"{name} {value}" for name, value in found.items()))
+    _warn_of_removal(scanned)
+    raise typer.Exit(1 if scanned.refused else 0)
+
+
+class _Job:
+    """A source, a bundle and a catalogue, each checked before anything is changed."""
+
+    def __init__(self, settings: Settings, store: Store, bundle: Bundle, sessions: Sessions) -> None:
+        self.settings = settings
+        self.store = store
+        self.bundle = bundle
+        self.sessions = sessions
+
+    @classmethod
+    def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool) -> _Job:
+        from model import bundle
+        from worker import bundle_lookup
+        from worker.bootstrap import check_taxonomy, source_store
+        from worker.settings import cores
+
+        settings = load_settings(model=model)
+        source = source or settings.source
+        if source is None:
+            raise refuse("nothing to tag: name a folder or s3://bucket/prefix, or set TAGGER_SOURCE")
+        known = catalogue_if_any(settings)
+        chosen = bundle.read(bundle_lookup.chosen(settings.model, settings.bundle_folders, known))
+        check_taxonomy(settings, chosen)
+        store = source_store(settings, source)
+        store.check()
+        if needs_broker and not settings.embedded:
+            from worker.celery import check_broker, create_app
+
+            check_broker(create_app(settings))
+        if store.bucket.startswith("file:"):
+            # Nobody waits for a folder, so threads beyond the cores only wait for each other: 600 images/s, not 800.
+            settings = settings.model_copy(update={"io_threads": min(settings.io_threads, cores())})
+        return cls(settings, store, chosen, known or open_catalogue(settings, create=True))
+
+    def classifiers(self) -> Classifiers:
+        """What tags in this process, ready: a bundle that cannot run is met before anything is recorded."""
+        from worker.bootstrap import Classifiers
+
+        ready = Classifiers(self.settings, self.sessions)
+        if self.settings.embedded:
+            ready.warm_up()
+        return ready
+
+    def scan(self, limit: int | None, allow_mass_removal: bool) -> tuple[int, Scanned]:
+        """Open the run, or go on with one that was interrupted, and list the source."""
+        from cli.follow import listing
+        from db.runs import ScanTakenOver
+        from scheduler import discovery
+        from worker import run_requests
+
+        with self.sessions.begin() as session:
+            run, begun_before = run_requests.open_or_continue(
+                session, self.store, self.bundle, requested_by=f"person:{person()}", limit=limit
+            )
+        if begun_before:
+            print(f"tagger: going on with run {run.id}, which was interrupted", file=sys.stderr)
+        request = discovery.scan_request(run, self.settings.product_pattern, allow_mass_removal=allow_mass_removal)
+        try:
+            with listing(self.settings, self.sessions) as tick:
+                return run.id, discovery.scan(self.sessions, self.store, run.id, request, tick=tick)
+        except ScanTakenOver as error:
+            print(f"tagger: {error}; following it", file=sys.stderr)
+            return run.id, self._scanned_elsewhere(run.id)
+
+    def _scanned_elsewhere(self, run_id: int) -> Scanned:
+        from db.schema import Run
+        from db.session import reading
+        from scheduler.discovery import Scanned
+
+        while True:
+            with reading(self.sessions) as session:
+                run = session.get_one(Run, run_id)
+            if run.state not in ("planned", "scanning"):
+                counts = run.counts
+                return Scanned(
+                    counts["seen"], counts["new"], counts["changed"], counts["gone"], counts["gone_refused"], known=0
+                )
+            time.sleep(0.5)
+
+
+def _result(run_id: int, scanned: Scanned, counts: dict[str, int], seconds: float) -> dict[str, Any]:
+    return {
+        "run": run_id,
+        "seen": scanned.seen,
+        "new": scanned.new,
+        "changed": scanned.changed,
+        "gone": scanned.gone,
+        "tagged": counts["tagged"],
+        "needs_review": counts["needs_review"],
+        "skipped": counts["skipped"],
+        "quarantined": counts["quarantined"],
+        "seconds": round(seconds, 3),
+        "images_per_second": round(counts["tagged"] / seconds, 1),
+    }
+
+
+def _print_summary(result: dict[str, Any], job: _Job) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False)
+    for name, value in result.items():
+        if name != "run":
+            table.add_row(name.replace("_", " "), f"{value:,}")
+    console = Console()
+    console.print(f"Run {result['run']} with the bundle {job.bundle.id}")
+    console.print(table)
+    if result["skipped"] or result["quarantined"]:
+        console.print("Why images were left out: tagger failures")
+    if result["needs_review"]:
+        console.print("What a person should look at: tagger export --needs-review")
+
+
+def _warn_of_removal(scanned: Scanned) -> None:
+    if scanned.refused:
+        print(
+            f"tagger: {scanned.refused} of {scanned.known} known images are missing from the source; none was marked "
+            "gone. "
+            "Is it the right source, mounted and whole? If they are really gone: --allow-mass-removal",
+            file=sys.stderr,
+        )

@@ -1,0 +1,1 @@
+"""A folder or table of labelled photographs, checked before a training."""

@@ -1,0 +1,71 @@
+"""How well a bundle notices images that it has no category for. Pure numpy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from model.decide import Verdicts
+from model.decisions.ood import SERVED, auroc
+from model.evaluation.evaluation_sets import Stranger
+from model.evaluation.metrics import rounded
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What came of one kind of stranger. `auroc` by score, against the labelled images (model.decisions.ood.auroc);
+    `flagged` and `reviewed` are shares of its images: unlike_training, and for any reason.
+    """
+
+    source: Stranger
+    verdicts: Verdicts
+    auroc: Mapping[str, float]
+    flagged: float
+    reviewed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strangeness:
+    """`false_alarms` is the share of labelled images that are flagged, None where the bundle flags nothing; `auroc` is
+    by score, over all strangers together, each image counting once.
+    """
+
+    false_alarms: float | None
+    auroc: Mapping[str, float]
+    sources: tuple[Noticed, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """`auroc` of a source is the served score's; null where the bundle has none."""
+        able = self.false_alarms is not None
+        sources = {
+            each.source.name: {
+                "images": len(each.verdicts),
+                "auroc": each.auroc.get(SERVED),
+                "flagged": each.flagged if able else None,
+                "reviewed": each.reviewed,
+                "auroc_by_score": dict(each.auroc),
+            }
+            for each in self.sources
+        }
+        found: dict[str, Any] = rounded(
+            {"false_alarms": self.false_alarms, "auroc": dict(self.auroc), "sources": sources}
+        )
+        return found
+
+
+def measure(labelled: Verdicts, strangers: Sequence[tuple[Stranger, Verdicts]]) -> Strangeness:
+    """From the verdicts on labelled images and on each kind of stranger."""
+    sources = tuple(_noticed(labelled, source, verdicts) for source, verdicts in strangers)
+    able = SERVED in labelled.strangeness
+    mix = {
+        name: auroc(inside, np.concatenate([verdicts.strangeness[name] for _, verdicts in strangers]))
+        for name, inside in labelled.strangeness.items()
+        if strangers
+    }
+    return Strangeness(float(labelled.flagged.mean()) if able else None, mix, sources)
+
+
+def _noticed(labelled: Verdicts, source: Stranger, verdicts: Verdicts) -> Noticed:
+    areas = {name: auroc(inside, verdicts.strangeness[name]) for name, inside in labelled.strangeness.items()}
+    return Noticed(source, verdicts, areas, float(verdicts.flagged.mean()), float(verdicts.reviewed.mean()))

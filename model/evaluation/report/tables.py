@@ -1,0 +1,98 @@
+"""The tables of a report: a header and rows, as they go into CSV files."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.decisions.calibration import softmax
+from model.evaluation.assessment import Assessment
+from model.evaluation.curves import reliability, risk_coverage
+from model.evaluation.metrics import Category, confusion
+
+CURVE_POINTS = 200  # kept of a curve of many thousand
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A header, and a row for each line under it."""
+
+    header: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+
+    def write(self, path: Path) -> None:
+        with path.open("w", encoding="utf-8", newline="") as sink:
+            csv.writer(sink, lineterminator="\n").writerows([self.header, *self.rows])
+
+
+def tables(found: Assessment) -> Mapping[str, Table]:
+    """By the names of their files."""
+    every = {
+        "categories.csv": _categories(found),
+        "confusion.csv": _confusion(found),
+        "risk_coverage.csv": _risk_coverage(found),
+        "reliability.csv": _reliability(found),
+        "unlike_training.csv": _unlike_training(found),
+        "images.csv": Table(["image", "true", "predicted", "confidence", "needs_review", "reason"], _images(found)),
+    }
+    files = [[file.path.as_posix(), file.reason, file.detail] for file in found.sample.rejected]
+    return every | ({"rejected.csv": Table(["file", "reason", "detail"], files)} if files else {})
+
+
+def _categories(found: Assessment) -> Table:
+    named = zip(found.figures.categories.items(), found.bundle.thresholds, strict=True)
+    rows = [[name, it.images, it.predicted, *_short(threshold, *_of_category(it))] for (name, it), threshold in named]
+    header = ["category", "images", "predicted", "threshold"]
+    return Table([*header, "precision", "recall", "f1", "coverage", "precision_passing"], rows)
+
+
+def _of_category(it: Category) -> tuple[float, ...]:
+    return it.precision, it.recall, it.f1, it.coverage, it.precision_passing
+
+
+def _confusion(found: Assessment) -> Table:
+    counts = confusion(found.verdicts.scores, found.sample.labels).tolist()
+    named = zip(found.bundle.categories, counts, strict=True)
+    return Table(["true", *found.bundle.categories], [[name, *row] for name, row in named])
+
+
+def _risk_coverage(found: Assessment) -> Table:
+    curve = risk_coverage(found.verdicts.scores, found.sample.labels)
+    kept = curve[np.linspace(0, len(curve) - 1, min(CURVE_POINTS, len(curve))).astype(int)]
+    return Table(["coverage", "threshold", "precision"], kept.round(5).tolist())
+
+
+def _reliability(found: Assessment) -> Table:
+    scores = {"before": softmax(found.answers.logits), "after": found.verdicts.scores}
+    bins = {name: reliability(each, found.sample.labels) for name, each in scores.items()}
+    rows = [[name, *_short(*figures)] for name, each in bins.items() for figures in each]
+    return Table(["calibration", "share_of_images", "confidence", "right"], rows)
+
+
+def _unlike_training(found: Assessment) -> Table:
+    scores = list(found.verdicts.strangeness)
+    rows = []
+    for each in found.strangeness.sources:
+        shares = each.flagged, each.reviewed, *(each.auroc[score] for score in scores)
+        rows.append([each.source.name, len(each.verdicts), *_short(*shares)])
+    return Table(["source", "images", "flagged", "reviewed", *(f"auroc {score}" for score in scores)], rows)
+
+
+def _images(found: Assessment) -> Iterator[list[Any]]:
+    """Every labelled image; then the files of strangers, whose true category is none of the bundle's."""
+    categories = found.bundle.categories
+    true = [categories[label] for label in found.sample.labels]
+    parts = [(found.sample.names, true, found.verdicts)]
+    parts += [(it.source.names, [""] * len(it.source.names), it.verdicts) for it in found.strangeness.sources]
+    for names, labels, verdicts in parts:
+        sure, reasons = verdicts.confidence, verdicts.reasons
+        for at, (name, label) in enumerate(zip(names, labels, strict=True)):
+            reason, predicted = str(reasons[at]), categories[int(verdicts.predicted[at])]
+            yield [name, label, predicted, f"{sure[at]:.4f}", str(bool(reason)).lower(), reason]
+
+
+def _short(*figures: float) -> list[float]:
+    return [round(float(figure), 4) for figure in figures]

@@ -1,0 +1,145 @@
+"""Bytes from anywhere -> an upright RGB image, or the reason why not. Training and serving use the same.
+
+Nothing is believed of a file: its kind is told by its first bytes, only the decoders that are wanted are tried, and
+its size is checked against caps before any pixel is decoded (a 20,000×20,000 PNG can be 60 bytes long).
+"""
+
+import contextlib
+import io
+import re
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image, ImageOps
+
+from model.images.colour import to_rgb
+from model.images.file_type import DECODED, kind_of
+from model.images.pixel_budget import Reserve
+
+_PILLOW = r"PIL\."
+_PILLOW_IS_QUIET = ("ignore", None, Warning, re.compile(_PILLOW), 0)
+ALMOST_ALL = (
+    OSError,  # truncated data; UnidentifiedImageError is one too
+    SyntaxError,  # Pillow's word for a broken PNG chunk
+    ValueError,
+    EOFError,
+    LookupError,  # IndexError and KeyError, from malformed palettes and tags
+    ArithmeticError,  # OverflowError and ZeroDivisionError, from malformed sizes
+    TypeError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow was seen, or is documented, to raise for bytes that are no good image."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """Caps that hold before any pixel is decoded."""
+
+    max_bytes: int = 50_000_000
+    max_pixels: int = 40_000_000
+    max_edge: int = 16_384
+
+
+class ImageRejected(Exception):
+    """A picture that gets no prediction.
+
+    `reason` is empty, too_large, too_many_pixels, unsupported_format or corrupt; `detail` is a sentence for people.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+DEFAULT_LIMITS = DecodeLimits()
+
+
+def room_for_all(pixels: int) -> None:
+    """Nobody else decodes."""
+
+
+def decode(
+    data: bytes,
+    *,
+    limits: DecodeLimits = DEFAULT_LIMITS,
+    min_edge: int | None = None,
+    grey: bool = False,
+    reserve: Reserve = room_for_all,
+) -> Image.Image:
+    """The picture in `data`: mode RGB, upright by its EXIF, on white where transparent, its first frame if animated.
+
+    With `min_edge`, a JPEG may come smaller (by 2, 4 or 8, decoded at less cost), no edge under that many pixels.
+    With `grey` besides, its colours may be left out, for callers that want brightness alone.
+    `reserve` is called with the number of pixels before they are decoded, and may wait (model.images.pixel_budget).
+    Raises ImageRejected and nothing else.
+    """
+    kind = _accepted_kind(data, limits)
+    _leave_judging_to_us()
+    try:
+        return _decoded(data, kind, limits, min_edge, grey, reserve)
+    except (Image.DecompressionBombError, MemoryError) as error:
+        raise ImageRejected("too_many_pixels", f"decoding it would take too much memory: {error}") from error
+    except ALMOST_ALL as error:
+        raise ImageRejected("corrupt", f"the {kind} data cannot be decoded: {error}") from error
+
+
+def _leave_judging_to_us() -> None:
+    """Pillow's own cap on pixels off, as ours comes first, and its warnings of odd metadata ignored.
+
+    Both hold for the process. To silence them for one call is no way: warning filters are shared by all threads.
+    """
+    Image.MAX_IMAGE_PIXELS = None
+    if warnings.filters[:1] != [_PILLOW_IS_QUIET]:
+        warnings.filterwarnings("ignore", module=_PILLOW)
+
+
+def _accepted_kind(data: bytes, limits: DecodeLimits) -> str:
+    if not data:
+        raise ImageRejected("empty", "the file has no bytes")
+    if len(data) > limits.max_bytes:
+        raise ImageRejected("too_large", f"{len(data):,} bytes are more than {limits.max_bytes:,}")
+    kind = kind_of(data)
+    if kind not in DECODED:
+        raise ImageRejected("unsupported_format", f"it is {kind}; JPEG, PNG, WebP, GIF and BMP are read")
+    return kind
+
+
+def _decoded(
+    data: bytes, kind: str, limits: DecodeLimits, min_edge: int | None, grey: bool, reserve: Reserve
+) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+        _check_size(image.size, limits)
+        if min_edge is not None and kind == "JPEG":
+            _shrink_while_decoding(image, min_edge, grey)
+        reserve(image.width * image.height)
+        image.load()
+        return to_rgb(_upright(image))
+
+
+def _check_size(size: tuple[int, int], limits: DecodeLimits) -> None:
+    width, height = size
+    if width * height > limits.max_pixels:
+        raise ImageRejected("too_many_pixels", f"{width}×{height} is more than {limits.max_pixels:,} pixels")
+    if max(size) > limits.max_edge:
+        raise ImageRejected("too_many_pixels", f"{width}×{height}: an edge is over {limits.max_edge:,} pixels")
+
+
+def _shrink_while_decoding(image: Image.Image, min_edge: int, grey: bool) -> None:
+    """libjpeg leaves out detail while decoding; the mode stays, so that CMYK still meets its colour profile."""
+    brightness_is_enough = grey and image.mode == "RGB" and "icc_profile" not in image.info
+    image.draft("L" if brightness_is_enough else None, (min_edge, min_edge))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as EXIF says; a picture whose EXIF is broken stays as it lies."""
+    turned = image
+    with contextlib.suppress(*ALMOST_ALL):
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            turned = ImageOps.exif_transpose(image)
+    return turned

@@ -1,0 +1,37 @@
+"""A bundle's keras.Model: loaded, with its features beside its logits, mirrored."""
+
+from pathlib import Path
+from typing import Any
+
+
+def with_features(model: Any) -> Any:
+    """The network with its logits and, after them, the features that these are made of: float32[N, K + D]."""
+    import keras
+
+    trained = trained_in(model)
+    features = keras.ops.cast(trained.get_layer("logits").input, "float32")
+    answers = keras.Model(trained.input, keras.layers.Concatenate()([trained.output, features]))
+    return answers if trained is model else mirrored(answers)
+
+
+def mirrored(model: Any) -> Any:
+    """A keras.Model that gives the mean of what `model` says of an image and of its mirror image: twice the work."""
+    import keras
+
+    pixels = keras.Input(model.input_shape[1:], name="pixels")
+    turned = keras.ops.flip(pixels, axis=2)
+    return keras.Model(pixels, keras.layers.Average()([model(pixels), model(turned)]), name="mirrored")
+
+
+def trained_in(model: Any) -> Any:
+    """The network that was trained: the one inside a mirrored model, else the model itself."""
+    import keras
+
+    return next((layer for layer in model.layers if isinstance(layer, keras.Model)), model)
+
+
+def load_network(folder: Path) -> Any:
+    """The keras.Model of a bundle, as it tags."""
+    import keras
+
+    return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)

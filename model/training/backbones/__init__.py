@@ -1,0 +1,1 @@
+"""Networks pretrained on ImageNet, to train on."""

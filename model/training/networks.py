@@ -1,0 +1,227 @@
+"""The networks, as Keras models. Scaling of pixels is inside, so that training and serving cannot drift apart."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+DEFAULT = "fullres"
+"""What is trained when no network is named: what validation prefers (docs/experiments.md)."""
+
+
+class NetworkUnknown(Exception):
+    """No network has that name; the message lists those that there are."""
+
+
+def build(name: str, *, size: int, channels: int, categories: int, dtype: str = "float32") -> Any:
+    """keras.Model: uint8-valued float[N, size, size, channels] -> logits float32[N, categories].
+
+    `dtype` is a Keras policy ("mixed_bfloat16" computes in bfloat16 and keeps weights in float32).
+    """
+    import keras
+
+    check(name)
+    pixels = keras.Input((size, size, channels), name="pixels", dtype="float32")
+    features = NETWORKS[name](keras.layers.Rescaling(1 / 255, dtype=dtype)(pixels), dtype)
+    logits = keras.layers.Dense(categories, dtype="float32", name="logits")(features)
+    return keras.Model(pixels, logits, name=name)
+
+
+def check(name: str) -> None:
+    """Raises NetworkUnknown."""
+    if name not in NETWORKS:
+        raise NetworkUnknown(f"no network is called {name!r}: choose one of {', '.join(sorted(NETWORKS))}")
+
+
+def multiply_adds(model: Any) -> int:
+    """Of one image, in the convolutions and dense layers of a keras.Model."""
+    return sum(_multiply_adds(layer) for layer in model.layers if hasattr(layer, "kernel"))
+
+
+def _multiply_adds(layer: Any) -> int:
+    places = math.prod(layer.output.shape[1:-1])
+    return int(places * math.prod(layer.kernel.shape))
+
+
+def baseline(x: Any, dtype: str) -> Any:
+    """3.8 M multiply-adds, 0.82 M parameters: the student project's; see the table in docs/experiments.md."""
+    from keras import layers
+
+    for channels in (32, 64):
+        x = layers.MaxPooling2D(dtype=dtype)(layers.Conv2D(channels, 3, activation="relu", dtype=dtype)(x))
+    x = layers.Flatten(dtype=dtype)(layers.Conv2D(128, 3, activation="relu", dtype=dtype)(x))
+    x = layers.Dense(512, activation="relu", dtype=dtype)(x)
+    return layers.Dense(256, activation="relu", dtype=dtype)(layers.Dropout(0.5, dtype=dtype)(x))
+
+
+def strided(x: Any, dtype: str) -> Any:
+    """14.4 M multiply-adds, 0.39 M parameters: a strided stem, so that nothing is computed at full resolution."""
+    x = _convolution(x, 32, dtype, kernel=4, stride=2)
+    x = _halved(_convolution(x, 48, dtype), dtype)
+    x = _residual(_convolution(x, 96, dtype), 96, dtype)
+    x = _convolution(_halved(x, dtype), 192, dtype)
+    return _pooled(x, dtype)
+
+
+def residual(x: Any, dtype: str) -> Any:
+    """29 M multiply-adds, 0.70 M parameters: a thin stem at full resolution, then residual pairs at 14×14 and 7×7."""
+    x = _convolution(_convolution(x, 16, dtype), 48, dtype, stride=2)
+    x = _residual(x, 48, dtype)
+    x = _residual(_convolution(_halved(x, dtype), 128, dtype), 128, dtype)
+    x = _convolution(_halved(x, dtype), 256, dtype)
+    return _pooled(x, dtype)
+
+
+def fullres(x: Any, dtype: str) -> Any:
+    """71 M multiply-adds, 0.97 M parameters: each stage widens before it is halved, the first at full resolution."""
+    return _widening(x, dtype, stem=24, inside=(64, 128))
+
+
+def slim(x: Any, dtype: str) -> Any:
+    """60 M multiply-adds, 0.88 M parameters: as `fullres`, with fewer channels in its stem and in its branches."""
+    return _widening(x, dtype, stem=16, inside=(48, 96))
+
+
+def twins(x: Any, dtype: str) -> Any:
+    """53 M multiply-adds, 0.99 M parameters: two towers side by side (model.training.towers), each to be right by itself."""
+    from keras import layers
+
+    return layers.Concatenate(dtype=dtype)([_tower(x, dtype) for _ in range(2)])
+
+
+def deep(x: Any, dtype: str) -> Any:
+    """55 M multiply-adds, 0.85 M parameters: a strided stem, then three residual pairs at 14×14 and three at 7×7."""
+    x = _convolution(_convolution(x, 32, dtype, kernel=4, stride=2), 48, dtype)
+    for _ in range(3):
+        x = _residual(x, 48, dtype)
+    x = _convolution(_halved(x, dtype), 96, dtype)
+    for _ in range(3):
+        x = _residual(x, 96, dtype)
+    x = _convolution(_halved(x, dtype), 192, dtype)
+    return _pooled(x, dtype)
+
+
+def wide(x: Any, dtype: str) -> Any:
+    """265 M multiply-adds, 4.2 M parameters: to teach smaller networks, not to tag with."""
+    x = _halved(_convolution(x, 48, dtype), dtype)
+    x = _convolution(x, 128, dtype)
+    x = _residual(_residual(x, 128, dtype), 128, dtype)
+    x = _convolution(_halved(x, dtype), 256, dtype)
+    x = _residual(_residual(x, 256, dtype), 256, dtype)
+    x = _convolution(_halved(x, dtype), 384, dtype)
+    return _pooled(x, dtype)
+
+
+def pooled(x: Any, dtype: str) -> Any:
+    """25 M multiply-adds, 0.43 M parameters: full resolution in the stem, residual pairs at 14×14 and 7×7."""
+    x = _halved(_convolution(x, 24, dtype), dtype)
+    x = _residual(_convolution(x, 48, dtype), 48, dtype)
+    x = _residual(_convolution(_halved(x, dtype), 96, dtype), 96, dtype)
+    x = _convolution(_halved(x, dtype), 192, dtype)
+    return _pooled(x, dtype)
+
+
+def wideresnet(x: Any, dtype: str) -> Any:
+    """297 M multiply-adds, 2.7 M parameters: WRN-16-4 (Zagoruyko and Komodakis 2016, arXiv:1605.07146), to teach
+    smaller networks, not to tag with.
+    """
+    from keras import layers
+
+    x = layers.Conv2D(16, 3, padding="same", use_bias=False, dtype=dtype)(x)
+    for channels, stride in ((64, 1), (128, 2), (256, 2)):
+        x = _preactivated(_preactivated(x, channels, dtype, stride=stride), channels, dtype)
+    return layers.GlobalAveragePooling2D(dtype=dtype)(_activated(x, dtype))
+
+
+NETWORKS: dict[str, Callable[[Any, str], Any]] = {
+    "baseline": baseline,
+    "strided": strided,
+    "pooled": pooled,
+    "residual": residual,
+    "fullres": fullres,
+    "slim": slim,
+    "twins": twins,
+    "deep": deep,
+    "wide": wide,
+    "wideresnet": wideresnet,
+}
+TEACHERS = frozenset({"wide", "wideresnet"})
+"""Too large to tag with."""
+
+
+def _widening(x: Any, dtype: str, *, stem: int, inside: tuple[int, int]) -> Any:
+    """Stages of 64, 128 and 256 channels after `stem`; between the convolutions of the two pairs are `inside`."""
+    x = _convolution_halved(_convolution(x, stem, dtype), 64, dtype)
+    x = _convolution_halved(_residual(x, 64, dtype, inside=inside[0]), 128, dtype)
+    x = _convolution_halved(_residual(x, 128, dtype, inside=inside[1]), 256, dtype)
+    return _pooled(_bottleneck(x, 256, dtype), dtype)
+
+
+def _tower(x: Any, dtype: str) -> Any:
+    """As `slim` begins and `residual` ends."""
+    x = _residual(_convolution_halved(_convolution(x, 16, dtype), 48, dtype), 48, dtype)
+    x = _residual(_convolution(_halved(x, dtype), 128, dtype), 128, dtype, inside=72)
+    return _pooled(_convolution(_halved(x, dtype), 192, dtype), dtype)
+
+
+def _convolution(x: Any, channels: int, dtype: str, *, kernel: int = 3, stride: int = 1) -> Any:
+    from keras import layers
+
+    x = layers.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False, dtype=dtype)(x)
+    return _activated(x, dtype)
+
+
+def _convolution_halved(x: Any, channels: int, dtype: str) -> Any:
+    """Halved before it is normalised, which costs a quarter then."""
+    from keras import layers
+
+    x = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=dtype)(x)
+    return _activated(_halved(x, dtype), dtype)
+
+
+def _activated(x: Any, dtype: str) -> Any:
+    from keras import layers
+
+    # momentum 0.9: a run has few thousand steps, the default of 0.99 would still remember the first epochs
+    return layers.ReLU(dtype=dtype)(layers.BatchNormalization(momentum=0.9, dtype=dtype)(x))
+
+
+def _residual(x: Any, channels: int, dtype: str, *, inside: int = 0) -> Any:
+    """A pair of convolutions beside what goes on unchanged, with `inside` channels between them, or with `channels`."""
+    from keras import layers
+
+    branch = _convolution(_convolution(x, inside or channels, dtype), channels, dtype)
+    return layers.Add(dtype=dtype)([x, branch])
+
+
+def _preactivated(x: Any, channels: int, dtype: str, *, stride: int = 1) -> Any:
+    """A pair of convolutions, each normalised before it, beside what goes on unchanged or, where the shape changes,
+    through a convolution of its own (He et al. 2016, arXiv:1603.05027).
+    """
+    from keras import layers
+
+    first = _activated(x, dtype)
+    if x.shape[-1] != channels or stride > 1:
+        x = layers.Conv2D(channels, 1, strides=stride, use_bias=False, dtype=dtype)(first)
+    branch = _convolution(first, channels, dtype, stride=stride)
+    branch = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=dtype)(branch)
+    return layers.Add(dtype=dtype)([x, branch])
+
+
+def _bottleneck(x: Any, channels: int, dtype: str) -> Any:
+    """As `_residual`, but through half as many channels (He et al. 2015, arXiv:1512.03385)."""
+    from keras import layers
+
+    branch = _convolution(_convolution(x, channels // 2, dtype, kernel=1), channels // 2, dtype)
+    return layers.Add(dtype=dtype)([x, _convolution(branch, channels, dtype, kernel=1)])
+
+
+def _halved(x: Any, dtype: str) -> Any:
+    from keras import layers
+
+    return layers.MaxPooling2D(dtype=dtype)(x)
+
+
+def _pooled(x: Any, dtype: str) -> Any:
+    from keras import layers
+
+    return layers.GlobalMaxPooling2D(dtype=dtype)(x)

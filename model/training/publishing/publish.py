@@ -1,0 +1,208 @@
+"""From a trained network to a bundle that both runtimes run alike."""
+
+import platform
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model import bundle as bundles
+from model.answers import Answers, ask
+from model.bundle import Bundle
+from model.data.dataset import Dataset, Split, digest_of
+from model.decide import judge
+from model.decisions.calibration import fit_temperature, softmax
+from model.decisions.ood import Novelty
+from model.decisions.thresholds import Outcome, ReviewPolicy, thresholds
+from model.evaluation.assessment import assess, figures
+from model.evaluation.evaluation_sets import Sample
+from model.evaluation.report import report
+from model.keras_network import mirrored, trained_in
+from model.runtimes import LiteRT
+from model.training.loop import Trained
+from model.training.networks import multiply_adds
+from model.training.publishing import equalization, logit_adjustment
+from model.training.publishing.export import in_half_precision, write_keras, write_tflite
+from model.training.publishing.task import Subject
+from model.training.recipe import Recipe
+from model.training.train_step import logits
+
+AGREEMENT = 0.998  # least share of images that both runtimes put into the same category
+FEW = 2  # where that share would be fewer images than this, so many may differ, and ties as well
+FALSE_ALARMS = 0.01  # share of validation images that count as unlike the training
+Images = npt.NDArray[np.uint8]
+
+
+class RuntimesDisagree(Exception):
+    """The exported network is not the trained one; no bundle was made."""
+
+
+def publish(
+    trained: Trained,
+    data: Dataset,
+    recipe: Recipe,
+    folder: Path,
+    subject: Subject,
+    *,
+    precision: float = 0.99,
+    mirror: bool = True,
+    started_from: Mapping[str, Any] | None = None,
+) -> Bundle:
+    """Calibrate on validation, measure on test, export, and save as the bundle `folder`.
+
+    With `mirror`, the bundle answers with the mean over an image and its mirror image, at twice the work.
+    `started_from` is the `training` of the bundle that this training went on from.
+    Raises RuntimesDisagree when LiteRT, with every kind of weights that the subject names, differs on over 0.2 % of
+    validation or, where that has but hundreds of images, on more than FEW that are no ties.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as aside:
+        made = Path(aside) / folder.name
+        made.mkdir()
+        taken_back = _evened(trained.model, data, len(subject.categories))
+        answering = mirrored(trained.model) if mirror else trained.model
+        served = subject.served()
+        validation, golden, weights = _export(answering, data.validation.images, served, subject, made)
+        draft = _calibrated(made, subject, validation, data.validation, precision)
+        draft, novelty = _knowing(draft, Split(served, data.train.labels), validation)
+        made_by = _provenance(trained, data, recipe, weights, mirror)
+        made_by |= {"prior_taken_back": taken_back, "started_from": started_from}
+        made_by["data"] |= subject.data
+        draft = replace(draft, training=made_by)
+        _write_golden(draft, subject.golden, golden)
+        return bundles.save(_measured(draft, novelty, data, validation, subject.sample()), folder)
+
+
+def _evened(model: Any, data: Dataset, categories: int) -> float:
+    """Take back, as far as validation says, what categories owe to their frequency in training; how far that is."""
+    shares = logit_adjustment.log_shares(data.train.labels, categories)
+    if np.ptp(shares) < logit_adjustment.EVEN:
+        return 0.0
+    found = logit_adjustment.strength(logits(model, data.validation.images), data.validation.labels, shares)
+    logit_adjustment.take_back(model, found * shares)
+    return found
+
+
+def _export(
+    model: Any, validation: Images, served: Images, subject: Subject, folder: Path
+) -> tuple[Answers, Answers, str]:
+    """Write both networks, the .tflite with the first kind of weights that keeps its answers.
+
+    What they say of validation, of the golden images, and which weights it is.
+    """
+    count, trained = len(validation), model.get_weights()
+    for weights in subject.weights:
+        model.set_weights(trained)
+        _made_ready(model, weights, served)
+        write_keras(model, folder)
+        write_tflite(model, folder, weights, served)
+        both = ask(folder, np.concatenate([validation, subject.golden]), len(subject.categories))
+        answers = both.part(slice(count))
+        if _agree(answers):
+            return answers, both.part(slice(count, None)), weights
+    raise RuntimesDisagree(f"LiteRT and TensorFlow agree on {answers.agreement:.4f} of validation: train again")
+
+
+def _made_ready(model: Any, weights: str, served: Images) -> None:
+    """Kernels that both runtimes can hold, so that they differ in their arithmetic alone."""
+    if weights == "int8":
+        equalization.equalize(trained_in(model), served)
+        equalization.round_to_int8(model)
+    in_half_precision(model)
+
+
+def _agree(answers: Answers) -> bool:
+    """Do the runtimes? A share says little of a few hundred images, of which several are always near ties."""
+    count = len(answers.logits)
+    are_few = count * (1 - AGREEMENT) < FEW
+    return answers.agreement >= AGREEMENT or (are_few and answers.told_apart <= FEW)
+
+
+def _calibrated(folder: Path, subject: Subject, answers: Answers, validation: Split, precision: float) -> Bundle:
+    """Temperature and thresholds; what validation came to is kept, so that thresholds can be chosen anew."""
+    temperature = round(fit_temperature(answers.logits, validation.labels), 6)
+    outcome = Outcome.of(softmax(answers.logits, temperature), validation.labels)
+    outcome.write(folder / bundles.VALIDATION)
+    found = thresholds(outcome, len(subject.categories), ReviewPolicy(target_precision=precision))
+    return Bundle(
+        folder=folder,
+        name=folder.name,
+        categories=subject.categories,
+        preprocessing=subject.preprocessing,
+        purpose=subject.purpose,
+        temperature=temperature,
+        thresholds=tuple(round(each, 6) for each in found),
+        target_precision=precision,
+    )
+
+
+def _knowing(draft: Bundle, train: Split, validation: Answers) -> tuple[Bundle, Novelty]:
+    """With what tells images unlike the training, and the distance from which on they are."""
+    features = LiteRT(draft.folder / "model.tflite", threads=1).answers(train.images)[:, len(draft.categories) :]
+    seen = validation.logits, validation.features
+    novelty = Novelty.fit(features, train.labels, seen, draft.temperature)
+    novelty.write(draft.folder / bundles.NOVELTY)
+    threshold = float(np.quantile(novelty.served(*seen), 1 - FALSE_ALARMS))
+    return replace(draft, ood={"threshold": round(threshold, 4), "false_alarms": FALSE_ALARMS}), novelty
+
+
+def _measured(draft: Bundle, novelty: Novelty, data: Dataset, validation: Answers, sample: Sample) -> Bundle:
+    """With its figures on validation and test, and the report about test."""
+    answers = ask(draft.folder, sample.images, len(draft.categories))
+    kept = Outcome.read(draft.folder / bundles.VALIDATION)
+    found = assess(draft, novelty, sample, answers, kept)
+    Outcome.of(found.verdicts.scores, sample.labels).write(draft.folder / bundles.TEST)
+    judged = judge(draft, novelty, validation)
+    metrics = {
+        "validation": figures(draft, judged, validation, data.validation.labels).as_json(),
+        "test": found.figures.as_json(),
+        "test_data": digest_of(data.test),
+        "test_accuracy_tensorflow": round(found.reference_accuracy, 4),
+        "agreement": {"validation": round(validation.agreement, 5), "test": round(answers.agreement, 5)},
+        "unlike_training": found.strangeness.as_json(),
+        "speed": found.speed.as_json(),
+        "tflite_bytes": (draft.folder / "model.tflite").stat().st_size,
+    }
+    report.write(draft.folder / "report", found)
+    return replace(draft, metrics=metrics)
+
+
+def _write_golden(draft: Bundle, images: npt.NDArray[np.uint8], answers: Answers) -> None:
+    """The golden images with each runtime's calibrated scores for them."""
+    scores = {
+        runtime: softmax(logits, draft.temperature)
+        for runtime, logits in (("litert", answers.logits), ("tensorflow", answers.reference))
+    }
+    np.savez_compressed(
+        draft.folder / "golden.npz", images=images, litert=scores["litert"], tensorflow=scores["tensorflow"]
+    )
+
+
+def _provenance(trained: Trained, data: Dataset, recipe: Recipe, weights: str, mirror: bool) -> dict[str, Any]:
+    """How the bundle came to be: enough to make it again, and nothing that names a person's machine."""
+    return {
+        "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "recipe": asdict(recipe),
+        "parameters": int(trained.model.count_params()),
+        "multiply_adds": multiply_adds(trained.model) * (2 if mirror else 1),
+        "mirrored": mirror,
+        "minutes": round(trained.seconds / 60, 2),
+        "cpu_minutes": round(trained.cpu_seconds / 60, 2),
+        "history": [{key: round(value, 4) for key, value in epoch.items()} for epoch in trained.history],
+        "data": {
+            "sha256": data.digest,
+            "train": len(data.train),
+            "validation": len(data.validation),
+            "dropped": dict(data.dropped),
+        },
+        "litert_weights": weights,
+        "machine": f"{trained.machine}, {trained.dtype}",
+        "versions": {name: metadata.version(name) for name in ("keras", "numpy")}
+        | {"python": platform.python_version()},
+    }

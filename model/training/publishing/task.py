@@ -1,0 +1,87 @@
+"""What a bundle is about: its categories, how pictures are prepared for it, and what it is measured on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model.data import pixels
+from model.data.dataset import Dataset
+from model.decisions.categories import FASHION_MNIST as GARMENTS
+from model.evaluation import evaluation_sets, ood_images
+from model.evaluation.evaluation_sets import Sample, Stranger
+from model.images.preprocessing import FASHION_MNIST, Preprocessing
+
+Images = npt.NDArray[np.uint8]
+
+GOLDEN_IMAGES = 64
+DRAWN = 8
+"""Golden images that are drawn: nobody's photographs go along with a bundle."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What `publish` has to know beside the training.
+
+    `data` tells where the images come from, for people. `golden` uint8[N, S, S, C] are what both runtimes have to
+    answer alike. `weights` are kinds of `model.training.publishing.export.write_tflite`, tried in turn. `served` are the training images
+    as the network will be served, uint8[M, S, S, C], and `sample` what there is to measure on; both are made when asked
+    for.
+    """
+
+    categories: tuple[str, ...]
+    preprocessing: Preprocessing
+    purpose: str
+    data: Mapping[str, Any]
+    golden: Images
+    weights: tuple[str, ...]
+    served: Callable[[], Images]
+    sample: Callable[[], Sample]
+
+
+def fashion_mnist(data: Dataset, hats: Path | None = None) -> Subject:
+    """`hats` is a folder of photographs with a sub-folder "hat", to measure `unlike_training` on, too."""
+    return Subject(
+        categories=GARMENTS,
+        preprocessing=FASHION_MNIST,
+        purpose="",
+        data={"name": "Fashion-MNIST"},
+        golden=data.validation.images[:GOLDEN_IMAGES],
+        weights=("int8", "float16"),
+        served=lambda: data.train.images,
+        sample=lambda: evaluation_sets.of_test_set(data.test, FASHION_MNIST, hats),
+    )
+
+
+def photographs(
+    data: Dataset,
+    categories: Sequence[str],
+    spec: Preprocessing,
+    name: str,
+    tested: Sequence[str],
+    *,
+    strangers: Sequence[Stranger] = (),
+    shown: bool = True,
+) -> Subject:
+    """Of one's own photographs, called `name`; `tested` are the names of the test photographs.
+
+    `strangers` are of categories that were left out. Unless `shown`, no photograph is in the report.
+    """
+    return Subject(
+        categories=tuple(categories),
+        preprocessing=spec,
+        purpose=f"Colour photographs of {_listed(categories)}",
+        data={"name": name},
+        golden=ood_images.drawn(spec, DRAWN),
+        weights=("static int8", "int8 weights", "float16"),
+        served=lambda: pixels.as_served(data.train.images, spec),
+        sample=lambda: evaluation_sets.of_photographs(data.test, tuple(tested), spec, name, strangers, shown=shown),
+    )
+
+
+def _listed(categories: Sequence[str], most: int = 12) -> str:
+    more = f" and {len(categories) - most} more" if len(categories) > most else ""
+    return f"{len(categories)} categories: {', '.join(categories[:most])}{more}"

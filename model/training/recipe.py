@@ -1,0 +1,190 @@
+"""What decides a training, apart from the data."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from model.training import networks
+from model.training.backbones import efficientnet_lite, keras_backbones
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides what a training gives, apart from the data."""
+
+    network: str = "strided"  # of model.training.networks, or a backbone of model.training.backbones.backbone
+    size: int = 0  # pixels of the network's input in training; 0: of the images as they are
+    served: int = 0  # … when it answers; 0: as in training
+    epochs: int = 11
+    seed: int = 0
+    batch: int = 128
+    optimizer: str = "sgd"  # sgd with Nesterov momentum, muon, adam or adamw
+    peak_rate: float = 0.06
+    warmup: float = 0.15  # share of all steps
+    warmup_steps: int = 0  # but so many at least
+    cosine: bool = True  # down to nothing, else constant after the warm-up
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    crop: float = 1.0  # least share of a photograph's area that is seen; 1: no photographs, no crops
+    turn: float = 0.0  # degrees to either side, of a photograph
+    colour: float = 0.0  # how far brightness, contrast and saturation of a photograph may go from 1
+    distort: int = 0  # so many operations of model.training.augmentation.rand_augment on each photograph
+    distort_strength: float = 0.5  # 0 … 1
+    mixup: float = 0.0  # parameter of the beta distribution by which two images are mixed; 0: none are
+    balance: float = 0.0  # 1: every category weighs the same, 0: every image
+    shift: int = 1  # pixels
+    mirror: bool = True  # half of the images
+    imitate: float = 0.0  # share of images made to look like photographs
+    erase: float = 0.0  # share of images
+    erase_area: float = 0.25  # of an image, at most
+    smoothing: float = 0.0  # share of each label that goes to all categories alike, but in the last epochs
+    smooth_late: bool = False  # in the last epochs, too
+    spare: float = 0.0  # share of the easy images that most epochs leave out
+    average: int = 0  # so many of the last epochs' weights are averaged
+    fixed_statistics: bool = False  # batch normalisation keeps those it began with, folded into convolutions
+    start: str = ""  # the bundle whose network is trained on
+    teachers: tuple[str, ...] = ()  # bundles
+    teachers_weight: float = 0.9  # their share of the loss, the labels have the rest
+    teachers_asked: int = 0  # so many of them about each batch, others each time; 0: all
+    teachers_temperature: float = 4.0  # softens both sides, so that the less likely categories count too
+
+
+ENLARGED, GRAIN = 1.15, 8
+LATE = 0.875
+"""Share of a training after which every epoch has all images, with their labels as they are."""
+
+LONG = Recipe(
+    optimizer="muon",
+    epochs=80,
+    batch=256,
+    peak_rate=0.05,
+    warmup=0.03,
+    shift=2,
+    imitate=0.05,
+    erase=0.5,
+    erase_area=0.33,
+    smoothing=0.1,
+    spare=0.6,
+)
+
+# momentum multiplies a step, but not its decay, by ten: 5e-3 here is what papers call 5e-4
+BY_SGD = replace(LONG, optimizer="sgd", epochs=60, peak_rate=0.2, weight_decay=5e-3, warmup=0.05, spare=0.0)
+
+FINE_TUNING = Recipe(
+    network="efficientnet-lite0",
+    size=160,
+    served=184,
+    optimizer="adamw",
+    epochs=48,
+    batch=32,
+    peak_rate=2e-4,
+    warmup=0.1,
+    warmup_steps=50,
+    weight_decay=0.03,
+    smoothing=0.1,
+    shift=0,
+    crop=0.45,
+    turn=10,
+    colour=0.3,
+    distort=2,
+    mixup=0.2,
+    fixed_statistics=True,
+)
+"""All of a backbone, after its head; EfficientNet-Lite0's was measured (docs/experiments.md)."""
+
+RECIPES: Mapping[str, Recipe] = {
+    "strided": Recipe(),
+    "pooled": Recipe(network="pooled"),
+    "residual": replace(LONG, network="residual"),
+    "fullres": replace(BY_SGD, network="fullres"),
+    "slim": replace(BY_SGD, network="slim"),
+    "twins": replace(BY_SGD, network="twins"),
+    "deep": replace(LONG, network="deep"),
+    "wide": replace(LONG, network="wide", epochs=120, spare=0.0),
+    "wideresnet": replace(BY_SGD, network="wideresnet", epochs=100, smoothing=0.0),
+    # the student project's, to the letter: nothing but Adam at 1e-4
+    "baseline": Recipe(
+        network="baseline",
+        epochs=40,
+        batch=512,
+        optimizer="adam",
+        peak_rate=1e-4,
+        warmup=0,
+        cosine=False,
+        weight_decay=0,
+        shift=0,
+        mirror=False,
+    ),
+    **{name: replace(FINE_TUNING, network=name) for name in (*efficientnet_lite.VARIANTS, *keras_backbones.BACKBONES)},
+}
+"""The recipe of each network, as validation preferred it (docs/experiments.md)."""
+
+
+def recipe_of(network_name: str, **changes: Any) -> Recipe:
+    """That network's recipe with `changes`. Raises NetworkUnknown."""
+    networks.check(network_name)
+    return replace(RECIPES[network_name], **changes)
+
+
+def fine_tuning(backbone: str, **changes: Any) -> Recipe:
+    """To train a backbone on photographs. The caller has made sure that there is one of that name."""
+    if "size" in changes:
+        changes = {"served": enlarged(changes["size"]), **changes}
+    return replace(RECIPES[backbone], **changes)
+
+
+def enlarged(size: int) -> int:
+    """At how many pixels a network for photographs answers best that was trained at `size`: about a seventh more.
+
+    Training shows cut-outs, enlarged, so garments look larger there than whole photographs show them (Touvron et al.
+    2019, arXiv:1906.06423; measured in docs/experiments.md).
+    """
+    return round(ENLARGED * size / GRAIN) * GRAIN
+
+
+def served_size(recipe: Recipe) -> int:
+    """Pixels of the network's input when it answers; 0: of the images as they are."""
+    return recipe.served or recipe.size
+
+
+def refining(recipe: Recipe, **changes: Any) -> Recipe:
+    """To train a finished network on: at a low, even rate, on images of which some look like photographs, averaged."""
+    on = {"epochs": 16, "peak_rate": 0.08 * recipe.peak_rate, "warmup": 0.0, "cosine": False, "average": 14}
+    return replace(recipe, **{**on, "imitate": 0.1, "smoothing": 0.0, **changes})
+
+
+def changed(recipe: Recipe) -> dict[str, Any]:
+    """What differs from the defaults: a field that comes new, unused, leaves a recipe the same."""
+    return {
+        each.name: value for each in dataclasses.fields(recipe) if (value := getattr(recipe, each.name)) != each.default
+    }
+
+
+def spares(recipe: Recipe, epoch: int) -> bool:
+    """Does this epoch leave out easy images? Not the first, which finds them, nor the last eighth of a training."""
+    return recipe.spare > 0 and epoch > 0 and not _is_late(recipe, epoch)
+
+
+def smoothing(recipe: Recipe, epoch: int) -> float:
+    """The share of each label that goes to all categories alike (Szegedy et al. 2015, arXiv:1512.00567).
+
+    Not in the last eighth of a training, unless the recipe says so: a network that ends with it is less sure than it
+    could be, unevenly so.
+    """
+    return 0.0 if _is_late(recipe, epoch) and not recipe.smooth_late else recipe.smoothing
+
+
+def _is_late(recipe: Recipe, epoch: int) -> bool:
+    return epoch >= math.ceil(recipe.epochs * LATE)
+
+
+def rate(step: int, steps: int, recipe: Recipe) -> float:
+    """The learning rate of a step: linear from nothing to the peak, then half a cosine to nothing, or the peak."""
+    warm = max(round(steps * recipe.warmup), recipe.warmup_steps)
+    if step < warm:
+        return recipe.peak_rate * (step + 1) / warm
+    if not recipe.cosine:
+        return recipe.peak_rate
+    return recipe.peak_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))

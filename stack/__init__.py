@@ -1,0 +1,1 @@
+"""Real servers from wheels and the product's processes on them: for tests, `make bench` and `make stack`."""

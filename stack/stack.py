@@ -1,0 +1,75 @@
+"""`make stack`: what docker-compose.yml runs, on servers from wheels, until Ctrl-C.
+
+Nothing is kept: servers, catalogue and images are gone when it ends.
+"""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from stack.processes import temporary_folder
+from stack.topology import Topology, topology
+
+BUCKET = "catalogue"
+_LOOK_EVERY_S = 1.0
+_PASSED_ON = ("TAGGER_MODEL", "TAGGER_WORKERS")
+
+
+def main() -> int:
+    """Exit code 0 after Ctrl-C or SIGTERM."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    print("starting Valkey, PostgreSQL and SeaweedFS …", flush=True)
+    extra = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    with temporary_folder("stack") as folder, topology(folder, BUCKET, extra) as running:
+        for name in ("scheduler", "worker"):
+            running.start(name)
+        print(_how_to_use(running), flush=True)
+        _look_after(running, stopping)
+        print("stopping; workers finish what they hold …", flush=True)
+    return 0
+
+
+def _look_after(running: Topology, stopping: threading.Event) -> None:
+    """As compose's `restart: unless-stopped`: what ends is started again, and its last words are shown."""
+    while not stopping.wait(_LOOK_EVERY_S):
+        for name, child in list(running.processes.items()):
+            if not child.alive:
+                print(f"{name} ended ({child.process.returncode}):\n{child.tail(800)}\nstarting it again", flush=True)
+                running.start(name)
+
+
+def _how_to_use(running: Topology) -> str:
+    exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in running.environment.items())
+    logs = "\n".join(f"  {name:<10} {child.log}" for name, child in sorted(running.processes.items()))
+    tagger = Path(sys.executable).with_name("tagger")
+    return f"""
+  Redis      {running.broker.url}
+  PostgreSQL {running.environment["TAGGER_DATABASE_URL"]}
+  S3         {running.store.url}   bucket {running.bucket}
+{logs}
+
+In another shell:
+
+{exports}
+  export AWS_ACCESS_KEY_ID="$TAGGER_S3_ACCESS_KEY_ID" AWS_SECRET_ACCESS_KEY="$TAGGER_S3_SECRET_ACCESS_KEY"
+  aws --endpoint-url "$TAGGER_S3_ENDPOINT_URL" s3 cp --recursive samples/ s3://{running.bucket}/   # or any S3 client
+  {tagger} run
+  {tagger} status
+
+Ctrl-C ends all of it."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""One training on drawn photographs for all tests of what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from model.evaluation import ood_images
+from model.training.backbones import weights
+from tests.cli.models.drawings import EACH, KINDS, WRONG, Trained, drawn, run, write
+from tests.cli.models.inspections import save
+from tests.model.pictures import encode
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the backbone's weights; what needs them is skipped where their package is not installed."""
+    place = tmp_path_factory.mktemp("home")
+    try:
+        checkpoint = weights.packaged("efficientnet-lite0")[0]
+    except weights.PackageMissing as error:
+        pytest.skip(str(error))
+    kept = place / ".cache" / "catalogue-tagger" / "backbones" / "efficientnet-lite0.npz"
+    weights.write(weights.converted(checkpoint), kept, {"source": "the package"})
+    return place
+
+
+@pytest.fixture(scope="session")
+def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    place = tmp_path_factory.mktemp("trained")
+    for number, kind in enumerate(KINDS):
+        write(place / "shop", kind, range(number * EACH, (number + 1) * EACH))
+    (place / "shop" / WRONG).write_bytes(encode(drawn("disc", 99), "JPEG", quality=90))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setattr(ood_images, "COUNT", 20)
+        said = run(place / "shop", "--size", 64, "--epochs", 1, "--no-pictures", "--out", place / "out" / "drawn")
+    assert said.exit_code == 0, said.output
+    return Trained(place / "shop", place / "out" / "drawn", said)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two good categories of ten pictures."""
+    for at in range(10):
+        save(tmp_path / "photos" / "bag" / f"{at}.jpg", at)
+        save(tmp_path / "photos" / "coat" / f"{at}.jpg", 10 + at)
+    return tmp_path / "photos"

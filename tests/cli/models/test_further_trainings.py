@@ -1,0 +1,131 @@
+"""`tagger model train FOLDER` can go on from a bundle, leave a category out, average bundles, and cross-validate."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import bundle as bundles
+from model.bundle import Bundle
+from model.classifier import Classifier
+from model.evaluation import ood_images
+from model.keras_network import load_network
+from tests.cli.models.drawings import Trained, drawn, plain, run, write
+from tests.model.conftest import KERAS_AND_NUMPY
+from tests.model.pictures import encode
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+
+@pytest.fixture(autouse=True)
+def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(ood_images, "COUNT", 20)
+
+
+@pytest.fixture(scope="module")
+def few(trained: Trained, home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, str]:
+    """A bundle that goes on from the other, without a third category that was there; and what was said."""
+    place = tmp_path_factory.mktemp("few")
+    shutil.copytree(trained.photographs, place / "shop")
+    write(place / "shop", "grain", range(200, 212))
+    options = "--per-category", 10, "--leave-out", "grain", "--distort", 1, "--mixup", 0.2, "--size", 64, "--epochs", 1
+    options += "--served-size", 80, "--crop", 0.8
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setattr(ood_images, "COUNT", 20)
+        done = run(place / "shop", "--start", trained.out, *options, "--out", place / "few")
+    assert done.exit_code == 0, done.output
+    return bundles.read(place / "few"), done.stderr
+
+
+def test_a_training_goes_on_from_a_bundle(few: tuple[Bundle, str], trained: Trained) -> None:
+    bundle, _ = few
+
+    assert bundle.training["started_from"]["model"] == bundles.read(trained.out).id
+    told = {"distort": 1, "mixup": 0.2, "crop": 0.8}
+    assert {name: bundle.training["recipe"][name] for name in told} == told
+    assert Classifier.load(bundle.folder).bundle.name == "few"
+
+
+def test_it_takes_so_many_of_a_category_as_it_was_told(few: tuple[Bundle, str]) -> None:
+    bundle, said = few
+
+    assert "20 photographs to train on" in said
+    assert bundle.training["data"]["train"] == 20
+
+
+def test_a_category_left_out_is_not_known_but_measured(few: tuple[Bundle, str]) -> None:
+    bundle, _ = few
+    strange = bundle.metrics["unlike_training"]["sources"]["grain"]
+
+    assert bundle.categories == ("disc", "stripes")
+    assert strange["images"] == 12
+    assert 0 <= strange["auroc"] <= 1
+
+
+def test_bundles_are_averaged_into_one_that_is_calibrated_and_measured(
+    few: tuple[Bundle, str], trained: Trained, tmp_path: Path
+) -> None:
+    both = few[0].folder, trained.out
+
+    done = run(
+        trained.photographs, "--average", both[0], "--average", both[1], "--served-size", 80, "--out", tmp_path / "mean"
+    )
+
+    assert done.exit_code == 0, done.output
+    mean = bundles.read(tmp_path / "mean")
+    assert (mean.size, mean.training["recipe"]["served"]) == (80, 80)
+    assert mean.training["recipe"]["size"] == few[0].training["recipe"]["size"]
+    one, other, between = (load_network(each).get_weights() for each in (*both, mean.folder))
+    for first, second, found in zip(one, other, between, strict=True):
+        np.testing.assert_allclose(found, (first + second) / 2, rtol=2e-3, atol=1e-4)  # kept in half precision
+    assert [each["model"] for each in mean.training["started_from"]["averaged"]] == [
+        bundles.read(each).id for each in both
+    ]
+    assert mean.training["recipe"]["epochs"] == 0
+    classifier = Classifier.load(mean.folder)
+    seen = [classifier.prepare(encode(drawn(kind, 100), "JPEG")) for kind in mean.categories]
+    assert [each.category for each in classifier.classify(np.stack(seen))] == [*mean.categories]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((), "name two bundles at least"),
+        (("--average", "fashion-mnist"), "have other categories, or prepare photographs otherwise"),
+        (("--average", "clothing", "--epochs", 3), "--average trains nothing"),
+        (("--average", "clothing", "--fit", "crop"), "--average trains nothing"),
+        (("--average", "clothing", "--folds", 2), "--average trains nothing"),
+    ],
+)
+def test_what_cannot_be_averaged_is_refused(given: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    done = run(tmp_path, "--average", "clothing", *given)
+
+    assert done.exit_code == 2
+    assert message in plain(done)
+
+
+def test_bundles_are_not_measured_on_other_categories(trained: Trained, tmp_path: Path) -> None:
+    twice = "--average", "clothing", "--average", "clothing"
+
+    done = run(trained.photographs, *twice, "--out", tmp_path / "mean")
+
+    assert done.exit_code == 2
+    assert "knows other categories than DATA has" in plain(done)
+    assert not (tmp_path / "mean").exists()
+
+
+def test_folds_say_how_far_trainings_lie_apart_and_leave_no_bundle(trained: Trained, tmp_path: Path) -> None:
+    done = run(trained.photographs, "--folds", 2, "--size", 64, "--epochs", 1, "--out", tmp_path / "drawn")
+
+    assert done.exit_code == 0, done.output
+    spread = json.loads((tmp_path / "drawn-spread" / "spread.json").read_text(encoding="utf-8"))
+    assert [*spread["accuracies"]] == ["fold 1", "fold 2"]
+    assert spread["mean"] > 0.9  # one of the drawings has a wrong label
+    assert f"mean {spread['mean']:.2%}" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["drawn-spread"]

@@ -1,0 +1,157 @@
+"""`tagger model train FOLDER`, once, from drawn photographs to a bundle; and what it refuses before it begins."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import bundle as bundles
+from model.classifier import Classifier
+from model.evaluation import ood_images
+from model.evaluation.report.page import thumbnail
+from model.images.preprocessing import photograph, read
+from tests.cli.models.drawings import EACH, KINDS, Trained, drawn, plain, run, write
+from tests.model.conftest import KERAS_AND_NUMPY
+from tests.model.pictures import encode
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+
+def test_it_ends_in_a_bundle_that_knows_the_drawings(trained: Trained) -> None:
+    classifier = Classifier.load(trained.out)
+
+    seen = [classifier.prepare(encode(drawn(kind, 100), "JPEG")) for kind in KINDS]
+
+    assert [each.category for each in classifier.classify(np.stack(seen))] == [*KINDS]
+
+
+def test_the_bundle_says_what_it_is_for_and_how_it_was_made(trained: Trained) -> None:
+    bundle = bundles.read(trained.out)
+
+    assert bundle.purpose == "Colour photographs of 2 categories: disc, stripes"
+    assert bundle.preprocessing == photograph(72)
+    assert bundle.training["started_from"]["backbone"] == "efficientnet-lite0"
+    assert (bundle.training["data"]["name"], bundle.training["mirrored"]) == ("shop", False)
+    assert bundle.training["litert_weights"] == "static int8"
+    assert bundle.metrics["test"]["images"] >= 2
+
+
+def test_no_photograph_is_in_the_bundle(trained: Trained) -> None:
+    page = (trained.out / "report" / "report.html").read_text(encoding="utf-8")
+    with np.load(trained.out / "golden.npz") as golden:
+        images = golden["images"]
+
+    assert "disc taken for stripes" in page or "stripes taken for disc" in page
+    assert "not in this report" in page
+    files = [path.read_bytes() for path in trained.photographs.rglob("*.jpg")]
+    assert len(files) == 2 * EACH
+    assert not any(thumbnail(read(file, photograph(72))) in page for file in files)
+    np.testing.assert_array_equal(images, ood_images.drawn(photograph(72), len(images)))
+
+
+def test_doubtful_labels_are_listed_beside_it_and_nothing_else_is_left(trained: Trained) -> None:
+    beside = trained.out.with_name("drawn-labels")
+
+    assert sorted(trained.out.parent.iterdir()) == [trained.out, beside]
+    assert {"label_problems.html", "label_problems.csv"} <= {path.name for path in beside.iterdir()}
+
+
+def test_it_tells_how_far_it_is(trained: Trained) -> None:
+    told = trained.said.stderr
+
+    assert "2 categories: disc 14, stripes 14" in told
+    assert "22 photographs to train on, 4 to validate, 2 to test" in told
+    assert "fitting the head" in told
+    assert "of validation right" in told
+    assert str(trained.out.with_name("drawn-labels") / "label_problems.html") in told
+    assert re.fullmatch(r"drawn@\w+: 50\.00% of 2 test images right; saved in \S+", trained.said.stdout.strip())
+
+
+def test_a_category_of_three_photographs_stops_it_before_it_trains(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    write(tmp_path / "shop", "disc", range(EACH))
+    write(tmp_path / "shop", "stripes", range(20, 23))
+
+    done = run(tmp_path / "shop", "--size", 64, "--epochs", 1, "--out", tmp_path / "out" / "shop")
+
+    assert done.exit_code == 1
+    assert "the category 'stripes' has 3 photographs to train on, 10 are needed" in done.stderr
+    assert "fitting the head" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
+def test_without_the_backbones_weights_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "shop", "disc", range(1))
+
+    done = run(tmp_path / "shop")
+
+    assert done.exit_code == 3
+    assert "make them with `tagger model backbone efficientnet-lite0`" in done.stderr
+
+
+# What is refused at once
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--network", "deep"),
+        ("--teacher", "fashion-mnist"),
+        ("--ask", 1),
+        ("--restart",),
+        ("--imitate", 0.1),
+        ("--data", "."),
+        ("--photographs", "."),
+    ],
+)
+def test_options_of_fashion_mnist_are_refused_for_photographs(given: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(tmp_path, *given)
+
+    assert done.exit_code == 2
+    assert "not for photographs of your own" in plain(done)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--backbone", "xception"),
+        ("--images", "."),
+        ("--leave-out", "hat"),
+        ("--per-category", 5),
+        ("--size", 160),
+        ("--fit", "crop"),
+        ("--crop", 0.8),
+        ("--distort", 2),
+        ("--no-pictures",),
+        ("--pictures",),
+    ],
+)
+def test_options_of_photographs_are_refused_for_fashion_mnist(given: tuple[str, ...]) -> None:
+    done = run("fashion-mnist", *given)
+
+    assert done.exit_code == 2
+    assert "not for fashion-mnist" in plain(done)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--backbone", "resnet"), "no backbone is called 'resnet'"),
+        (("--fit", "stretch"), "name one of squash, letterbox, crop"),
+        (("--size", 32), "greater than or equal to 64"),
+        (("--folds", 2, "--seeds", 2), "give one of them, not both"),
+        (("--folds", 1), "a spread needs two at least"),
+        (("--folds", 2, "--start", "clothing"), "may have seen what is held out"),
+    ],
+)
+def test_what_there_is_not_is_refused_with_what_there_is(given: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    done = run(tmp_path, *given)
+
+    assert done.exit_code == 2
+    assert message in plain(done)

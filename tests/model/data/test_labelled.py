@@ -1,0 +1,98 @@
+"""A folder of photographs, a sub-folder a category, is read as it would be tagged; nothing in it is fatal."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.classifier import Classifier
+from model.data.dataset import DataMissing
+from model.data.labelled import UNKNOWN, Labelled, read
+from model.decisions.categories import FASHION_MNIST
+from model.images.preprocessing import FASHION_MNIST as SPEC
+from tests.model.pictures import encode, noise, photograph
+
+
+def save(place: Path, data: bytes | None = None) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(encode(photograph(), "JPEG") if data is None else data)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save(tmp_path / "Dress" / "b.jpg")
+    save(tmp_path / "Dress" / "more" / "a.png", encode(noise(1), "PNG"))
+    save(tmp_path / "t-shirt_top" / "a.jpg")
+    save(tmp_path / "pants" / "a.jpg")
+    save(tmp_path / "hat" / "a.jpg")
+    return tmp_path
+
+
+def found(folder: Path, **names: str) -> Labelled:
+    return read(folder, FASHION_MNIST, SPEC, names)
+
+
+def test_a_sub_folder_is_a_category_whatever_its_case_and_signs(folder: Path) -> None:
+    labels = {path.relative_to(folder).as_posix(): int(label) for path, label in _labels(found(folder))}
+
+    assert labels == {
+        "Dress/b.jpg": 3,
+        "Dress/more/a.png": 3,
+        "hat/a.jpg": UNKNOWN,
+        "pants/a.jpg": UNKNOWN,
+        "t-shirt_top/a.jpg": 0,
+    }
+
+
+def test_a_mapped_folder_gets_its_category(folder: Path) -> None:
+    mapped = found(folder, pants="Trouser")
+
+    assert mapped.labels[mapped.folders.index("pants")] == 1
+    assert mapped.unknown_folders == {"hat": 1}
+
+
+def test_images_are_what_the_classifier_would_see(folder: Path, shipped: Classifier) -> None:
+    read_in = read(folder, FASHION_MNIST, shipped.bundle.preprocessing, {})
+
+    served = [shipped.prepare(path.read_bytes()) for path in read_in.paths]
+
+    np.testing.assert_array_equal(read_in.images, np.stack(served))
+
+
+def test_broken_files_are_listed_by_reason_and_the_others_read(folder: Path) -> None:
+    save(folder / "Dress" / "empty.jpg", b"")
+    save(folder / "Dress" / "notes.txt", b"no picture")
+    (folder / "Dress" / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    (folder / ".hidden").mkdir()
+    save(folder / "Dress" / ".DS_Store", b"x")
+
+    read_in = found(folder)
+
+    assert read_in.reasons == {"empty": 1, "unsupported_format": 1}
+    assert {each.path.name for each in read_in.rejected} == {"empty.jpg", "notes.txt"}
+    assert len(read_in) == 5
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [({"trousers": "Trouser"}, "no folder 'trousers' to map"), ({"pants": "Skirt"}, "'Skirt' is no category")],
+)
+def test_a_wrong_map_is_told_with_what_there_is(folder: Path, names: dict[str, str], told: str) -> None:
+    with pytest.raises(DataMissing, match=told):
+        found(folder, **names)
+
+
+def test_a_folder_without_any_known_category_says_what_to_do(folder: Path, tmp_path: Path) -> None:
+    for name in ("Dress", "t-shirt_top"):
+        (folder / name).rename(folder / f"x{name}")
+
+    with pytest.raises(DataMissing, match=r"sub-folders are hat, pants, .*--map FOLDERNAME=CATEGORY"):
+        found(folder)
+    with pytest.raises(DataMissing, match="is no folder"):
+        found(tmp_path / "nowhere")
+    with pytest.raises(DataMissing, match="none with images"):
+        found(tmp_path / "xDress" / "more")
+
+
+def _labels(read_in: Labelled) -> list[tuple[Path, int]]:
+    return list(zip(read_in.paths, read_in.labels.tolist(), strict=True))

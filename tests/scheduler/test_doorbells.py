@@ -1,0 +1,135 @@
+"""Doorbells: enough that no free worker sleeps while there is work, never so many that the broker fills."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from celery import Celery
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from db import heartbeats, queue
+from scheduler import doorbells
+from tests.db.catalogues import Catalogue
+from tests.scheduler.broker import forget_doorbells
+from worker import celery as broker
+from worker.celery import create_app
+from worker.settings import Settings
+
+SIZES = st.integers(0, 10_000_000)
+SMALL = st.integers(1, 2000)
+
+
+@given(claimable=SIZES, chunk=SMALL, slots=SMALL, depth=SIZES)
+def test_the_queue_never_holds_more_than_two_doorbells_a_slot(
+    claimable: int, chunk: int, slots: int, depth: int
+) -> None:
+    rung = doorbells.needed(claimable, chunk, slots, depth)
+
+    assert rung >= 0
+    assert rung == 0 or depth + rung <= 2 * slots
+
+
+@given(claimable=st.integers(1, 10_000_000), chunk=SMALL, slots=SMALL)
+def test_work_in_an_empty_queue_is_rung_for_once_a_chunk(claimable: int, chunk: int, slots: int) -> None:
+    rung = doorbells.needed(claimable, chunk, slots, 0)
+
+    assert rung >= 1
+    assert rung == 2 * slots or (rung - 1) * chunk < claimable <= rung * chunk
+
+
+@given(chunk=SMALL, slots=SMALL, depth=SIZES)
+def test_without_work_nobody_is_rung_for(chunk: int, slots: int, depth: int) -> None:
+    assert doorbells.needed(0, chunk, slots, depth) == 0
+
+
+@given(claimable=SIZES, chunk=SMALL, slots=SMALL, depth=st.integers(0, 100))
+def test_ringing_again_at_once_adds_nothing(claimable: int, chunk: int, slots: int, depth: int) -> None:
+    rung = doorbells.needed(claimable, chunk, slots, depth)
+
+    assert doorbells.needed(claimable, chunk, slots, depth + rung) == 0
+
+
+def workers(catalogue: Catalogue, slots: int) -> None:
+    with catalogue.sessions.begin() as session:
+        heartbeats.beat(session, "worker:1", slots=slots, started_at=datetime.now(UTC))
+
+
+def test_each_queue_is_rung_for_its_own_work(catalogue: Catalogue, app: Celery) -> None:
+    catalogue.items(*(f"night {number}" for number in range(5)))
+    catalogue.items("now", queue_name="ops")
+    workers(catalogue, slots=4)
+
+    rung = doorbells.ring_all(app, catalogue.sessions, chunk=2)
+    again = doorbells.ring_all(app, catalogue.sessions, chunk=2)
+
+    assert (rung, again) == (4, 0)
+    assert {name: broker.depth(app, name) for name in queue.QUEUES} == {"nightly": 3, "ops": 1}
+
+
+def test_lost_doorbells_are_rung_again(catalogue: Catalogue, app: Celery) -> None:
+    catalogue.items("a", "b")
+    workers(catalogue, slots=1)
+    doorbells.ring_all(app, catalogue.sessions, chunk=1)
+    forget_doorbells(app)
+
+    rung = doorbells.ring_all(app, catalogue.sessions, chunk=1)
+
+    assert rung == 2
+
+
+def test_a_first_doorbell_goes_out_before_any_worker_was_seen(catalogue: Catalogue, app: Celery) -> None:
+    catalogue.items(*(f"{number}" for number in range(9)))
+
+    assert doorbells.ring_all(app, catalogue.sessions, chunk=1) == 2
+
+
+def test_nobody_is_rung_for_what_cannot_be_claimed(catalogue: Catalogue, app: Celery) -> None:
+    catalogue.items("leased")
+    catalogue.claim()
+    catalogue.items("paused", run_id=catalogue.another_run("scan:2", state="paused"))
+
+    assert doorbells.ring_all(app, catalogue.sessions, chunk=1) == 0
+    assert broker.depth(app, "nightly") == 0
+
+
+def test_nobody_is_rung_for_during_an_outage(catalogue: Catalogue, app: Celery) -> None:
+    catalogue.items("a")
+    with catalogue.sessions.begin() as session:
+        queue.hold_everybody(session, "503")
+
+    assert doorbells.ring_all(app, catalogue.sessions, chunk=1) == 0
+
+
+def test_the_image_of_a_lost_worker_is_rung_for(catalogue: Catalogue, app: Celery) -> None:
+    catalogue.items("a")
+    catalogue.claim()
+    catalogue.let_leases_end()
+
+    assert doorbells.ring_all(app, catalogue.sessions, chunk=256) == 1
+
+
+def test_a_doorbell_names_a_queue_and_no_image(catalogue: Catalogue, app: Celery) -> None:
+    catalogue.items("secret.jpg")
+
+    doorbells.ring_all(app, catalogue.sessions, chunk=256)
+
+    with app.connection_for_read() as connection, connection.SimpleQueue("nightly") as messages:
+        message = messages.get(timeout=1)
+        message.ack()
+    assert message.payload[:2] == [[], {"v": 1, "queue": "nightly"}]
+    assert "secret" not in str(message.headers)
+
+
+def test_a_broker_that_is_down_is_only_logged(catalogue: Catalogue) -> None:
+    catalogue.items("a")
+    app = create_app(Settings(broker_url="redis://127.0.0.1:1/0"))
+    app.conf.task_publish_retry = False
+
+    with capture_logs() as logged:
+        rung = doorbells.ring_all(app, catalogue.sessions, chunk=1)
+
+    assert rung == 0
+    assert [(entry["event"], entry["queue"]) for entry in logged] == [("ring_failed", "nightly")]
+    app.close()

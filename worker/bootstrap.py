@@ -1,0 +1,141 @@
+"""What a tagging process is made of: built from the settings, in the process that uses it (no fork)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Literal, cast
+
+from sqlalchemy import make_url
+
+from db.schema import ModelVersion
+from db.session import Sessions, connect, reading, sessions_of
+from model.bundle import Bundle
+from model.classifier import Classifier
+from model.decisions.category_mapping import Placement
+from model.decisions.taxonomy import Taxonomy
+from worker import bundle_lookup
+from worker.settings import Settings
+from worker.storage.open import open_bucket, open_source
+from worker.storage.store import Store
+from worker.tagging import Tagger
+
+_LOADED_AT_ONCE = 2
+
+
+def build_tagger(
+    settings: Settings,
+    sessions: Sessions,
+    classifiers: Callable[[int], Classifier],
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Tagger:
+    """A Tagger with its own threads and stores."""
+    return Tagger(
+        sessions=sessions,
+        store_of=Stores(settings),
+        classifier_of=classifiers,
+        pool=ThreadPoolExecutor(settings.io_threads, thread_name_prefix="read-decode"),
+        limits=settings.decode_limits,
+        chunk=settings.chunk,
+        micro_batch=settings.micro_batch,
+        lease_s=settings.lease_s,
+        stopping=stopping,
+    )
+
+
+def open_sessions(settings: Settings, *, pool_size: int = 2) -> Sessions:
+    return sessions_of(connect(settings.database_url, pool_size=pool_size))
+
+
+def source_store(settings: Settings, source: str) -> Store:
+    """The store that a command names. The catalogue's own files in the folder are no images."""
+    return open_source(source, settings.s3, ignore=_catalogue_files(settings.database_url))
+
+
+def _catalogue_files(database_url: str) -> list[Path]:
+    url = make_url(database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return []
+    path = Path(url.database).absolute()
+    return [path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))]
+
+
+def taxonomy_of(settings: Settings) -> Taxonomy | None:
+    """The shop's own categories, if the settings name a file of them. Raises TaxonomyWrong."""
+    return Taxonomy.read(settings.taxonomy) if settings.taxonomy else None
+
+
+def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
+    """Raises TaxonomyWrong unless there is no taxonomy, or one that the bundle can tag with."""
+    taxonomy = taxonomy_of(settings)
+    if taxonomy is not None:
+        Placement.of(taxonomy, bundle.categories)
+
+
+def load_classifier(settings: Settings, folder: Path, taxonomy: Taxonomy | None) -> Classifier:
+    """A bundle as the settings want it to tag. Raises what Classifier.load does."""
+    return Classifier.load(
+        folder,
+        cast(Literal["litert", "tensorflow"], settings.runtime),
+        policy=settings.review_policy,
+        taxonomy=taxonomy,
+        coarse=settings.coarse,
+    )
+
+
+class Stores:
+    """Opens each bucket once. Shared by the reading threads: boto3's clients are safe to share, making them is not."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: dict[str, Store] = {}
+        self._lock = Lock()
+
+    def __call__(self, bucket: str) -> Store:
+        with self._lock:
+            if bucket not in self._open:
+                self._open[bucket] = open_bucket(bucket, self._settings.s3)
+            return self._open[bucket]
+
+
+class Classifiers:
+    """Loaded bundles; the two used last are kept, so that a change of model costs no restart.
+
+    The taxonomy is read once, with the first of them: all that a process tags is tagged with one.
+    """
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._wanted: dict[int, ModelVersion] = {}
+        self._loaded: OrderedDict[str, Classifier] = OrderedDict()
+
+    def __call__(self, model_version_id: int) -> Classifier:
+        if model_version_id not in self._wanted:
+            with reading(self._sessions) as session:
+                self._wanted[model_version_id] = session.get_one(ModelVersion, model_version_id)
+        wanted = self._wanted[model_version_id]
+        bundle_id = f"{wanted.name}@{wanted.version}"
+        if bundle_id not in self._loaded:
+            self._load(bundle_lookup.folder_of(wanted, self._settings.bundle_folders))
+        self._loaded.move_to_end(bundle_id)
+        return self._loaded[bundle_id]
+
+    def warm_up(self) -> None:
+        """Load the bundle that the settings name, before the first image waits for it."""
+        self._load(bundle_lookup.chosen(self._settings.model, self._settings.bundle_folders, self._sessions))
+
+    @cached_property
+    def _taxonomy(self) -> Taxonomy | None:
+        return taxonomy_of(self._settings)
+
+    def _load(self, folder: Path) -> None:
+        loaded = load_classifier(self._settings, folder, self._taxonomy)
+        self._loaded[loaded.bundle.id] = loaded
+        while len(self._loaded) > _LOADED_AT_ONCE:
+            self._loaded.popitem(last=False)

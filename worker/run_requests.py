@@ -1,0 +1,41 @@
+"""A person asks for a run: one row for the same work, continued where it was interrupted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sqlalchemy.orm import Session
+
+from db import runs
+from db.schema import Run
+from model.bundle import Bundle
+from worker.storage.store import Store
+
+SCAN = "scan"
+
+
+def source_of(store: Store) -> str:
+    """The store in a form that opens it again from any folder."""
+    return store.bucket if store.bucket.startswith("file:") else f"s3://{store.bucket}/{store.prefix}"
+
+
+def open_or_continue(
+    session: Session, store: Store, bundle: Bundle, *, requested_by: str, limit: int | None = None
+) -> tuple[Run, bool]:
+    """The run that tags what is new in `store` with `bundle`, set to scanning; and whether it was begun before."""
+    model = runs.register_model(session, bundle.name, bundle.version, str(bundle.folder.absolute()))
+    selection = {"source": source_of(store)} | ({} if limit is None else {"limit": limit})
+    run = runs.unfinished(session, kind=SCAN, selection=selection, model_version_id=model.id)
+    if run is not None:
+        runs.begin_scan(session, run)
+        return run, True
+    run, _ = runs.open_run(
+        session,
+        logical_key=f"scan:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}:{uuid4().hex[:8]}",
+        kind=SCAN,
+        selection=selection,
+        model=model,
+        requested_by=requested_by,
+    )
+    return run, False

@@ -1,0 +1,156 @@
+# ruff: noqa: PTH100, PTH114, PTH116 - names are bytes, which Path does not take, and resolve() would rename a linked folder
+"""A folder as an object store: keys are relative paths with `/`, in the order of their UTF-8 bytes.
+
+Nothing is silently missing: what cannot hold an image or cannot be looked into (a link to a directory, a
+pipe, a closed directory) is listed too, and reading it says why. Reading never blocks on a pipe or device.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from worker.storage.file_keys import changed, key_of_name, path_of_key, read_version, stored_object, version_token_of
+from worker.storage.store import (
+    PAGE_KEYS,
+    AccessDenied,
+    ImageNotFound,
+    NotAFile,
+    StorageError,
+    StoredObject,
+    StoreMisconfigured,
+    StoreUnavailable,
+)
+
+_VANISHED = (errno.ENOENT, errno.ENOTDIR)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+
+
+class FolderStore:
+    """The files below `folder`, symbolic links to directories not followed, `ignore` left out."""
+
+    prefix = ""
+
+    def __init__(self, folder: Path, *, ignore: Collection[Path] = ()) -> None:
+        absolute = Path(os.path.abspath(folder))
+        self.bucket = absolute.as_uri()
+        self._root = os.fsencode(absolute).rstrip(b"/") + b"/"
+        self._ignore = frozenset(os.fsencode(os.path.abspath(path)) for path in ignore)
+
+    def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
+        """Pages of at most 1,000 files after the key `after`; memory holds one directory's names a level."""
+        self.check()
+        objects = (listed for listed in self._walk(after) if listed.key > after)
+        while page := list(islice(objects, PAGE_KEYS)):
+            yield page
+        self.check()  # a folder unmounted on the way has not lost its images
+
+    def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
+        """The file's bytes if size and modification time are still those of `version_token`."""
+        path = self._path(key)
+        try:
+            if key.endswith("/"):  # listed because it could not be opened
+                os.scandir(path).close()
+                raise changed(key)
+            return read_version(path, key, version_token, max_bytes)
+        except OSError as error:
+            raise self._read_error(error, key, path) from error
+
+    def presign(self, key: str, *, expires_s: int = 3600) -> str:  # noqa: ARG002 - a file:// URL never expires
+        """The file's `file://` URL."""
+        return Path(os.fsdecode(self._path(key))).as_uri()
+
+    def check(self) -> None:
+        """Raises StoreMisconfigured unless the folder is there and can be listed."""
+        try:
+            os.scandir(self._root).close()
+        except OSError as error:
+            raise StoreMisconfigured(f"the folder {self.bucket} cannot be listed: {_why(error)}") from error
+
+    def _walk(self, after: str) -> Iterator[StoredObject]:
+        """Depth first over a stack of iterators, so that depth costs no recursion."""
+        stack = [iter([""])]
+        while stack:
+            name = next(stack[-1], None)
+            if name is None:
+                stack.pop()
+            elif name and not name.endswith("/"):
+                yield from self._listed(name)
+            else:
+                try:
+                    stack.append(iter(self._names(name, after)))
+                except OSError as error:
+                    yield from self._unopened(name, error)
+
+    def _names(self, directory: str, after: str) -> list[str]:
+        """The directory's keys after `after` in order. A directory sorts by its name with the `/`, because
+        that is what the keys below it begin with: `a-b` < `a.jpg` < `a/…`, and `a/…` < `a0`.
+        """
+        names = []
+        raw = self._root + path_of_key(directory)
+        with os.scandir(raw) as entries:
+            for entry in entries:
+                if self._ignore and entry.path in self._ignore:
+                    continue
+                key = directory + key_of_name(entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    key += "/"
+                if key > after or (key.endswith("/") and after.startswith(key)):
+                    names.append(key)
+        names.sort()  # str sorts by code point, which is the order of UTF-8 bytes
+        return names
+
+    def _listed(self, key: str) -> Iterator[StoredObject]:
+        """The entry as an object; nothing if it vanished since its directory was read."""
+        path = self._root + path_of_key(key)
+        try:
+            entry = os.stat(path)
+            if stat.S_ISDIR(entry.st_mode):
+                entry = os.lstat(path)
+        except OSError as error:
+            try:
+                entry = os.lstat(path)
+            except OSError:
+                yield from self._unopened(key, error)
+                return
+        yield stored_object(key, entry)
+
+    def _unopened(self, key: str, error: OSError) -> Iterator[StoredObject]:
+        """A directory or entry that may not be looked at is listed, so that its read can say so."""
+        if error.errno in _VANISHED:
+            return
+        if error.errno not in _CLOSED:
+            raise StoreUnavailable(f"{key} in {self.bucket} cannot be listed: {_why(error)}") from error
+        yield StoredObject(key, version_token_of(0, 0), 0, datetime.fromtimestamp(0, UTC))
+
+    def _path(self, key: str) -> bytes:
+        """The absolute path of a key that stays inside the folder, or ImageNotFound.
+
+        `..` and a directory that was swapped for a link are both ways out.
+        """
+        relative = path_of_key(key).removesuffix(b"/")
+        inside = b"\0" not in relative and not {b"", b".", b".."}.intersection(relative.split(b"/"))
+        at = relative.find(b"/")
+        while inside and at >= 0:
+            inside = not os.path.islink(self._root + relative[:at])
+            at = relative.find(b"/", at + 1)
+        if not inside:
+            raise ImageNotFound(f"{key!r} leads out of {self.bucket}; scan again to get its real keys")
+        return self._root + relative
+
+    def _read_error(self, error: OSError, key: str, path: bytes) -> StorageError:
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return AccessDenied(f"{key} may not be read by this user; change its permissions, then reprocess it")
+        if error.errno in (errno.ENXIO, errno.ELOOP) or (error.errno in _VANISHED and os.path.islink(path)):
+            return NotAFile(f"{key} is a link to nothing or a socket; replace it by the image")
+        if error.errno in (*_VANISHED, errno.ENAMETOOLONG):
+            self.check()  # a folder that is gone as a whole says nothing about the image
+            return ImageNotFound(f"{key} is no longer in {self.bucket}; the next scan marks it gone")
+        return StoreUnavailable(f"{key} in {self.bucket} cannot be read: {_why(error)}")
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -1,0 +1,156 @@
+"""Any S3 server through boto3: listing by StartAfter, one version read whole, errors translated.
+
+Every rule here answers a fault that was measured: `Body.read(n)` returns a cut body without an error, errors
+while streaming are retried by nobody, a server that drips a byte at a time defeats the socket's time-out, and
+default checksums break servers other than AWS.
+"""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+from urllib3.exceptions import HTTPError
+
+from worker.storage.s3_client import Connection, connect
+from worker.storage.s3_errors import BOTO_ERRORS, image_error, store_error
+from worker.storage.s3_order import ordered_pages
+from worker.storage.store import ChangedDuringRead, ImageNotFound, S3Options, StoredObject, StoreUnavailable, TooLarge
+
+_ATTEMPTS = 3
+_READ_BYTES = 1 << 18
+
+
+class _CutShort(Exception):
+    """The stream ended before the version's last byte, or said another length."""
+
+
+class S3Store:
+    """The objects of one bucket whose keys begin with `prefix`. One client a process, shared by its threads."""
+
+    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+        self._options = options
+        self._lock = threading.Lock()
+        self._made: Connection | None = None
+
+    def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
+        """Pages of at most 1,000 objects after the key `after`; folder markers (`a/` of 0 bytes) left out.
+
+        Raises StoreMisconfigured for a server that lists in no order known here.
+        """
+        may_differ = self._options.endpoint_url is not None  # AWS documents binary order
+        for objects in ordered_pages(self._list, self.prefix, after, probe=may_differ):
+            if page := [found for found in objects if found.size or not found.key.endswith("/")]:
+                yield page
+
+    def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
+        """The object's bytes if its ETag and size are still those of `version_token`."""
+        etag, _, size_text = version_token.rpartition(":")
+        size = int(size_text)
+        if size > max_bytes:
+            raise TooLarge(f"{key} has {size:,} bytes, allowed are {max_bytes:,}; see TAGGER_MAX_IMAGE_BYTES")
+        deadline = time.monotonic() + self._options.deadline_s
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._get(key, etag, size, deadline)
+            except _CutShort as error:
+                if attempt == _ATTEMPTS or time.monotonic() >= deadline:
+                    raise StoreUnavailable(f"{key} was cut {attempt} times while read: {error}") from error
+            time.sleep(random.uniform(0.5, 1) * 0.1 * 2**attempt)  # noqa: S311 - jitter, no secret
+        raise AssertionError("the last attempt returns or raises")
+
+    def presign(self, key: str, *, expires_s: int = 3600) -> str:
+        """A GET URL signed for `expires_s` seconds."""
+        params = {"Bucket": self.bucket, "Key": key}
+        try:
+            url: str = self._connection().client.generate_presigned_url(
+                "get_object", Params=params, ExpiresIn=expires_s
+            )
+        except BOTO_ERRORS as error:
+            raise store_error(error, self.bucket) from error
+        return url
+
+    def check(self) -> None:
+        """Lists one key."""
+        self._list(self.prefix, "", 1)
+
+    def _list(self, prefix: str, after: str, keys: int) -> list[StoredObject]:
+        """Up to `keys` objects. boto3 asks for their keys percent-encoded, since XML lacks some characters."""
+        request: dict[str, Any] = {"Bucket": self.bucket, "MaxKeys": keys}
+        request |= {name: text for name, text in (("Prefix", prefix), ("StartAfter", after)) if text}
+        try:
+            answer = self._connection().client.list_objects_v2(**request)
+        except BOTO_ERRORS as error:
+            raise store_error(error, self.bucket) from error
+        _require_listing(answer, self.bucket)
+        return [_stored(entry) for entry in answer.get("Contents", ())]
+
+    def _get(self, key: str, etag: str, size: int, deadline: float) -> bytes:
+        with self._ask(key, etag) as stream:
+            if etag and stream.headers.get("ETag", "").strip('"') != etag:
+                # a server that does not know If-Match
+                raise ChangedDuringRead(f"{key} is no longer the listed version; the next scan lists the new one")
+            announced = stream.headers.get("Content-Length", str(size))
+            if announced != str(size):
+                raise _CutShort(f"{announced} bytes announced, {size} listed")
+            try:
+                return _read_body(stream, key, size, deadline)
+            except (HTTPError, OSError) as error:
+                raise _CutShort(type(error).__name__) from error
+
+    def _ask(self, key: str, etag: str) -> Any:
+        """The urllib3 response: its `read1` waits for one packet, where StreamingBody.read waits for all."""
+        connection = self._connection()
+        if key and connection.quick and (stream := connection.quick(key, etag)) is not None:
+            return stream
+        condition = {"IfMatch": f'"{etag}"'} if etag else {}
+        try:
+            return connection.client.get_object(Bucket=self.bucket, Key=key, **condition)["Body"].__enter__()
+        except BOTO_ERRORS as error:
+            found = image_error(error, key, self.bucket)
+            if isinstance(found, ImageNotFound):
+                self._list(key, "", 1)  # some servers say the same of a bucket that is gone
+            raise found from error
+
+    def _connection(self) -> Connection:
+        """The process's own: no client survives a fork."""
+        made = self._made
+        if made is None or made.process != os.getpid():
+            with self._lock:
+                made = self._made
+                if made is None or made.process != os.getpid():
+                    self._made = made = connect(self._options, self.bucket)
+        return made
+
+
+def _read_body(stream: Any, key: str, size: int, deadline: float) -> bytes:
+    """Reads to the end of the stream, but one byte more than `size` at most and never past the deadline."""
+    parts: list[bytes] = []
+    left = size + 1
+    while left and (part := stream.read1(min(left, _READ_BYTES))):
+        parts.append(part)
+        left -= len(part)
+        if time.monotonic() > deadline:
+            raise StoreUnavailable(f"{key} came too slowly: {size + 1 - left:,} of {size:,} bytes in time")
+    if left != 1:
+        raise _CutShort(f"{size + 1 - left:,} of {size:,} bytes came")
+    return b"".join(parts)
+
+
+def _require_listing(answer: dict[str, Any], bucket: str) -> None:
+    """boto3 takes an empty answer, or XML about something else, for an empty bucket."""
+    if "IsTruncated" not in answer:
+        raise StoreUnavailable(f"bucket {bucket!r} answered a listing with something else; it is tried again")
+    if answer["IsTruncated"] and not answer.get("Contents"):
+        raise StoreUnavailable(f"bucket {bucket!r} says that more keys follow, but gives none; it is tried again")
+
+
+def _stored(entry: dict[str, Any]) -> StoredObject:
+    etag = entry.get("ETag", "").strip('"')
+    modified = entry["LastModified"].astimezone(UTC)
+    return StoredObject(entry["Key"], f"{etag}:{entry['Size']}", entry["Size"], modified)

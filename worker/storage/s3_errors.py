@@ -1,0 +1,107 @@
+"""What botocore's errors mean here: this image, this store for now, or this store until somebody acts.
+
+Codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    ParamValidationError,
+)
+from botocore.parsers import ResponseParserError
+
+from worker.storage.store import (
+    AccessDenied,
+    ChangedDuringRead,
+    ImageNotFound,
+    StorageError,
+    StoreMisconfigured,
+    StoreUnavailable,
+)
+
+BOTO_ERRORS = (BotoCoreError, ClientError, ResponseParserError, ValueError, OSError)
+"""All that a client's call raises; ValueError is its word for an endpoint that is no URL."""
+
+_NETWORK = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError, OSError)
+_FOR_NOW = {
+    "ExpiredToken",
+    "InternalError",
+    "OperationAborted",
+    "RequestLimitExceeded",
+    "RequestTimeTooSkewed",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+}
+_WHOLE_STORE = {
+    "AuthorizationHeaderMalformed",
+    "InvalidAccessKeyId",
+    "InvalidBucketName",
+    "InvalidToken",
+    "NoSuchBucket",
+    "PermanentRedirect",
+    "SignatureDoesNotMatch",
+}
+_REMEDIES = {
+    "AccessDenied": "let these credentials list it (s3:ListBucket)",
+    "InvalidAccessKeyId": "check TAGGER_S3_ACCESS_KEY_ID",
+    "NoSuchBucket": "check the bucket's name and TAGGER_S3_ENDPOINT_URL",
+    "RequestTimeTooSkewed": "set this machine's clock",
+    "SignatureDoesNotMatch": "check TAGGER_S3_SECRET_ACCESS_KEY",
+}
+
+
+def store_error(error: Exception, bucket: str) -> StorageError:
+    """For a listing or any other call that is about the whole bucket."""
+    if _is_for_now(error):
+        return StoreUnavailable(f"bucket {bucket!r} does not answer ({_words(error)}); it is tried again")
+    remedy = _REMEDIES.get(_code(error), "check TAGGER_SOURCE and the TAGGER_S3_* settings")
+    return StoreMisconfigured(f"bucket {bucket!r} cannot be used ({_words(error)}); {remedy}")
+
+
+def image_error(error: Exception, key: str, bucket: str) -> StorageError:
+    """For reading one object."""
+    code = _code(error)
+    if isinstance(error, ParamValidationError) and not key:
+        return ImageNotFound("an object without a key cannot be; scan again")
+    if not isinstance(error, ClientError) or _is_for_now(error) or code in _WHOLE_STORE:
+        return store_error(error, bucket)
+    status = _status(error)
+    if status == 412:
+        return ChangedDuringRead(f"{key} is no longer the listed version; the next scan lists the new one")
+    if status in (404, 405):  # 405: its newest version is a delete marker
+        return ImageNotFound(f"{key} is no longer in {bucket!r}; the next scan marks it gone")
+    if code == "InvalidObjectState":
+        return AccessDenied(f"{key} lies in an archive class; restore it, then reprocess it")
+    return AccessDenied(f"{key} may not be read ({_words(error)}); grant s3:GetObject, then reprocess it")
+
+
+def _is_for_now(error: Exception) -> bool:
+    if isinstance(error, ClientError):
+        status = _status(error)
+        return status >= 500 or status == 429 or _code(error) in _FOR_NOW
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return False
+    return isinstance(error, _NETWORK)
+
+
+def _code(error: Exception) -> str:
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _words(error: Exception) -> str:
+    """One line, without what botocore puts around it."""
+    if isinstance(error, ClientError):
+        message = error.response.get("Error", {}).get("Message", "")
+        return f"{_code(error)}: {message}" if message else _code(error) or str(error)
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,89 @@
+"""Listings in the order of the keys' UTF-8 bytes, from servers that have another order too.
+
+S3 lists `shirts-sale/1.jpg` before `shirts/1.jpg`, as bytes compare. SeaweedFS walks directories by name and
+lists `shirts/` first (measured with 4.48), and whoever compares such a listing with sorted rows takes images
+for gone. So the first directory met is used to ask how the server sorts, and a walking server's listing is
+sorted here, on disk.
+"""
+
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from worker.storage.store import PAGE_KEYS, StoredObject, StoreMisconfigured
+
+Lister = Callable[[str, str, int], list[StoredObject]]
+"""`(prefix, after, keys)` -> up to `keys` objects with that prefix that the server lists after `after`."""
+
+_JUST_BEFORE_SLASH = ".\U0010fffd"  # `.` is the byte before `/`
+
+
+def ordered_pages(list_keys: Lister, prefix: str, after: str, *, probe: bool) -> Iterator[list[StoredObject]]:
+    """Pages in binary order of the keys > `after`; `probe` asks how the server sorts, at most once."""
+    while page := list_keys(prefix, after, PAGE_KEYS):
+        if probe and (directory := _first_directory(prefix, page)):
+            probe = False
+            if _walks_directories(list_keys, prefix, directory):
+                yield from _sorted_on_disk(list_keys, prefix, after)
+                return
+        _require_order(after, page)
+        after = page[-1].key
+        yield page
+
+
+def _first_directory(prefix: str, page: list[StoredObject]) -> str:
+    """`a/` of the first key `a/b/c.jpg` that has one beyond the prefix, or ""."""
+    for found in page:
+        if (slash := found.key.find("/", len(prefix) + 1)) > 0:
+            return found.key[: slash + 1]
+    return ""
+
+
+def _walks_directories(list_keys: Lister, prefix: str, directory: str) -> bool:
+    """By bytes, what follows everything that begins with `a.` is in `a/`; to a walker `a.` is after `a`."""
+    found = list_keys(prefix, directory[:-1] + _JUST_BEFORE_SLASH, 1)
+    return not found or not found[0].key.startswith(directory)
+
+
+def _sorted_on_disk(list_keys: Lister, prefix: str, after: str) -> Iterator[list[StoredObject]]:
+    """The whole listing in the server's own order, then those > `after` in binary order (SQLite's for text)."""
+    with tempfile.NamedTemporaryFile(prefix="tagger-listing-") as file:
+        database = sqlite3.connect(file.name)
+        try:
+            database.execute("PRAGMA journal_mode = OFF")
+            database.execute("CREATE TABLE listed (key TEXT PRIMARY KEY, token, size, modified) WITHOUT ROWID")
+            _spool(list_keys, prefix, after, database)
+            rows = database.execute("SELECT * FROM listed ORDER BY key")
+            while page := rows.fetchmany(PAGE_KEYS):
+                yield [StoredObject(key, token, size, _utc(text)) for key, token, size, text in page]
+        finally:
+            database.close()
+
+
+def _spool(list_keys: Lister, prefix: str, after: str, database: sqlite3.Connection) -> None:
+    at = ""
+    while page := list_keys(prefix, at, PAGE_KEYS):
+        if page[-1].key == at:
+            raise _no_order(at, page[0].key)
+        at = page[-1].key
+        rows = [(o.key, o.version_token, o.size, o.last_modified.isoformat()) for o in page if o.key > after]
+        database.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", rows)
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _require_order(after: str, page: list[StoredObject]) -> None:
+    """A server that ignores StartAfter would give its first page for ever."""
+    for found in page:
+        if found.key <= after:
+            raise _no_order(after, found.key)
+        after = found.key
+
+
+def _no_order(after: str, key: str) -> StoreMisconfigured:
+    return StoreMisconfigured(
+        f"the server lists {key!r} after {after!r}; it needs ListObjectsV2 in key order with StartAfter"
+    )
