@@ -58,7 +58,7 @@ def check_data(bundles: Sequence[Bundle], categories: Sequence[str]) -> None:
 
 
 def stirred(bundles: Sequence[Bundle], recipe: Recipe, size: int | None) -> tuple[Trained, Recipe, dict[str, Any]]:
-    """What `model.training.publishing.publish.publish` takes: the mean network, a recipe of no epochs, and how each came to be.
+    """What `publish` takes: the mean network, a recipe of no epochs, and how each came to be.
 
     The network answers at `size` pixels, or at as many as the first bundle's does.
     Raises typer.BadParameter for networks of other shapes.

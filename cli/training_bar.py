@@ -30,7 +30,7 @@ def trained_and_published(
 ) -> Bundle:
     """Train, publish, and leave no checkpoint behind once the bundle is there.
 
-    `start` and `teachers` are as in `model.training.loop.train`, the others as in `model.training.publishing.publish.publish`.
+    `start` and `teachers` are as in `loop.train`, the others as in `publish.publish`.
     """
     from model.training import loop
 

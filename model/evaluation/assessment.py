@@ -25,7 +25,7 @@ from model.evaluation.speed import Speed
 class Assessment:
     """What was measured. `bundle` has the thresholds that were used, `policy` how they were chosen.
 
-    `promised` is what validation says of these (model.decisions.thresholds.promise), None where the bundle kept none of it; `seen` is
+    `promised` is what validation says of these (thresholds.promise), None where the bundle kept none of it; `seen` is
     the same of the sample, which had no part in choosing them.
     """
 

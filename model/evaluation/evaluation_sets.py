@@ -56,7 +56,7 @@ class Sample:
 
 
 def of_test_set(split: Split, spec: Preprocessing, photographs: Path | None) -> Sample:
-    """Fashion-MNIST's test images, beside every source of model.evaluation.ood_images; `photographs` holds a sub-folder "hat"."""
+    """Fashion-MNIST's test images, beside every source of ood_images; `photographs` holds a sub-folder "hat"."""
     found = ood_images.sources(split, spec, SEED, photographs)
     return Sample(
         title="Fashion-MNIST, test images",

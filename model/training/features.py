@@ -14,7 +14,7 @@ BATCH = 32  # more takes memory, and no less time
 
 
 def of_images(images: Pixels, weights: Path | None, size: int, name: str = backbone.DEFAULT) -> Floats:
-    """uint8[N, size, size, 3] -> float32[N, D], of a backbone with the file that `model.training.backbones.backbone.find` names; D is 1280
+    """uint8[N, size, size, 3] -> float32[N, D], of a backbone with the file that `backbone.find` names; D is 1280
     for EfficientNet-Lite0.
 
     Where `weights` is None, of a network that never learned anything. Needs TensorFlow as Keras's backend, and takes a

@@ -82,7 +82,7 @@ def slim(x: Any, dtype: str) -> Any:
 
 
 def twins(x: Any, dtype: str) -> Any:
-    """53 M multiply-adds, 0.99 M parameters: two towers side by side (model.training.towers), each to be right by itself."""
+    """53 M multiply-adds, 0.99 M parameters: two towers side by side (towers), each to be right by itself."""
     from keras import layers
 
     return layers.Concatenate(dtype=dtype)([_tower(x, dtype) for _ in range(2)])

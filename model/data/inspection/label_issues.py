@@ -63,7 +63,7 @@ class LabelProblems:
 def find(
     features: Floats, labels: Integers, groups: Integers, categories: Sequence[str], *, folds: int = 5, seed: int = 0
 ) -> LabelProblems:
-    """float32[N, D] as from model.training.features, int64[N] that index `categories`, int64[N]: which labels to look at.
+    """Backbone features float32[N, D], int64[N] that index `categories`, int64[N]: which labels to look at.
 
     Images of one group (one product, or copies of one photograph) are held out together. There are two `folds` at
     least, and no more than the smallest category has groups. Raises ValueError for arrays of unlike lengths.

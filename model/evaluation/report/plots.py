@@ -32,7 +32,7 @@ def confusion(counts: npt.NDArray[np.int64], categories: Sequence[str]) -> bytes
 
 
 def reliability(before: Bins, after: Bins, errors: tuple[float, float]) -> bytes:
-    """The bins of model.evaluation.curves.reliability before and after calibration, with the calibration error of each."""
+    """The bins of curves.reliability before and after calibration, with the calibration error of each."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.8, 3.1), layout="constrained")
@@ -48,7 +48,7 @@ def reliability(before: Bins, after: Bins, errors: tuple[float, float]) -> bytes
 
 
 def risk_coverage(curve: Curve, point: tuple[float, float], bound: float, target: float | None) -> bytes:
-    """The curve of model.evaluation.curves, where the thresholds come to lie on it (coverage, precision), and how low the true
+    """The curve of curves.risk_coverage, where the thresholds come to lie on it (coverage, precision), and how low the true
     precision may be there.
     """
     figure, axes = _axes(5.8, 3.4, across="share tagged without a person", up="share of these that is right")

@@ -27,7 +27,7 @@ class Subject:
     """What `publish` has to know beside the training.
 
     `data` tells where the images come from, for people. `golden` uint8[N, S, S, C] are what both runtimes have to
-    answer alike. `weights` are kinds of `model.training.publishing.export.write_tflite`, tried in turn. `served` are the training images
+    answer alike. `weights` are kinds of `export.write_tflite`, tried in turn. `served` are the training images
     as the network will be served, uint8[M, S, S, C], and `sample` what there is to measure on; both are made when asked
     for.
     """

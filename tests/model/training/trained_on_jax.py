@@ -1,7 +1,7 @@
 """In a process of its own, as Keras keeps the backend that it was started with: the trainings of test_training_on_jax.
 
-Usage: KERAS_BACKEND=jax python -m tests.model.training.trained_on_jax FOLDER: leaves there the weights of each, and says on
-standard output, as JSON, what each epoch came to.
+Usage: KERAS_BACKEND=jax python -m tests.model.training.trained_on_jax FOLDER: leaves there the weights of each, and
+says on standard output, as JSON, what each epoch came to.
 """
 
 import json
