@@ -48,7 +48,7 @@ def reliability(before: Bins, after: Bins, errors: tuple[float, float]) -> bytes
 
 
 def risk_coverage(curve: Curve, point: tuple[float, float], bound: float, target: float | None) -> bytes:
-    """The curve of curves.risk_coverage, where the thresholds come to lie on it (coverage, precision), and how low the true
+    """The risk-coverage curve, where the thresholds come to lie on it (coverage, precision), and how low the true
     precision may be there.
     """
     figure, axes = _axes(5.8, 3.4, across="share tagged without a person", up="share of these that is right")
