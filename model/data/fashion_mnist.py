@@ -27,7 +27,7 @@ ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 COPY_RMS = 6.0
 """Of 255: the root mean square difference under which two images are one photograph. At 6, ten training images are
-copies of test images, the ten that are known; none has the same bytes (docs/experiments.md)."""
+copies of test images, the ten that are known; none has the same bytes (docs/research/experiments.md)."""
 
 
 VALIDATION_IMAGES = 5_000

@@ -3,7 +3,7 @@
 Three scores that fail on different images are added up, each brought to mean 0 and deviation 1 on validation images:
 the energy of the logits (Liu et al. 2020, arXiv:2010.03759), and the Mahalanobis distance to the nearest category of
 the network's features as they are (Lee et al. 2018, arXiv:1807.03888) and of their directions (Müller and Hein 2025,
-arXiv:2505.18032). What each is worth by itself: docs/experiments.md.
+arXiv:2505.18032). What each is worth by itself: docs/research/experiments.md.
 """
 
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ class Novelty:
 
     Where features are MANY, distances are taken along the KEPT directions in which the training's vary most, `basis`
     float32[D, KEPT], and that of directions decides alone: a fine-tuned backbone's energy and lengths say little
-    (docs/experiments.md).
+    (docs/research/experiments.md).
     """
 
     temperature: float

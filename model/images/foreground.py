@@ -3,7 +3,7 @@
 The idea is GrabCut's (Rother, Kolmogorov, Blake 2004, ACM Transactions on Graphics 23(3)): what both look like, and
 which pixel belongs to which, are estimated in turns. Here colours are counted in a histogram instead of fitted with
 Gaussians, and neighbours agree by a few mean-field steps (as in Krähenbühl, Koltun 2011, arXiv:1210.5644, but among
-four neighbours) instead of a graph cut. docs/experiments.md has the numbers beside OpenCV's.
+four neighbours) instead of a graph cut. docs/research/experiments.md has the numbers beside OpenCV's.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Photographs -> arrays for the network. One recipe, named and versioned in the bundle, for training and serving.
 
 "fashion-mnist" follows the steps of the Fashion-MNIST paper (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, §2): trim,
-longest edge to 28, extend to 28×28, garment light on black, grey. What differs was measured (docs/experiments.md): the
+longest edge to 28, extend to 28×28, garment light on black, grey. What differs was measured (docs/research/experiments.md): the
 ground's level is taken from the picture's border instead of assumed white, the resize is antialiased (an area
 average), nothing is sharpened. Since version 2, where the ground is not even, as floors and beds are, the garment is
 told from it by colour (model.images.foreground), and all else becomes black.
@@ -85,7 +85,7 @@ FASHION_MNIST = Preprocessing("fashion-mnist", 2, 28, 1, _PARAMETERS)
 FITS = ("squash", "letterbox", "crop")
 """How a photograph becomes a square: by losing its shape, by ground around it, or by losing its ends."""
 FIT = "squash"
-"""Unless another is asked for: what the shipped bundle was trained with (docs/experiments.md)."""
+"""Unless another is asked for: what the shipped bundle was trained with (docs/research/experiments.md)."""
 PHOTOGRAPH = Preprocessing("photograph", 1, 160, 3, {"min_edge": 160, "fit": FITS.index("crop")})
 """The name, version and channels of it, of any size and fit. "letterbox" has its border's colour around it."""
 KNOWN = (VERSION_1, FASHION_MNIST, PHOTOGRAPH)

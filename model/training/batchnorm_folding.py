@@ -3,7 +3,7 @@
 With fixed statistics it multiplies and shifts each channel, which a convolution can do by itself: the same function
 and the same gradients, without two passes over every map. And depthwise convolutions are computed in float32:
 TensorFlow's gradients of them are four times as slow in bfloat16 on a processor, with strides ten times. Together
-they make a step of EfficientNet-Lite0 2.5 times as quick (docs/experiments.md).
+they make a step of EfficientNet-Lite0 2.5 times as quick (docs/research/experiments.md).
 """
 
 from collections.abc import Iterator, Mapping

@@ -20,7 +20,7 @@ Labels = npt.NDArray[np.int64]
 STRENGTH = 10.0  # of what photographs say against the wish for small weights, by the number of photographs
 ITERATIONS = 300
 STEP = 3.0
-"""A photograph costs so many times as much in training as when it is only looked at (docs/experiments.md)."""
+"""A photograph costs so many times as much in training as when it is only looked at (docs/research/experiments.md)."""
 
 
 @dataclass(frozen=True, slots=True)

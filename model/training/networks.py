@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 DEFAULT = "fullres"
-"""What is trained when no network is named: what validation prefers (docs/experiments.md)."""
+"""What is trained when no network is named: what validation prefers (docs/research/experiments.md)."""
 
 
 class NetworkUnknown(Exception):
@@ -43,7 +43,7 @@ def _multiply_adds(layer: Any) -> int:
 
 
 def baseline(x: Any, dtype: str) -> Any:
-    """3.8 M multiply-adds, 0.82 M parameters: the student project's; see the table in docs/experiments.md."""
+    """3.8 M multiply-adds, 0.82 M parameters: the student project's; see the table in docs/research/experiments.md."""
     from keras import layers
 
     for channels in (32, 64):

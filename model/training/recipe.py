@@ -92,7 +92,7 @@ FINE_TUNING = Recipe(
     mixup=0.2,
     fixed_statistics=True,
 )
-"""All of a backbone, after its head; EfficientNet-Lite0's was measured (docs/experiments.md)."""
+"""All of a backbone, after its head; EfficientNet-Lite0's was measured (docs/research/experiments.md)."""
 
 RECIPES: Mapping[str, Recipe] = {
     "strided": Recipe(),
@@ -119,7 +119,7 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     **{name: replace(FINE_TUNING, network=name) for name in (*efficientnet_lite.VARIANTS, *keras_backbones.BACKBONES)},
 }
-"""The recipe of each network, as validation preferred it (docs/experiments.md)."""
+"""The recipe of each network, as validation preferred it (docs/research/experiments.md)."""
 
 
 def recipe_of(network_name: str, **changes: Any) -> Recipe:
@@ -139,7 +139,7 @@ def enlarged(size: int) -> int:
     """At how many pixels a network for photographs answers best that was trained at `size`: about a seventh more.
 
     Training shows cut-outs, enlarged, so garments look larger there than whole photographs show them (Touvron et al.
-    2019, arXiv:1906.06423; measured in docs/experiments.md).
+    2019, arXiv:1906.06423; measured in docs/research/experiments.md).
     """
     return round(ENLARGED * size / GRAIN) * GRAIN
 

@@ -15,7 +15,7 @@ from PIL import Image
 MIN_EDGE = 64  # pixels that a photograph has at least when it is hashed: decoded at less cost, the same hash
 DISTANCE = 6
 """Bits of 64 in which two hashes of one picture differ at most: that finds 99 in 100 copies which were resized, saved
-anew or made brighter (docs/experiments.md)."""
+anew or made brighter (docs/research/experiments.md)."""
 CORRELATION = 0.99
 """Of two thumbnails, from which on they are one picture. Different garments on one floor, with hashes as near, reached
 0.91; among the 28-pixel pictures of Fashion-MNIST, shirts and T-shirts were taken for one at 0.985, none at 0.99."""

@@ -3,7 +3,7 @@
 Preprocessing "fashion-mnist" cuts a garment out of its floor or bed and lets it fill the frame. Its outline is then
 ragged, parts of it are missing where they looked like the floor, some floor has come along, and inside are folds,
 light from a side, and a contrast that is lower or turned round. It lies askew, crumpled, its sleeves spread. Each image
-gets some of that, drawn independently; docs/experiments.md tells what it was set beside.
+gets some of that, drawn independently; docs/research/experiments.md tells what it was set beside.
 """
 
 import numpy as np

@@ -85,7 +85,7 @@ def _early_layers(model: Any) -> list[str]:
     """Names of the layers with numbers of their own up to the first depthwise convolution; none where there is none.
 
     What a depthwise convolution makes is of another scale in each channel, and what is lost early is lost to all that
-    follows: left as floats, these few layers take a third off the error of the whole (docs/experiments.md).
+    follows: left as floats, these few layers take a third off the error of the whole (docs/research/experiments.md).
     """
     from keras import layers
 
