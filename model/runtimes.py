@@ -11,7 +11,7 @@ from model.keras_network import load_network, with_features
 
 Images = npt.NDArray[np.uint8]
 Answers = npt.NDArray[np.float32]
-BATCH = 8  # images at once: as quick as 64 on one thread (docs/research/experiments.md), and a single one costs an eighth
+BATCH = 8  # images at once: as quick as 64 on one thread (docs/research), and a single one costs an eighth
 
 
 class Runtime(Protocol):

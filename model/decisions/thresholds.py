@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 NOTHING_PASSES = 1.01
 """A threshold that no confidence reaches."""
 PRIOR_IMAGES = 1000
-"""How many of a category's own images weigh as much as what all categories say together (docs/research/experiments.md)."""
+"""How many of a category's own images weigh as much as what all categories say together (docs/research)."""
 STEP = 0.001  # of precision, when the aim within categories is lowered
 LEAST_WITHIN = 0.5
 """No category passes images of which half are wrong, however good the others are."""

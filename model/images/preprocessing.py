@@ -1,7 +1,7 @@
 """Photographs -> arrays for the network. One recipe, named and versioned in the bundle, for training and serving.
 
 "fashion-mnist" follows the steps of the Fashion-MNIST paper (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, §2): trim,
-longest edge to 28, extend to 28×28, garment light on black, grey. What differs was measured (docs/research/experiments.md): the
+longest edge to 28, extend to 28×28, garment light on black, grey. What differs was measured (docs/research): the
 ground's level is taken from the picture's border instead of assumed white, the resize is antialiased (an area
 average), nothing is sharpened. Since version 2, where the ground is not even, as floors and beds are, the garment is
 told from it by colour (model.images.foreground), and all else becomes black.

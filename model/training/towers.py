@@ -1,7 +1,7 @@
 """Networks side by side in one, whose answer is the mean of theirs: an ensemble of one file.
 
 Each tower is trained to be right by itself, so that what one gets wrong by chance the other may not (Lakshminarayanan
-et al. 2017, arXiv:1612.01474); what that is worth is in docs/research/experiments.md. As the logits are linear in the features,
+et al. 2017, arXiv:1612.01474); what that is worth is in docs/research. As the logits are linear in the features,
 the mean of the towers' logits is one dense layer on all of their features.
 """
 
