@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from model import ModelError
 from model import bundle as bundles
 from model.bundle import Bundle
 from model.decisions.thresholds import Outcome
@@ -14,7 +15,7 @@ SIGNIFICANT = 0.05
 """A candidate that is no worse is called worse in so many cases at most."""
 
 
-class NotComparable(Exception):
+class NotComparable(ModelError):
     """The two were not tested on the same images, or did not keep what came of it; the message says which."""
 
 

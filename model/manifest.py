@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from model import ModelError
 from model.images.preprocessing import Preprocessing
 
 FORMAT_VERSION = 1
@@ -14,7 +15,7 @@ RETRAIN = "train it again with `tagger model train`"
 NEEDED = frozenset({"model.keras", "model.tflite", "golden.npz"})
 
 
-class BundleError(Exception):
+class BundleError(ModelError):
     """A bundle cannot be used; the message says what to do."""
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from model import ModelError
 
-class DataMissing(Exception):
+
+class DataMissing(ModelError):
     """Fashion-MNIST is nowhere to be found, or a file of it is damaged; the message says what to do."""
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model import ModelError
 from model.decisions.categories import plain
 
 NEEDED = ("category", "parent", "synonyms")
@@ -21,7 +22,7 @@ TITLE = "title_"
 _LANGUAGE = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*")  # the form of BCP 47; nobody looks the language up
 
 
-class TaxonomyWrong(Exception):
+class TaxonomyWrong(ModelError):
     """A taxonomy cannot be used; the message names file and line, and says what to do."""
 
 

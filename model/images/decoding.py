@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image, ImageOps
 
+from model import ModelError
 from model.images.colour import to_rgb
 from model.images.file_type import DECODED, kind_of
 from model.images.pixel_budget import Reserve
@@ -46,7 +47,7 @@ class DecodeLimits:
     max_edge: int = 16_384
 
 
-class ImageRejected(Exception):
+class ImageRejected(ModelError):
     """A picture that gets no prediction.
 
     `reason` is empty, too_large, too_many_pixels, unsupported_format or corrupt; `detail` is a sentence for people.

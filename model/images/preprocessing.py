@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from model import ModelError
 from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, decode, room_for_all
 from model.images.foreground import Mask, Separation, garment
 from model.images.pixel_budget import Reserve
@@ -26,7 +27,7 @@ DARK = 64  # of 255
 PREPARED_SHARE = 0.25  # of the border is dark in each of Fashion-MNIST's 70,000 images
 
 
-class PreprocessingUnknown(Exception):
+class PreprocessingUnknown(ModelError):
     """A recipe of another name or version than this code has."""
 
 

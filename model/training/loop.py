@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model import ModelError
 from model.data.dataset import Dataset
 from model.training import averaging, memory, narrowing, networks, towers, train_step
 from model.training.averaging import Average
@@ -56,7 +57,7 @@ class Trained:
     machine: str
 
 
-class CheckpointMismatch(Exception):
+class CheckpointMismatch(ModelError):
     """The checkpoint, or the network to start from, was made by another recipe or from other data."""
 
 

@@ -4,13 +4,15 @@ import math
 from pathlib import Path
 from typing import Any
 
+from model import ModelError
+
 FRAMEWORK_BYTES = 900_000_000
 """TensorFlow itself, its thread pools and the optimizer's code, as measured after a first step."""
 KEPT_PER_ACTIVATION = 3
 """Times an activation is held at the peak of a step: forward, backward and convolution's own scratch memory."""
 
 
-class MemoryShort(Exception):
+class MemoryShort(ModelError):
     """A training would need more memory than there is; the message says how much, and what to do."""
 
 

@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from model import ModelError
+
 DEFAULT = "fullres"
 """What is trained when no network is named: what validation prefers (docs/research/experiments.md)."""
 
 
-class NetworkUnknown(Exception):
+class NetworkUnknown(ModelError):
     """No network has that name; the message lists those that there are."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from model import ModelError
 from model.training.backbones import efficientnet_lite, keras_backbones
 from model.training.backbones.weights import BackboneCorrupt, BackboneError, read
 
@@ -17,7 +18,7 @@ HEAD = frozenset({"fc/kernel", "fc/bias"})
 """What only `imagenet_classifier` has."""
 
 
-class BackboneUnknown(Exception):
+class BackboneUnknown(ModelError):
     """No backbone has that name; the message lists those that there are."""
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model import ModelError
+
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 MAX_BYTES = 256 * 2**20
@@ -39,7 +41,7 @@ _MALFORMED = (pickle.UnpicklingError, EOFError, AttributeError, TypeError, Value
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-class CheckpointRefused(Exception):
+class CheckpointRefused(ModelError):
     """The file is no such checkpoint, is damaged, or asks for more than tensors; the message says what to do."""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model import ModelError
 from model.manifest import sha256
 from model.training.backbones import torch_checkpoint
 from model.training.backbones.torch_checkpoint import Arrays
@@ -32,7 +33,7 @@ REMAKE = "make it again with `tagger model backbone`"
 _PARTS = {"running_mean": "moving_mean", "running_var": "moving_variance"}
 
 
-class BackboneError(Exception):
+class BackboneError(ModelError):
     """A backbone cannot be used; the message says what to do."""
 
 

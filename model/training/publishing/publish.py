@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model import ModelError
 from model import bundle as bundles
 from model.answers import Answers, ask
 from model.bundle import Bundle
@@ -39,7 +40,7 @@ FALSE_ALARMS = 0.01  # share of validation images that count as unlike the train
 Images = npt.NDArray[np.uint8]
 
 
-class RuntimesDisagree(Exception):
+class RuntimesDisagree(ModelError):
     """The exported network is not the trained one; no bundle was made."""
 
 
