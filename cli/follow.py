@@ -17,7 +17,7 @@ from rich.text import Text
 from sqlalchemy.orm import Session
 
 from db import heartbeats, queue, runs
-from db.session import Sessions, look, now, transact
+from db.session import Sessions, in_transaction, now, read_with_retry
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def follow(settings: Settings, sessions: Sessions, run_id: int, classifiers: Cla
     counts = _counts(sessions, run_id)
     if counts["open"]:
         counts = _work_off(settings, sessions, run_id, classifiers)
-    transact(sessions, lambda session: runs.close_finished(session, [run_id]))
+    in_transaction(sessions, lambda session: runs.close_finished(session, [run_id]))
     if counts["open"]:
         raise Interrupted(counts["open"])
     return counts
@@ -78,7 +78,7 @@ def _work_off(settings: Settings, sessions: Sessions, run_id: int, classifiers: 
             while True:
                 engine.step()
                 counts = _counts(sessions, run_id)
-                show(counts, look(sessions, lambda session: _hint(session, run_id, settings)))
+                show(counts, read_with_retry(sessions, lambda session: _hint(session, run_id, settings)))
                 if counts["open"] == 0 or stopped.is_set():
                     break
                 first = counts["open"] if first is None else first
@@ -175,7 +175,7 @@ def _pause_s(done: int, left: int, elapsed_s: float) -> float:
 def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:
     """Counting a large run takes a while; then it is counted less often."""
     begun = time.monotonic()
-    counts = look(sessions, lambda session: runs.work_counts(session, run_id))
+    counts = read_with_retry(sessions, lambda session: runs.work_counts(session, run_id))
     time.sleep(min(5 * (time.monotonic() - begun), 5.0))
     return counts
 

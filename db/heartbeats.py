@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.schema import LeaderLease, WorkerHeartbeat
-from db.session import instant, is_sqlite
+from db.session import is_sqlite, sql_now
 
 ALIVE_S = 45.0
 LEADER_S = 30.0
@@ -19,7 +19,7 @@ LEADER_S = 30.0
 def beat(session: Session, name: str, *, slots: int, started_at: datetime) -> None:
     """This worker is alive and answers `slots` doorbells at once."""
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    row = {"slots": slots, "started_at": started_at, "seen_at": instant(session)}
+    row = {"slots": slots, "started_at": started_at, "seen_at": sql_now(session)}
     statement = insert(WorkerHeartbeat).values(name=name, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
 
@@ -30,26 +30,26 @@ def forget(session: Session, name: str) -> None:
 
 
 def alive(session: Session) -> Sequence[WorkerHeartbeat]:
-    living = select(WorkerHeartbeat).where(WorkerHeartbeat.seen_at > instant(session, -ALIVE_S))
+    living = select(WorkerHeartbeat).where(WorkerHeartbeat.seen_at > sql_now(session, -ALIVE_S))
     return session.execute(living.order_by(WorkerHeartbeat.name)).scalars().all()
 
 
 def slots(session: Session) -> int:
     """Doorbells that the living workers answer at once."""
     living = select(func.coalesce(func.sum(WorkerHeartbeat.slots), 0))
-    return int(session.execute(living.where(WorkerHeartbeat.seen_at > instant(session, -ALIVE_S))).scalar_one())
+    return int(session.execute(living.where(WorkerHeartbeat.seen_at > sql_now(session, -ALIVE_S))).scalar_one())
 
 
 def lead(session: Session, name: str, holder: str) -> bool:
     """Take or keep the lease `name`; True while `holder` may act. Whoever loses it finds out at its next call."""
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    first = {"name": name, "holder": "", "fence": 0, "expires_at": instant(session)}
+    first = {"name": name, "holder": "", "fence": 0, "expires_at": sql_now(session)}
     session.execute(insert(LeaderLease).values(first).on_conflict_do_nothing())
     taken = (
         update(LeaderLease)
         .where(LeaderLease.name == name)
-        .where(or_(LeaderLease.holder == holder, LeaderLease.expires_at <= instant(session)))
-        .values(holder=holder, fence=LeaderLease.fence + 1, expires_at=instant(session, LEADER_S))
+        .where(or_(LeaderLease.holder == holder, LeaderLease.expires_at <= sql_now(session)))
+        .values(holder=holder, fence=LeaderLease.fence + 1, expires_at=sql_now(session, LEADER_S))
         .returning(LeaderLease.fence)
         .execution_options(synchronize_session=False)
     )
@@ -59,10 +59,10 @@ def lead(session: Session, name: str, holder: str) -> bool:
 def resign(session: Session, name: str, holder: str) -> None:
     """Give the lease back, so that another need not wait for its end."""
     mine = (LeaderLease.name == name) & (LeaderLease.holder == holder)
-    session.execute(update(LeaderLease).where(mine).values(expires_at=instant(session)))
+    session.execute(update(LeaderLease).where(mine).values(expires_at=sql_now(session)))
 
 
 def leader(session: Session, name: str) -> LeaderLease | None:
     """The lease as it stands, if it has not run out."""
-    current = select(LeaderLease).where(LeaderLease.name == name, LeaderLease.expires_at > instant(session))
+    current = select(LeaderLease).where(LeaderLease.name == name, LeaderLease.expires_at > sql_now(session))
     return session.execute(current).scalar_one_or_none()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db.queue import LEASE_S, MAX_BACKOFF_S
 from db.schema import Classification, ImageTag, Run, SourceObject, TagEvent, WorkItem
-from db.session import instant
+from db.session import sql_now
 from db.vocabulary import OPEN_STATES
 
 INVARIANTS = {
@@ -128,8 +128,8 @@ def _human_decisions_lost() -> Select[Any, Any]:
 
 
 def _stuck(session: Session) -> Select[Any, Any]:
-    leased_too_long = and_(WorkItem.state == "leased", WorkItem.eligible_at > instant(session, LEASE_S + 1))
-    waits_too_long = and_(WorkItem.state == "pending", WorkItem.eligible_at > instant(session, 1.2 * MAX_BACKOFF_S + 1))
+    leased_too_long = and_(WorkItem.state == "leased", WorkItem.eligible_at > sql_now(session, LEASE_S + 1))
+    waits_too_long = and_(WorkItem.state == "pending", WorkItem.eligible_at > sql_now(session, 1.2 * MAX_BACKOFF_S + 1))
     orphaned = exists().where(Run.id == WorkItem.run_id, Run.state.in_(("finished", "cancelled")))
     return select(WorkItem.id, literal("open, but nobody will claim it in time: ") + WorkItem.state).where(
         WorkItem.state.in_(OPEN_STATES), or_(leased_too_long, waits_too_long, orphaned)

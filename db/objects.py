@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from db.columns import table_of
 from db.schema import Run, SourceObject, WorkItem
-from db.session import instant, is_sqlite, now
+from db.session import is_sqlite, now, sql_now
 from db.vocabulary import OPEN_STATES
 
 # Items that ended because their object version was not there to be read do not count as work on it.
@@ -158,7 +158,7 @@ def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
     ids = list(session.execute(select(SourceObject.id).where(missed).order_by(SourceObject.id)).scalars())
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]
-        values: dict[str, Any] = {"missing_in_run": None} | ({"gone_at": instant(session)} if remove else {})
+        values: dict[str, Any] = {"missing_in_run": None} | ({"gone_at": sql_now(session)} if remove else {})
         session.execute(update(SourceObject).where(SourceObject.id.in_(some)).values(values))
         if remove:  # objects before items: the order in which every writer locks
             _end_open_work(session, some, "not_found")

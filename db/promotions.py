@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from db.schema import ModelPromotion, ModelVersion
-from db.session import instant, is_sqlite
+from db.session import is_sqlite, sql_now
 
 
 class PromotionOvertaken(Exception):
@@ -143,7 +143,7 @@ def _append(
         "action": action,
         "model_version_id": model.id,
         "replaced_id": replaced.id if replaced else None,
-        "at": instant(session),
+        "at": sql_now(session),
     }
     added = insert(ModelPromotion).values(row).on_conflict_do_nothing(index_elements=["name", "seq"])
     if session.execute(added.returning(ModelPromotion.id)).scalar_one_or_none() is None:

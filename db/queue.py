@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.schema import Run, SourceObject, Throttle, WorkItem
-from db.session import instant, is_sqlite, now
+from db.session import is_sqlite, now, sql_now
 
 LEASE_S = 180.0
 MAX_FAILURES = 5
@@ -88,7 +88,7 @@ def _claimable(session: Session, queue: str, state: str, run_id: int | None) -> 
     conditions = [
         WorkItem.state == state,
         WorkItem.queue == queue,
-        WorkItem.eligible_at <= instant(session),
+        WorkItem.eligible_at <= sql_now(session),
         WorkItem.run_id.not_in(held_back),
     ]
     if run_id is not None:
@@ -114,7 +114,7 @@ def _lease(
         .values(
             state="leased",
             fence=WorkItem.fence + 1,
-            eligible_at=instant(session, lease_s),
+            eligible_at=sql_now(session, lease_s),
             lease_owner=owner,
             suspect=alone,
             crashes=WorkItem.crashes + case((WorkItem.claimed_alone & (WorkItem.state == "leased"), 1), else_=0),
@@ -176,7 +176,7 @@ def renew(session: Session, items: Collection[ClaimedItem], lease_s: float = LEA
     """Put the end of the leases off; the ids of the items still ours. Drop the others."""
     kept = lock_held(session, items)
     if kept:
-        _set(session, kept, eligible_at=instant(session, lease_s))
+        _set(session, kept, eligible_at=sql_now(session, lease_s))
     return kept
 
 
@@ -197,7 +197,7 @@ def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool
     if failures >= MAX_FAILURES:
         ended: dict[str, Any] = {"state": "quarantined", "lease_owner": None}
     else:
-        ended = {"state": "pending", "lease_owner": None, "eligible_at": instant(session, backoff_s(failures))}
+        ended = {"state": "pending", "lease_owner": None, "eligible_at": sql_now(session, backoff_s(failures))}
     return _end(session, item, failures=failures, reason=reason, detail=detail, claimed_alone=False, **ended)
 
 
@@ -205,7 +205,7 @@ def release(session: Session, items: Collection[ClaimedItem]) -> int:
     """leased -> pending at once, with nothing counted against them. Returns how many were still ours."""
     kept = lock_held(session, items)
     if kept:
-        values: dict[str, Any] = {"lease_owner": None, "claimed_alone": False, "eligible_at": instant(session)}
+        values: dict[str, Any] = {"lease_owner": None, "claimed_alone": False, "eligible_at": sql_now(session)}
         _set(session, kept, state="pending", **values)
     return len(kept)
 
@@ -228,11 +228,11 @@ def claimable(session: Session, queue: str, *, at_most: int | None = None) -> in
 
 def throttled_until(session: Session) -> datetime | None:
     """The end of an outage's waiting time, if one is on."""
-    waiting = select(Throttle.until).where(Throttle.name == _STORE, Throttle.until > instant(session))
+    waiting = select(Throttle.until).where(Throttle.name == _STORE, Throttle.until > sql_now(session))
     return session.execute(waiting).scalar_one_or_none()
 
 
-def hold_everybody(session: Session, reason: str) -> float:
+def throttle_all(session: Session, reason: str) -> float:
     """An outage: nobody claims for a while, longer each time in a row, 5 minutes at most. Returns the seconds.
 
     Workers that meet an outage already waited for add nothing to it: ten at once are one strike.
@@ -244,7 +244,7 @@ def hold_everybody(session: Session, reason: str) -> float:
     strikes = before.strikes + 1 if before else 1
     pause_s = min(5.0 * 2.0 ** min(strikes - 1, 10), 300.0)
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    row = {"until": instant(session, pause_s), "strikes": strikes, "reason": reason}
+    row = {"until": sql_now(session, pause_s), "strikes": strikes, "reason": reason}
     statement = insert(Throttle).values(name=_STORE, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
     return pause_s

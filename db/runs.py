@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.schema import Classification, ModelVersion, Run, WorkItem
-from db.session import instant, is_sqlite
+from db.session import is_sqlite, sql_now
 from db.vocabulary import OPEN_STATES
 
 SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
@@ -25,7 +25,7 @@ class ScanTakenOver(Exception):
 def register_model(session: Session, name: str, version: str, location: str | None = None) -> ModelVersion:
     """The row of a bundle, made at its first use. A location given anew replaces the old one."""
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    row = {"name": name, "version": version, "location": location, "registered_at": instant(session)}
+    row = {"name": name, "version": version, "location": location, "registered_at": sql_now(session)}
     session.execute(insert(ModelVersion).values(row).on_conflict_do_nothing())
     found = session.execute(select(ModelVersion).filter_by(name=name, version=version)).scalar_one()
     if location is not None:
@@ -54,8 +54,8 @@ def open_run(
         "state": state,
         "cursor": "",
         "counts": dict.fromkeys(SCAN_COUNTS, 0),
-        "created_at": instant(session),
-        "updated_at": instant(session),
+        "created_at": sql_now(session),
+        "updated_at": sql_now(session),
     }
     made = session.execute(insert(Run).values(row).on_conflict_do_nothing().returning(Run.id)).scalar_one_or_none()
     return session.execute(select(Run).filter_by(logical_key=logical_key)).scalar_one(), made is not None
@@ -76,7 +76,7 @@ def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
     """Planned runs, and scans that nobody has moved for `stale_s` seconds."""
     waiting = (
         select(Run)
-        .where((Run.state == "planned") | ((Run.state == "scanning") & (Run.updated_at < instant(session, -stale_s))))
+        .where((Run.state == "planned") | ((Run.state == "scanning") & (Run.updated_at < sql_now(session, -stale_s))))
         .order_by(Run.id)
     )
     return session.execute(waiting).scalars().all()
@@ -92,7 +92,7 @@ def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts
         )
     run.cursor = cursor
     run.counts = {name: run.counts.get(name, 0) + counts.get(name, 0) for name in SCAN_COUNTS}
-    session.execute(update(Run).where(Run.id == run_id).values(updated_at=instant(session)))
+    session.execute(update(Run).where(Run.id == run_id).values(updated_at=sql_now(session)))
     return run
 
 
@@ -103,12 +103,12 @@ def begin_scan(session: Session, run: Run) -> None:
         run.cursor = ""
         run.counts = run.counts | {"seen": 0, "gone_refused": 0}
     run.state = "scanning"
-    session.execute(update(Run).where(Run.id == run.id).values(updated_at=instant(session)))
+    session.execute(update(Run).where(Run.id == run.id).values(updated_at=sql_now(session)))
 
 
 def scanned(session: Session, run_id: int) -> None:
     """The listing is complete; from here on the run is its open items."""
-    values: dict[str, Any] = {"state": "running", "updated_at": instant(session)}
+    values: dict[str, Any] = {"state": "running", "updated_at": sql_now(session)}
     session.execute(update(Run).where(Run.id == run_id, Run.state == "scanning").values(values))
 
 
@@ -143,7 +143,7 @@ def close_finished(session: Session, run_ids: Iterable[int] | None = None) -> li
     closed = list(session.execute(ready).scalars())
     for run in closed:
         run.counts = run.counts | work_counts(session, run.id)
-        session.execute(update(Run).where(Run.id == run.id).values(state="finished", finished_at=instant(session)))
+        session.execute(update(Run).where(Run.id == run.id).values(state="finished", finished_at=sql_now(session)))
     return [run.id for run in closed]
 
 

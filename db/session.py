@@ -50,7 +50,7 @@ def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def instant(session: Session, after_s: float = 0.0) -> ColumnElement[datetime]:
+def sql_now(session: Session, after_s: float = 0.0) -> ColumnElement[datetime]:
     """The present, `after_s` seconds later, as SQL: by the database's clock on PostgreSQL, this host's on SQLite."""
     delay = timedelta(seconds=after_s)
     if is_sqlite(session):
@@ -59,13 +59,13 @@ def instant(session: Session, after_s: float = 0.0) -> ColumnElement[datetime]:
 
 
 def now(session: Session) -> datetime:
-    """The present as a value, by the same clock as `instant`."""
+    """The present as a value, by the same clock as `sql_now`."""
     return (
         datetime.now(UTC) if is_sqlite(session) else session.execute(func.now().select()).scalar_one().astimezone(UTC)
     )
 
 
-def transact(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 6) -> T:
+def in_transaction(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 6) -> T:
     """Run `work` in a transaction; on a deadlock or a lost connection run the whole of it again, with jitter.
 
     A commit whose answer was lost may be run twice, so `work` must be guarded by fences or be idempotent.
@@ -75,20 +75,20 @@ def transact(sessions: Sessions, work: Callable[[Session], T], *, attempts: int 
         with sessions.begin() as session:
             return work(session)
 
-    return _patiently(once, attempts)
+    return _with_retries(once, attempts)
 
 
-def look(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 12) -> T:
+def read_with_retry(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 12) -> T:
     """Read with `work`, again and again while the database is away: for a minute or so."""
 
     def once() -> T:
         with reading(sessions) as session:
             return work(session)
 
-    return _patiently(once, attempts)
+    return _with_retries(once, attempts)
 
 
-def _patiently(once: Callable[[], T], attempts: int) -> T:
+def _with_retries(once: Callable[[], T], attempts: int) -> T:
     for attempt in range(attempts - 1):
         try:
             return once()

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from db import objects, runs
 from db.objects import KnownObject, NewObject
 from db.schema import Run
-from db.session import Sessions, transact
+from db.session import Sessions, in_transaction
 from worker.run_requests import SCAN
 from worker.storage.store import Store, StoredObject
 
@@ -74,7 +74,7 @@ def scan(
     same run's scan, and the store's errors; either way the pages recorded so far stay, and a later call goes on there.
     """
     scanner = _Scanner(sessions, store, run_id, request)
-    cursor = transact(sessions, lambda session: session.get_one(Run, run_id).cursor)
+    cursor = in_transaction(sessions, lambda session: session.get_one(Run, run_id).cursor)
     seen, left = 0, request.limit
     for page in chain(store.list_pages(after=cursor), [None]):
         covered = False
@@ -100,7 +100,7 @@ class _Scanner:
 
         Returns the new cursor, the number of images queued, and whether the page is recorded to its end.
         """
-        return transact(self.sessions, lambda session: self._record(session, cursor, page, limit))
+        return in_transaction(self.sessions, lambda session: self._record(session, cursor, page, limit))
 
     def _record(
         self, session: Session, cursor: str, page: Sequence[StoredObject] | None, limit: int | None
@@ -134,7 +134,7 @@ class _Scanner:
 
     def finish(self, *, complete: bool) -> Scanned:
         """Settle what this listing missed: gone, unless that would drop too much, or the listing was cut short."""
-        return transact(self.sessions, lambda session: self._finish(session, complete=complete))
+        return in_transaction(self.sessions, lambda session: self._finish(session, complete=complete))
 
     def _finish(self, session: Session, *, complete: bool) -> Scanned:
         run = session.get_one(Run, self.run_id)

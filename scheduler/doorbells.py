@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session
 
 from db import heartbeats, queue
-from db.session import Sessions, transact
+from db.session import Sessions, in_transaction
 from worker import celery as broker
 
 log = structlog.get_logger()
@@ -23,7 +23,7 @@ def needed(claimable: int, chunk: int, slots: int, depth: int) -> int:
 
 def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
     """Ring each queue as much as it needs; how many went out. A broker that is down is tried again next time."""
-    waiting, slots = transact(sessions, lambda session: _look(session, chunk))
+    waiting, slots = in_transaction(sessions, lambda session: _look(session, chunk))
     rung = 0
     for name, claimable in waiting.items():
         if not claimable:

@@ -23,7 +23,7 @@ from db import catalogue, queue
 from db.catalogue import Tagged
 from db.queue import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
-from db.session import Sessions, transact
+from db.session import Sessions, in_transaction
 from model.classifier import Classifier, Prediction
 from model.images.decoding import DecodeLimits
 from worker.reading import Fault, Prepared, Reading, prepare
@@ -95,7 +95,7 @@ def _claim(tagger: Tagger, queue_name: str, run_id: int | None) -> tuple[int, Cl
             run_id=run_id,
         )
 
-    items = transact(tagger.sessions, claim)
+    items = in_transaction(tagger.sessions, claim)
     return (model_version_id, classifier, items) if items else None
 
 
@@ -150,7 +150,9 @@ class _Chunk:
         if time.monotonic() - self.renewed_at < min(RENEW_S, self.tagger.lease_s / 3):
             return
         self.renewed_at = time.monotonic()
-        kept = transact(self.tagger.sessions, lambda s: queue.renew(s, list(self.open.values()), self.tagger.lease_s))
+        kept = in_transaction(
+            self.tagger.sessions, lambda s: queue.renew(s, list(self.open.values()), self.tagger.lease_s)
+        )
         self.outcome.lost += len(self.open) - len(kept)
         self.open = {item_id: item for item_id, item in self.open.items() if item_id in kept}
 
@@ -170,7 +172,7 @@ class _Chunk:
             )
             return recorded, skipped
 
-        recorded, skipped = transact(self.tagger.sessions, write)
+        recorded, skipped = in_transaction(self.tagger.sessions, write)
         self._count(tagged, recorded, skipped, len(lasting))
         for item in (*(each.item for each in tagged), *(fault.item for fault in lasting)):
             del self.open[item.id]
@@ -198,13 +200,13 @@ class _Chunk:
         faults = [fault for fault in self.transient if fault.item.id in self.open]
         if not faults:
             if len(self.items) > len(self.open):
-                transact(self.tagger.sessions, queue.outage_over)
+                in_transaction(self.tagger.sessions, queue.outage_over)
             return
         if self._is_outage(faults):
-            pause_s = transact(self.tagger.sessions, lambda s: queue.hold_everybody(s, faults[0].detail))
+            pause_s = in_transaction(self.tagger.sessions, lambda s: queue.throttle_all(s, faults[0].detail))
             log.warning("store_outage", images=len(faults), pause_s=pause_s, detail=faults[0].detail)
             return
-        self.outcome.retried += transact(self.tagger.sessions, lambda s: _retry(s, faults))
+        self.outcome.retried += in_transaction(self.tagger.sessions, lambda s: _retry(s, faults))
         for fault in faults:
             del self.open[fault.item.id]
 
@@ -216,7 +218,7 @@ class _Chunk:
 
     def _release(self, items: list[ClaimedItem]) -> None:
         if items:
-            self.outcome.released += transact(self.tagger.sessions, lambda s: queue.release(s, items))
+            self.outcome.released += in_transaction(self.tagger.sessions, lambda s: queue.release(s, items))
 
 
 def _tagged(item: ClaimedItem, prediction: Prediction) -> Tagged:

@@ -22,7 +22,7 @@ from db import catalogue as tags
 from db import queue
 from db.queue import ClaimedItem
 from db.schema import WorkItem
-from db.session import Sessions, instant, transact
+from db.session import Sessions, in_transaction, sql_now
 from tests.db.catalogues import Catalogue, a_catalogue, tagged
 
 WORKERS = 4
@@ -81,7 +81,7 @@ class Chaos:
         def claim(session: Session) -> list[ClaimedItem]:
             return queue.claim(session, queue="nightly", model_version_id=model_id, owner=owner, limit=limit)
 
-        return transact(self.catalogue.sessions, claim)
+        return in_transaction(self.catalogue.sessions, claim)
 
     def end_leases(self, items: list[ClaimedItem]) -> None:
         """At once, so that nobody has to wait; only while they are ours."""
@@ -89,7 +89,7 @@ class Chaos:
         def end(session: Session) -> None:
             queue.renew(session, items, lease_s=-1)
 
-        transact(self.catalogue.sessions, end)
+        in_transaction(self.catalogue.sessions, end)
 
     def resurrect(self, chance: random.Random) -> None:
         with self.lock:
@@ -101,7 +101,9 @@ class Chaos:
         """Each item in a transaction of its own, so that we can count by item what was taken."""
         for item in items:
             try:
-                taken = transact(self.catalogue.sessions, lambda session, item=item: self.record_one(session, item))
+                taken = in_transaction(
+                    self.catalogue.sessions, lambda session, item=item: self.record_one(session, item)
+                )
             except IntegrityError as error:
                 self.refused.append(error)
                 continue
@@ -159,7 +161,7 @@ def lease_without_a_fence(
         .where(WorkItem.id.in_(select(pick.c.id)))
         .values(
             state="leased",
-            eligible_at=instant(session, lease_s),
+            eligible_at=sql_now(session, lease_s),
             lease_owner=owner,
             suspect=alone,
             claimed_alone=alone,

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from db import promotions, runs
 from db.promotions import Change, NothingBefore, PromotionOvertaken, Standing
 from db.schema import ModelVersion
-from db.session import Sessions, reading, transact
+from db.session import Sessions, in_transaction, reading
 from tests.db.catalogues import Catalogue
 
 
@@ -181,4 +181,6 @@ def test_the_database_itself_refuses_an_unknown_action(catalogue: Catalogue) -> 
     promote(catalogue.sessions, 2)
 
     with pytest.raises(IntegrityError):
-        transact(catalogue.sessions, lambda session: session.execute(text("UPDATE model_promotion SET action = 'x'")))
+        in_transaction(
+            catalogue.sessions, lambda session: session.execute(text("UPDATE model_promotion SET action = 'x'"))
+        )

@@ -190,7 +190,7 @@ class Tagging(RuleBasedStateMachine):
         self.sql("UPDATE throttle SET until = :then", then=LONG_AGO)
         with self.catalogue.sessions.begin() as session:
             if outage:
-                assert 0 < queue.hold_everybody(session, "503") <= 300
+                assert 0 < queue.throttle_all(session, "503") <= 300
                 assert queue.next_model(session, "nightly") is None
             else:
                 queue.outage_over(session)

@@ -97,7 +97,7 @@ def test_nobody_is_rung_for_what_cannot_be_claimed(catalogue: Catalogue, app: Ce
 def test_nobody_is_rung_for_during_an_outage(catalogue: Catalogue, app: Celery) -> None:
     catalogue.items("a")
     with catalogue.sessions.begin() as session:
-        queue.hold_everybody(session, "503")
+        queue.throttle_all(session, "503")
 
     assert doorbells.ring_all(app, catalogue.sessions, chunk=1) == 0
 

@@ -109,7 +109,7 @@ def test_a_single_unreachable_image_waits_and_is_quarantined_in_the_end(sessions
         work(it, "nightly")
         with sessions.begin() as session:
             session.execute(
-                update(WorkItem).where(WorkItem.state == "pending").values(eligible_at=queue.instant(session))
+                update(WorkItem).where(WorkItem.state == "pending").values(eligible_at=queue.sql_now(session))
             )
 
     assert counts(sessions, run_id)["tagged"] == 3
@@ -161,7 +161,7 @@ def test_a_result_that_comes_after_its_lease_was_lost_is_dropped(sessions: Sessi
 
     def lose_the_lease() -> None:
         with sessions.begin() as session:
-            session.execute(update(WorkItem).values(eligible_at=queue.instant(session, -1)))
+            session.execute(update(WorkItem).values(eligible_at=queue.sql_now(session, -1)))
         assert work(quick, "nightly").tagged == 1
 
     outcome = work(tagger(sessions, store, FakeClassifier(before=lose_the_lease)), "nightly")
