@@ -10,12 +10,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
-from rich.progress import TimeRemainingColumn as Eta
-from rich.text import Text
 from sqlalchemy.orm import Session
 
+from cli.progress import listing_spinner, tagging_bar
 from db import heartbeats, queue, runs
 from db.session import Sessions, in_transaction, now, read_with_retry
 from worker.settings import Settings
@@ -39,13 +36,12 @@ class Interrupted(Exception):
 
 @contextmanager
 def listing(settings: Settings, sessions: Sessions) -> Iterator[Callable[[int], None]]:
-    """A spinner with the number of keys seen; yields what the scan calls after each page. Workers start meanwhile."""
+    """Show a spinner with the number of keys seen, and let workers start; yields what the scan calls after each page."""
     workers = None if settings.embedded else _Workers(settings, sessions)
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=_console(), transient=True) as progress:
-        task = progress.add_task("listing…", total=None)
+    with listing_spinner() as show:
 
         def tick(seen: int) -> None:
-            progress.update(task, description=f"listing… {seen:,} images seen")
+            show(seen)
             if workers is not None:
                 workers.step()
 
@@ -74,7 +70,7 @@ def _work_off(settings: Settings, sessions: Sessions, run_id: int, classifiers: 
             if settings.embedded
             else _Workers(settings, sessions)
         )
-        with engine, _bar() as show:
+        with engine, tagging_bar() as show:
             while True:
                 engine.step()
                 counts = _counts(sessions, run_id)
@@ -208,42 +204,3 @@ def _interruptible() -> Iterator[threading.Event]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[dict[str, int], str], None]]:
-    columns: list[ProgressColumn] = [
-        TextColumn("tagging"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TextColumn("ETA"),
-        Eta(),
-        TextColumn("needs review {task.fields[needs_review]:,}  failed {task.fields[failed]:,} {task.fields[hint]}"),
-    ]
-    with Progress(*columns, console=_console(), refresh_per_second=4) as progress:
-        task = progress.add_task("", total=None, needs_review=0, failed=0, hint="")
-
-        def show(counts: dict[str, int], hint: str) -> None:
-            failed = counts["skipped"] + counts["quarantined"]
-            done = counts["tagged"] + failed + counts["cancelled"]
-            progress.update(
-                task,
-                total=done + counts["open"],
-                completed=done,
-                needs_review=counts["needs_review"],
-                failed=failed,
-                hint=hint,
-            )
-
-        yield show
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s" if speed else "–/s")
-
-
-def _console() -> Console:
-    return Console(stderr=True)

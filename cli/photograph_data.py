@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from model.data.inspection.inspect import Inspection
     from model.data.photographs import Photograph
@@ -47,17 +46,6 @@ def open_parted(
     return kept, [each for each in found if each.category in leave_out]
 
 
-@contextlib.contextmanager
-def counting(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error, gone at the end; what it gives is to be called for each of `total`."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda: bar.advance(task)
-
-
 def inspected(
     data: str,
     photographs: Sequence[Photograph],
@@ -70,11 +58,12 @@ def inspected(
 
     Without `tell` the findings are the caller's to print.
     """
+    from cli.progress import counter
     from model.data.inspection import folder_checks
     from model.data.inspection.inspect import inspect
 
     noticed = folder_checks.noticed(Path(data), leave_out) if _is_folder(data) else []
-    with counting("looking at photographs", len(photographs)) as done:
+    with counter("looking at photographs", len(photographs)) as done:
         found = inspect(
             photographs,
             limits=settings.decode_limits,

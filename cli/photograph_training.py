@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.photograph_data import CATALOGUE, counting, inspected, open_parted
+from cli.photograph_data import CATALOGUE, inspected, open_parted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,11 +181,12 @@ def _decoded(
     spec: Preprocessing,
     settings: Settings,
 ) -> Dataset:
+    from cli.progress import counter
     from model.data import pixels
 
     sizes = [len(each) for each in splits]
     typer.echo("{:,} photographs to train on, {:,} to validate, {:,} to test".format(*sizes), err=True)
-    with counting("decoding", sum(sizes)) as done:
+    with counter("decoding", sum(sizes)) as done:
         return pixels.load(
             found.photographs,
             found.labels,

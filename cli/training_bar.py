@@ -1,4 +1,4 @@
-"""A training on the terminal: its progress, and what there is to see until the bundle is there."""
+"""Train with a progress bar, and publish."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from model.bundle import Bundle
     from model.data.dataset import Dataset
-    from model.training.loop import Progress, Trained
+    from model.training.loop import Trained
     from model.training.publishing.task import Subject
     from model.training.recipe import Recipe
 
@@ -32,17 +32,18 @@ def trained_and_published(
 
     `start` and `teachers` are as in `loop.train`, the others as in `publish.publish`.
     """
+    from cli.progress import training_bar
     from model.training import loop
 
     checkpoint = out.with_name(f".{out.name}.checkpoint.npz")
-    with Bar(recipe.epochs) as bar:
+    with training_bar(recipe.epochs) as show:
         trained = loop.train(
             data,
             len(subject.categories),
             recipe,
             checkpoint=checkpoint,
             resume=resume,
-            report=bar.show,
+            report=lambda progress: show(progress, ""),
             start=start,
             teachers=teachers,
         )
@@ -66,41 +67,3 @@ def published(
 
     typer.echo("calibrating, measuring, exporting …", err=True)
     return publish(trained, data, recipe, out, subject, mirror=mirror, started_from=started_from)
-
-
-class Bar:
-    """A progress bar of a training: step, loss, time left; a line for each epoch."""
-
-    def __init__(self, epochs: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        self._epochs = epochs
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
-        )
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task("training", total=None, left="")
-
-    def __enter__(self) -> Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, at: Progress, part: str = "") -> None:
-        minutes, seconds = divmod(round(at.seconds_left), 60)
-        name = f"{part}, epoch" if part else "epoch"
-        self._progress.update(
-            self._task,
-            completed=at.step,
-            total=at.steps,
-            description=f"{name} {at.epoch}/{self._epochs}, loss {at.loss:.3f}",
-            left=f"{minutes}:{seconds:02} left",
-        )
-        if at.validation_accuracy is not None:
-            self._progress.console.print(f"{name} {at.epoch}: {at.validation_accuracy:.2%} of validation right")

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.training_bar import Bar
-
 if TYPE_CHECKING:
     from model.training.crossvalidation import Part
 
@@ -30,17 +28,18 @@ def measured(
 
     `lessons` are `start` and `teachers` of `model.training.crossvalidation.measure`.
     """
+    from cli.progress import training_bar
     from model.training import crossvalidation
 
     beside = out.with_name(f"{out.name}-spread")
-    with Bar(epochs) as bar:
+    with training_bar(epochs) as show:
         spread = crossvalidation.measure(
             parts,
             categories,
             folder=beside,
             resume=resume,
             **lessons,
-            report=lambda part, progress: bar.show(progress, part.name),
+            report=lambda part, progress: show(progress, part.name),
         )
     written = beside / "spread.json"
     written.write_text(json.dumps(spread.as_json(), indent=2) + "\n", encoding="utf-8")
