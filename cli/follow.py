@@ -36,7 +36,7 @@ class Interrupted(Exception):
 
 @contextmanager
 def listing(settings: Settings, sessions: Sessions) -> Iterator[Callable[[int], None]]:
-    """Show a spinner with the number of keys seen, and let workers start; yields what the scan calls after each page."""
+    """Show a spinner with the number of images seen, let workers start; yield what a scan calls after each page."""
     workers = None if settings.embedded else _Workers(settings, sessions)
     with listing_spinner() as show:
 
