@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Float, Row, exists, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
-from db import queue
+from db import CatalogueError, queue
 from db.columns import UtcTime, table_of
 from db.queue import ClaimedItem
 from db.schema import CONFIDENCE_UNIT, Classification, ImageTag, SourceObject, TagEvent, WorkItem
@@ -33,7 +33,7 @@ _TAGS = table_of(ImageTag)
 _TAG_FIELDS = ("category", "confidence", "needs_review", "review_reason", "source", "model_version_id")
 
 
-class NoSuchObject(Exception):
+class NoSuchObject(CatalogueError):
     """No image with that id is in the catalogue."""
 
 

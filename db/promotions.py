@@ -15,15 +15,16 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
+from db import CatalogueError
 from db.schema import ModelPromotion, ModelVersion
 from db.session import is_sqlite, sql_now
 
 
-class PromotionOvertaken(Exception):
+class PromotionOvertaken(CatalogueError):
     """Somebody else promoted or rolled back under the same name meanwhile; nothing was recorded."""
 
 
-class NothingBefore(Exception):
+class NothingBefore(CatalogueError):
     """There is no earlier version to go back to."""
 
 

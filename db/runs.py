@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from db import CatalogueError
 from db.schema import Classification, ModelVersion, Run, WorkItem
 from db.session import is_sqlite, sql_now
 from db.vocabulary import OPEN_STATES
@@ -18,7 +19,7 @@ SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
 WORK_COUNTS = ("tagged", "needs_review", "skipped", "quarantined", "cancelled", "open")
 
 
-class ScanTakenOver(Exception):
+class ScanTakenOver(CatalogueError):
     """Another process moves this run's scan forward; this one must stop scanning."""
 
 

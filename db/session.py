@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
+from db import CatalogueError
 from db.columns import UtcTime
 
 Sessions = sessionmaker[Session]
@@ -26,7 +27,7 @@ T = TypeVar("T")
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 
 
-class CatalogueUnavailable(Exception):
+class CatalogueUnavailable(CatalogueError):
     """The database cannot be reached or refuses us. The message says what to check."""
 
 

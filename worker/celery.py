@@ -9,13 +9,14 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from db.queue import QUEUES
+from worker import WorkerError
 from worker.settings import Settings, hide_password
 
 DOORBELL = "tagger.classify"
 MESSAGE_VERSION = 1
 
 
-class BrokerUnavailable(Exception):
+class BrokerUnavailable(WorkerError):
     """The broker cannot be reached or refuses us."""
 
 

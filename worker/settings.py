@@ -14,12 +14,13 @@ from sqlalchemy.exc import ArgumentError
 
 from model.decisions.thresholds import ReviewPolicy
 from model.images.decoding import DecodeLimits
+from worker import WorkerError
 from worker.storage.store import S3Options
 
 _PASSWORD = re.compile(r"(://[^/@]*:)[^/@]*@")
 
 
-class BadSettings(Exception):
+class BadSettings(WorkerError):
     """A setting cannot be used. The message names it and says what to write."""
 
 

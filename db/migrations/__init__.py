@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from db import CatalogueError
+
 if TYPE_CHECKING:  # Alembic takes a fifth of a second to import, and only changing the tables needs it
     from alembic.config import Config
 
@@ -15,7 +17,7 @@ HEAD = "0002"
 _LOCK = 7_424_110  # any number, the same in every process
 
 
-class SchemaMismatch(Exception):
+class SchemaMismatch(CatalogueError):
     """The catalogue's tables are older or newer than this program."""
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol
 
+from worker import WorkerError
+
 PAGE_KEYS = 1000
 """Keys in a page at most; the most an S3 server gives in one answer."""
 
@@ -27,7 +29,7 @@ class StoredObject:
     last_modified: datetime
 
 
-class StorageError(Exception):
+class StorageError(WorkerError):
     """Why bytes could not be had; `reason` is the one recorded for the image, the message has the remedy."""
 
     reason: ClassVar[str] = "store_unavailable"
