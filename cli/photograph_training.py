@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from model.data.dataset import Dataset
     from model.data.inspection.inspect import Inspection
     from model.data.photographs import Photograph
-    from model.evaluation.evaluation_sets import Stranger
+    from model.evaluation.evaluation_sets import OodSource
     from model.images.preprocessing import Preprocessing
     from model.training.head import Begun
-    from model.training.publishing.task import Subject
+    from model.training.publishing.task import BundleSpec
     from model.training.recipe import Recipe
     from worker.settings import Settings
 
@@ -155,12 +155,12 @@ def _subject(
     left_out: Sequence[Photograph],
     spec: Preprocessing,
     settings: Settings,
-) -> Subject:
+) -> BundleSpec:
     from model.training.publishing import task
 
     names = [found.photographs[at].name for at in tested]
-    strange = _strangers(wanted, left_out, spec, settings)
-    return task.photographs(data, found.names, spec, wanted.name, names, strangers=strange, shown=wanted.pictures)
+    strange = _ood_sources(wanted, left_out, spec, settings)
+    return task.photographs(data, found.names, spec, wanted.name, names, ood_sources=strange, shown=wanted.pictures)
 
 
 def _split(found: Inspection, seed: int, per_category: int | None) -> list[npt.NDArray[np.int64]]:
@@ -210,25 +210,25 @@ def _begun(data: Dataset, recipe: Recipe, weights: Path, spec: Preprocessing, ca
     return begun
 
 
-def _strangers(
+def _ood_sources(
     wanted: Wanted, left_out: Sequence[Photograph], spec: Preprocessing, settings: Settings
-) -> list[Stranger]:
+) -> list[OodSource]:
     """The photographs of each category that is left out: the model should notice that it has no such."""
     import numpy as np
 
     from model.data.inspection import inspect
-    from model.evaluation.evaluation_sets import Stranger
+    from model.evaluation.evaluation_sets import OodSource
     from model.images import preprocessing
 
     limits = settings.decode_limits
-    strangers = []
+    sources = []
     for name in wanted.leave_out:
         usable = inspect.inspect([each for each in left_out if each.category == name], limits=limits).photographs
         images = [preprocessing.read(each.read(), spec, limits=limits) for each in usable]
         if images:
             names = tuple(each.name for each in usable)
-            strangers.append(Stranger(name, np.stack(images), names, wanted.pictures))
-    return strangers
+            sources.append(OodSource(name, np.stack(images), names, wanted.pictures))
+    return sources
 
 
 def _origin(recipe: Recipe, weights: Path) -> dict[str, Any]:

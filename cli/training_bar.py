@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from model.bundle import Bundle
     from model.data.dataset import Dataset
     from model.training.loop import Trained
-    from model.training.publishing.task import Subject
+    from model.training.publishing.task import BundleSpec
     from model.training.recipe import Recipe
 
 
@@ -20,7 +20,7 @@ def trained_and_published(
     data: Dataset,
     recipe: Recipe,
     out: Path,
-    subject: Subject,
+    task: BundleSpec,
     *,
     resume: bool,
     mirror: bool,
@@ -39,7 +39,7 @@ def trained_and_published(
     with training_bar(recipe.epochs) as show:
         trained = loop.train(
             data,
-            len(subject.categories),
+            len(task.categories),
             recipe,
             checkpoint=checkpoint,
             resume=resume,
@@ -47,7 +47,7 @@ def trained_and_published(
             start=start,
             teachers=teachers,
         )
-    bundle = published(trained, data, recipe, out, subject, mirror=mirror, started_from=started_from)
+    bundle = published(trained, data, recipe, out, task, mirror=mirror, started_from=started_from)
     checkpoint.unlink(missing_ok=True)
     return bundle
 
@@ -57,7 +57,7 @@ def published(
     data: Dataset,
     recipe: Recipe,
     out: Path,
-    subject: Subject,
+    task: BundleSpec,
     *,
     mirror: bool,
     started_from: Mapping[str, Any] | None,
@@ -66,4 +66,4 @@ def published(
     from model.training.publishing.publish import publish
 
     typer.echo("calibrating, measuring, exporting …", err=True)
-    return publish(trained, data, recipe, out, subject, mirror=mirror, started_from=started_from)
+    return publish(trained, data, recipe, out, task, mirror=mirror, started_from=started_from)

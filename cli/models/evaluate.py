@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from model.bundle import Bundle
-    from model.evaluation.assessment import Assessment
-    from model.evaluation.evaluation_sets import Sample
+    from model.evaluation.assessment import EvaluationResult
+    from model.evaluation.evaluation_sets import EvaluationSet
 
 FASHION_MNIST = "fashion-mnist"
 
@@ -81,21 +81,21 @@ def _assessed(
     names: Mapping[str, str],
     photographs: Path | None,
     out: Path | None,
-) -> Assessment:
+) -> EvaluationResult:
     """With the version that is promoted and the review policy that is set, as workers tag."""
     from cli.context import bundle_folder, load_settings
     from cli.quiet import quieten_tensorflow
     from model import bundle as library
     from model.answers import has_tensorflow
-    from model.evaluation.assessment import of_bundle
+    from model.evaluation.assessment import evaluate_bundle
 
     settings = load_settings(model=reference)
     bundle = library.read(bundle_folder(settings, bundles))
     _check_out(out, bundle)
-    sample = _sample(bundle, data, names, photographs)
+    evaluation_set = _sample(bundle, data, names, photographs)
     quieten_tensorflow()
-    typer.echo(f"measuring on {len(sample.names):,} images …", err=True)
-    return of_bundle(bundle, sample, settings.review_policy, reference=has_tensorflow())
+    typer.echo(f"measuring on {len(evaluation_set.names):,} images …", err=True)
+    return evaluate_bundle(bundle, evaluation_set, settings.review_policy, reference=has_tensorflow())
 
 
 def _check_out(out: Path | None, bundle: Bundle) -> None:
@@ -104,7 +104,7 @@ def _check_out(out: Path | None, bundle: Bundle) -> None:
         raise typer.BadParameter("a bundle is sealed: name a folder outside of it", param_hint="--out")
 
 
-def _sample(bundle: Bundle, data: str, names: Mapping[str, str], photographs: Path | None) -> Sample:
+def _sample(bundle: Bundle, data: str, names: Mapping[str, str], photographs: Path | None) -> EvaluationSet:
     from model.data import fashion_mnist, labelled
     from model.evaluation import evaluation_sets
 

@@ -1,4 +1,4 @@
-"""A bundle measured on a sample: all that a report tells. The command and the making of a bundle both use it."""
+"""A bundle measured on an evaluation set, for `tagger model evaluate` and for the report inside a new bundle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,28 +15,28 @@ from model.decisions.calibration import softmax
 from model.decisions.ood import Novelty
 from model.decisions.thresholds import AS_MADE, Outcome, ReviewPolicy, promise
 from model.evaluation import ood_metrics, speed
-from model.evaluation.evaluation_sets import Sample
-from model.evaluation.metrics import Confusion, Evaluation, evaluate, worst_confusions
-from model.evaluation.ood_metrics import Strangeness
+from model.evaluation.evaluation_sets import EvaluationSet
+from model.evaluation.metrics import Confusion, Metrics, compute, worst_confusions
+from model.evaluation.ood_metrics import OodMetrics
 from model.evaluation.speed import Speed
 
 
 @dataclass(frozen=True, slots=True)
-class Assessment:
+class EvaluationResult:
     """What was measured. `bundle` has the thresholds that were used, `policy` how they were chosen.
 
     `promised` is what validation says of these (thresholds.promise), None where the bundle kept none of it; `seen` is
-    the same of the sample, which had no part in choosing them.
+    the same of the evaluation set, which had no part in choosing them.
     """
 
     bundle: Bundle
     policy: ReviewPolicy
-    sample: Sample
+    evaluation_set: EvaluationSet
     answers: Answers
     verdicts: Verdicts
-    figures: Evaluation
+    metrics: Metrics
     confusions: tuple[Confusion, ...]
-    strangeness: Strangeness
+    ood: OodMetrics
     promised: Mapping[str, Any] | None
     seen: Mapping[str, Any]
     speed: Speed
@@ -46,7 +46,7 @@ class Assessment:
         """TensorFlow's; NaN where it was not asked."""
         if not self.answers.has_reference:
             return float("nan")
-        return float(np.mean(self.answers.reference.argmax(1) == self.sample.labels))
+        return float(np.mean(self.answers.reference.argmax(1) == self.evaluation_set.labels))
 
     @property
     def target(self) -> float | None:
@@ -58,18 +58,18 @@ class Assessment:
         asked = self.answers.has_reference
         return {
             "model": self.bundle.id if self.bundle.version else self.bundle.name,
-            "data": self.sample.title,
-            **self.figures.as_json(),
+            "data": self.evaluation_set.title,
+            **self.metrics.as_json(),
             "confusions": [self._confusion(each) for each in self.confusions],
             "target_precision": self.target,
             "review_budget": self.policy.review_budget,
             "guarantee": {"validation": self.promised, "here": self.seen},
-            "unlike_training": self.strangeness.as_json(),
+            "unlike_training": self.ood.as_json(),
             "agreement": round(self.answers.agreement, 5) if asked else None,
             "accuracy_tensorflow": round(self.reference_accuracy, 4) if asked else None,
             "speed": self.speed.as_json(),
-            "rejected": dict(self.sample.reasons),
-            "left_out": list(self.sample.left_out),
+            "rejected": dict(self.evaluation_set.reasons),
+            "left_out": list(self.evaluation_set.left_out),
         }
 
     def _confusion(self, each: Confusion) -> dict[str, Any]:
@@ -78,52 +78,56 @@ class Assessment:
             "predicted": self.bundle.categories[each.predicted],
             "images": each.count,
             "share": round(each.share, 4),
-            "surest": [self.sample.names[at] for at in each.indices],
+            "surest": [self.evaluation_set.names[at] for at in each.indices],
         }
 
 
-def assess(
+def evaluate(
     bundle: Bundle,
     novelty: Novelty | None,
-    sample: Sample,
+    evaluation_set: EvaluationSet,
     answers: Answers,
     validation: Outcome | None,
     policy: ReviewPolicy = AS_MADE,
-) -> Assessment:
-    """From the answers on the sample's labelled images; the strangers are asked here.
+) -> EvaluationResult:
+    """From the answers on the labelled images; the ood_sources are asked here.
 
     The bundle need not be sealed yet: its networks have to lie in its folder, what else belongs to it is handed over.
     """
     verdicts = judge(bundle, novelty, answers)
     count = len(bundle.categories)
-    strangers = [(each, ask(bundle.folder, each.images, count, reference=False)) for each in sample.strangers]
-    judged = [(each, judge(bundle, novelty, found)) for each, found in strangers]
-    outcome = Outcome.of(verdicts.scores, sample.labels)
-    return Assessment(
+    ood_sources = [
+        (each, ask(bundle.folder, each.images, count, reference=False)) for each in evaluation_set.ood_sources
+    ]
+    judged = [(each, judge(bundle, novelty, found)) for each, found in ood_sources]
+    outcome = Outcome.of(verdicts.scores, evaluation_set.labels)
+    return EvaluationResult(
         bundle=bundle,
         policy=policy,
-        sample=sample,
+        evaluation_set=evaluation_set,
         answers=answers,
         verdicts=verdicts,
-        figures=figures(bundle, verdicts, answers, sample.labels),
-        confusions=tuple(worst_confusions(verdicts.scores, sample.labels)),
-        strangeness=ood_metrics.measure(verdicts, judged),
+        metrics=labelled_metrics(bundle, verdicts, answers, evaluation_set.labels),
+        confusions=tuple(worst_confusions(verdicts.scores, evaluation_set.labels)),
+        ood=ood_metrics.measure(verdicts, judged),
         promised=_promise(validation, bundle) if validation else None,
         seen=_promise(outcome, bundle),
-        speed=speed.measure(bundle.folder, sample.images),
+        speed=speed.measure(bundle.folder, evaluation_set.images),
     )
 
 
-def of_bundle(bundle: Bundle, sample: Sample, policy: ReviewPolicy = AS_MADE, *, reference: bool = True) -> Assessment:
+def evaluate_bundle(
+    bundle: Bundle, evaluation_set: EvaluationSet, policy: ReviewPolicy = AS_MADE, *, reference: bool = True
+) -> EvaluationResult:
     """A sealed bundle's, asking TensorFlow too if `reference`. Raises BundleError when the policy cannot be kept."""
     measured = replace(bundle, thresholds=bundles.thresholds(bundle, policy))
-    answers = ask(bundle.folder, sample.images, len(bundle.categories), reference=reference)
-    return assess(measured, bundles.novelty(bundle), sample, answers, bundles.validated(bundle), policy)
+    answers = ask(bundle.folder, evaluation_set.images, len(bundle.categories), reference=reference)
+    return evaluate(measured, bundles.novelty(bundle), evaluation_set, answers, bundles.validated(bundle), policy)
 
 
-def figures(bundle: Bundle, verdicts: Verdicts, answers: Answers, labels: npt.NDArray[np.int64]) -> Evaluation:
+def labelled_metrics(bundle: Bundle, verdicts: Verdicts, answers: Answers, labels: npt.NDArray[np.int64]) -> Metrics:
     """Of labelled images, whose labels are int64[N]."""
-    return evaluate(
+    return compute(
         softmax(answers.logits), verdicts.scores, labels, bundle.thresholds, bundle.categories, verdicts.flagged
     )
 

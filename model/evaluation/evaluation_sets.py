@@ -20,7 +20,7 @@ OTHERS_PHOTOGRAPHS = frozenset({"photographs", "hats"})
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class OodSource:
     """Images uint8[N, H, W, C] of one kind that the bundle has no category for; `names` are their files, if any.
 
     `shown` says whether a report may hold some of them.
@@ -33,7 +33,7 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class EvaluationSet:
     """N images uint8[N, H, W, C] with labels int64[N], each with a name: its index or its path.
 
     `rejected` are files that gave no image, by their paths in the folder; `left_out` says in sentences what was not
@@ -44,7 +44,7 @@ class Sample:
     images: Images
     labels: npt.NDArray[np.int64]
     names: tuple[str, ...]
-    strangers: tuple[Stranger, ...] = ()
+    ood_sources: tuple[OodSource, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     left_out: tuple[str, ...] = ()
     shown: bool = True
@@ -55,15 +55,17 @@ class Sample:
         return by_reason(self.rejected)
 
 
-def of_test_set(split: Split, spec: Preprocessing, photographs: Path | None) -> Sample:
+def of_test_set(split: Split, spec: Preprocessing, photographs: Path | None) -> EvaluationSet:
     """Fashion-MNIST's test images, beside every source of ood_images; `photographs` holds a sub-folder "hat"."""
     found = ood_images.sources(split, spec, SEED, photographs)
-    return Sample(
+    return EvaluationSet(
         title="Fashion-MNIST, test images",
         images=split.images,
         labels=split.labels,
         names=tuple(map(str, range(len(split)))),
-        strangers=tuple(Stranger(name, images, (), name not in OTHERS_PHOTOGRAPHS) for name, images in found.items()),
+        ood_sources=tuple(
+            OodSource(name, images, (), name not in OTHERS_PHOTOGRAPHS) for name, images in found.items()
+        ),
         left_out=() if "hats" in found else ("Hats were not tried: no folder was named with --photographs.",),
     )
 
@@ -73,35 +75,35 @@ def of_photographs(
     names: tuple[str, ...],
     spec: Preprocessing,
     title: str,
-    strangers: Sequence[Stranger] = (),
+    ood_sources: Sequence[OodSource] = (),
     *,
     shown: bool = True,
-) -> Sample:
-    """Test photographs, beside what is drawn or ships with scikit-image, and `strangers` of categories left out."""
+) -> EvaluationSet:
+    """Test photographs, beside what is drawn or ships with scikit-image, and `ood_sources` of categories left out."""
     found = ood_images.beside_photographs(spec, SEED)
-    drawn = [Stranger(name, images, (), name not in OTHERS_PHOTOGRAPHS) for name, images in found.items()]
-    told = () if strangers else ("No category was left out of training to see whether it is noticed (--leave-out).",)
-    return Sample(
+    drawn = [OodSource(name, images, (), name not in OTHERS_PHOTOGRAPHS) for name, images in found.items()]
+    told = () if ood_sources else ("No category was left out of training to see whether it is noticed (--leave-out).",)
+    return EvaluationSet(
         title=f"{title}, test photographs",
         images=split.images,
         labels=split.labels,
         names=names,
-        strangers=(*drawn, *strangers),
+        ood_sources=(*drawn, *ood_sources),
         left_out=told,
         shown=shown,
     )
 
 
-def of_folder(found: Labelled, folder: Path) -> Sample:
-    """A labelled folder; a sub-folder that is no category is a kind of stranger."""
+def of_folder(found: Labelled, folder: Path) -> EvaluationSet:
+    """A labelled folder; a sub-folder that is no category is a source of out-of-distribution images."""
     names = np.array([path.relative_to(folder).as_posix() for path in found.paths], object)
     known, folders = found.labels != UNKNOWN, np.array(found.folders, object)
     unknown = {name: (folders == name) & ~known for name in found.unknown_folders}
-    return Sample(
+    return EvaluationSet(
         title=f"the folder {folder.resolve().name}",
         images=found.images[known],
         labels=found.labels[known],
         names=tuple(names[known]),
-        strangers=tuple(Stranger(name, found.images[at], tuple(names[at])) for name, at in unknown.items()),
+        ood_sources=tuple(OodSource(name, found.images[at], tuple(names[at])) for name, at in unknown.items()),
         rejected=tuple(replace(each, path=each.path.relative_to(folder)) for each in found.rejected),
     )

@@ -13,7 +13,7 @@ Z95 = 1.959964  # standard deviations that 95 % of a normal distribution lie wit
 
 
 @dataclass(frozen=True, slots=True)
-class Category:
+class CategoryMetrics:
     """One category's figures. `images` are its own, `predicted` those taken for it; figures of none are 0.
 
     `coverage` and `precision_passing` are of the images taken for it: the share that passes its threshold, and the
@@ -30,7 +30,7 @@ class Category:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class Metrics:
     """Figures over N labelled images; macro figures are means over the categories that have images.
 
     `accuracy_interval` holds the true accuracy in 95 % of cases. `ece` is the expected calibration error, `aurc` the
@@ -46,7 +46,7 @@ class Evaluation:
     macro_precision: float
     macro_recall: float
     f1: Mapping[str, float]
-    categories: Mapping[str, Category]
+    categories: Mapping[str, CategoryMetrics]
     ece_before: float
     ece: float
     aurc: float
@@ -62,14 +62,14 @@ class Evaluation:
         return figures | {"aurc": round(self.aurc, 6)}
 
 
-def evaluate(
+def compute(
     uncalibrated: Scores,
     scores: Scores,
     labels: Labels,
     thresholds: npt.ArrayLike,
     categories: Sequence[str],
     flagged: npt.NDArray[np.bool_] | None = None,
-) -> Evaluation:
+) -> Metrics:
     """Scores float32[N, K] before and after calibration, labels int64[N], thresholds float[K] -> figures.
 
     `flagged` bool[N] are the images that a person sees whatever their confidence.
@@ -80,7 +80,7 @@ def evaluate(
     each = by_category(scores, labels, passing)
     present = [category for category in each if category.images]
     curve = risk_coverage(scores, labels)
-    return Evaluation(
+    return Metrics(
         images=len(labels),
         accuracy=float(right.mean()),
         accuracy_interval=wilson(int(right.sum()), len(right)),
@@ -110,14 +110,14 @@ def wilson(right: int, count: int, z: float = Z95) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def by_category(scores: Scores, labels: Labels, passing: npt.NDArray[np.bool_]) -> list[Category]:
+def by_category(scores: Scores, labels: Labels, passing: npt.NDArray[np.bool_]) -> list[CategoryMetrics]:
     """The figures of each of K categories, of scores float32[N, K], labels int64[N] and what passes bool[N]."""
     counts = confusion(scores, labels)
     predicted = scores.argmax(1)
     own, taken, found = counts.sum(1), counts.sum(0), counts.diagonal()
     precision, recall, f1 = _ratio(found, taken), _ratio(found, own), f1_scores(counts)
     return [
-        Category(
+        CategoryMetrics(
             images=int(own[at]),
             predicted=int(taken[at]),
             precision=float(precision[at]),

@@ -8,17 +8,17 @@ import numpy as np
 
 from model.decide import Verdicts
 from model.decisions.ood import SERVED, auroc
-from model.evaluation.evaluation_sets import Stranger
+from model.evaluation.evaluation_sets import OodSource
 from model.evaluation.metrics import rounded
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
-    """What came of one kind of stranger. `auroc` by score, against the labelled images (model.decisions.ood.auroc);
+class SourceMetrics:
+    """Metrics of one source. `auroc` by score, against the labelled images (model.decisions.ood.auroc);
     `flagged` and `reviewed` are shares of its images: unlike_training, and for any reason.
     """
 
-    source: Stranger
+    source: OodSource
     verdicts: Verdicts
     auroc: Mapping[str, float]
     flagged: float
@@ -26,14 +26,14 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True)
-class Strangeness:
+class OodMetrics:
     """`false_alarms` is the share of labelled images that are flagged, None where the bundle flags nothing; `auroc` is
-    by score, over all strangers together, each image counting once.
+    by score, over all ood_sources together, each image counting once.
     """
 
     false_alarms: float | None
     auroc: Mapping[str, float]
-    sources: tuple[Noticed, ...]
+    sources: tuple[SourceMetrics, ...]
 
     def as_json(self) -> dict[str, Any]:
         """`auroc` of a source is the served score's; null where the bundle has none."""
@@ -54,18 +54,18 @@ class Strangeness:
         return found
 
 
-def measure(labelled: Verdicts, strangers: Sequence[tuple[Stranger, Verdicts]]) -> Strangeness:
-    """From the verdicts on labelled images and on each kind of stranger."""
-    sources = tuple(_noticed(labelled, source, verdicts) for source, verdicts in strangers)
+def measure(labelled: Verdicts, ood_sources: Sequence[tuple[OodSource, Verdicts]]) -> OodMetrics:
+    """From the verdicts on labelled images and on each kind of out-of-distribution source."""
+    sources = tuple(_of_source(labelled, source, verdicts) for source, verdicts in ood_sources)
     able = SERVED in labelled.strangeness
     mix = {
-        name: auroc(inside, np.concatenate([verdicts.strangeness[name] for _, verdicts in strangers]))
+        name: auroc(inside, np.concatenate([verdicts.strangeness[name] for _, verdicts in ood_sources]))
         for name, inside in labelled.strangeness.items()
-        if strangers
+        if ood_sources
     }
-    return Strangeness(float(labelled.flagged.mean()) if able else None, mix, sources)
+    return OodMetrics(float(labelled.flagged.mean()) if able else None, mix, sources)
 
 
-def _noticed(labelled: Verdicts, source: Stranger, verdicts: Verdicts) -> Noticed:
+def _of_source(labelled: Verdicts, source: OodSource, verdicts: Verdicts) -> SourceMetrics:
     areas = {name: auroc(inside, verdicts.strangeness[name]) for name, inside in labelled.strangeness.items()}
-    return Noticed(source, verdicts, areas, float(verdicts.flagged.mean()), float(verdicts.reviewed.mean()))
+    return SourceMetrics(source, verdicts, areas, float(verdicts.flagged.mean()), float(verdicts.reviewed.mean()))

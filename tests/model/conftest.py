@@ -37,7 +37,7 @@ def small_data() -> Dataset:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def few_strangers() -> Iterator[None]:
+def few_ood_images() -> Iterator[None]:
     """40 images of each source instead of 500: making them takes most of a small bundle's time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ood_images, "COUNT", 40)

@@ -51,7 +51,7 @@ def test_the_samples_are_right_as_often_as_the_bundle_claims(
 
 
 def test_the_bundle_claims_what_was_asked_of_it(shipped: Classifier) -> None:
-    """Line by line. What passes without a review is what nothing flags, neither its confidence nor its strangeness."""
+    """Line by line; what passes without a review is what nothing flags, for confidence or for `unlike_training`."""
     metrics, trained = shipped.bundle.metrics, shipped.bundle.training
     test, strange = metrics["test"], metrics["unlike_training"]
 

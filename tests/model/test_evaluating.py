@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.models import app
 from model import answers
 from model.bundle import Bundle
-from model.data import dataset
+from model.data import fashion_mnist
 from model.data.dataset import Dataset
 
 RUN = CliRunner()
@@ -39,7 +39,7 @@ def photos(small_data: Dataset, bars: Bundle, tmp_path: Path) -> Path:
 def test_fashion_mnist_is_measured_by_default(
     bars: Bundle, small_data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "load_test", lambda _folder: small_data.test)
+    monkeypatch.setattr(fashion_mnist, "load_test", lambda _folder: small_data.test)
 
     done = RUN.invoke(app, ["evaluate", str(bars.folder)])
 

@@ -13,32 +13,32 @@ from PIL import Image
 
 from model.decide import Verdicts
 from model.decisions.ood import SERVED
-from model.evaluation.assessment import Assessment
+from model.evaluation.assessment import EvaluationResult
 from model.evaluation.metrics import Confusion
-from model.evaluation.ood_metrics import Noticed
+from model.evaluation.ood_metrics import SourceMetrics
 from model.evaluation.report import wording
 from model.images.decoding import ImageRejected, decode
 
 TEMPLATES = Path(__file__).parent / "templates"
-SAMPLES = 12  # images shown of each kind of stranger
+SAMPLES = 12  # images shown of each out-of-distribution source
 THUMBNAIL = 112
 NO_BREAK = "\N{NARROW NO-BREAK SPACE}"
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
-def render(found: Assessment, pictures: Mapping[str, bytes]) -> str:
+def render(found: EvaluationResult, pictures: Mapping[str, bytes]) -> str:
     """The page, every picture in it: `pictures` are the PNGs of model.evaluation.report.report.drawn, by file name."""
     return filled(
         "report.html",
         it=found,
-        figures=found.figures,
+        figures=found.metrics,
         categories=_categories(found),
         words=wording.of(found),
         facts=wording.training(found.bundle),
         limits=wording.limits(found),
         plots={name.removesuffix(".png"): data_uri(picture) for name, picture in pictures.items()},
         confusions=[_confusion(found, each) for each in found.confusions],
-        strangers=[_stranger(found, each) for each in found.strangeness.sources],
+        ood_sources=[_source(found, each) for each in found.ood.sources],
         score=SERVED if SERVED in found.verdicts.strangeness else "energy",
     )
 
@@ -100,12 +100,12 @@ def photograph(picture: Image.Image | bytes, edge: int, quality: int) -> str | N
     return data_uri(sink.getvalue(), "jpeg")
 
 
-def _categories(found: Assessment) -> list[dict[str, Any]]:
-    named = zip(found.figures.categories.items(), found.bundle.thresholds, strict=True)
+def _categories(found: EvaluationResult) -> list[dict[str, Any]]:
+    named = zip(found.metrics.categories.items(), found.bundle.thresholds, strict=True)
     return [{"name": name, "it": category, "threshold": threshold} for (name, category), threshold in named]
 
 
-def _confusion(found: Assessment, each: Confusion) -> dict[str, Any]:
+def _confusion(found: EvaluationResult, each: Confusion) -> dict[str, Any]:
     names = found.bundle.categories
     return {
         "true": names[each.true],
@@ -113,12 +113,16 @@ def _confusion(found: Assessment, each: Confusion) -> dict[str, Any]:
         "count": each.count,
         "share": each.share,
         "images": _shown(
-            found.sample.images, each.indices if found.sample.shown else (), found.sample.names, found.verdicts, names
+            found.evaluation_set.images,
+            each.indices if found.evaluation_set.shown else (),
+            found.evaluation_set.names,
+            found.verdicts,
+            names,
         ),
     }
 
 
-def _stranger(found: Assessment, each: Noticed) -> dict[str, Any]:
+def _source(found: EvaluationResult, each: SourceMetrics) -> dict[str, Any]:
     """With images from all over the source, or none if it is not to be shown."""
     count = len(each.verdicts) if each.source.shown else 0
     chosen = np.unique(np.linspace(0, count - 1, min(SAMPLES, count)).astype(int)).tolist() if count else []

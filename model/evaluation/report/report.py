@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from model.decisions.calibration import softmax
-from model.evaluation.assessment import Assessment
+from model.evaluation.assessment import EvaluationResult
 from model.evaluation.curves import reliability, risk_coverage
 from model.evaluation.metrics import confusion
 from model.evaluation.report import page, plots
@@ -22,7 +22,7 @@ def check_installed() -> None:
         importlib.import_module(name)
 
 
-def write(folder: Path, found: Assessment) -> None:
+def write(folder: Path, found: EvaluationResult) -> None:
     """Write report.html, evaluation.json, and the CSVs and PNGs into `folder`; of other files there nothing changes."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures = drawn(found)
@@ -35,9 +35,9 @@ def write(folder: Path, found: Assessment) -> None:
     (folder / PAGE).write_text(page.render(found, pictures), encoding="utf-8")
 
 
-def drawn(found: Assessment) -> Mapping[str, bytes]:
+def drawn(found: EvaluationResult) -> Mapping[str, bytes]:
     """The PNGs by the names of their files."""
-    scores, labels, figures = found.verdicts.scores, found.sample.labels, found.figures
+    scores, labels, figures = found.verdicts.scores, found.evaluation_set.labels, found.metrics
     before = reliability(softmax(found.answers.logits), labels)
     point, bound = (figures.coverage, figures.precision), found.seen["precision_lower_bound"]
     return {

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from model.decisions.calibration import softmax
-from model.evaluation.assessment import Assessment
+from model.evaluation.assessment import EvaluationResult
 from model.evaluation.curves import reliability, risk_coverage
-from model.evaluation.metrics import Category, confusion
+from model.evaluation.metrics import CategoryMetrics, confusion
 
 CURVE_POINTS = 200  # kept of a curve of many thousand
 
@@ -28,7 +28,7 @@ class Table:
             csv.writer(sink, lineterminator="\n").writerows([self.header, *self.rows])
 
 
-def tables(found: Assessment) -> Mapping[str, Table]:
+def tables(found: EvaluationResult) -> Mapping[str, Table]:
     """By the names of their files."""
     every = {
         "categories.csv": _categories(found),
@@ -38,55 +38,55 @@ def tables(found: Assessment) -> Mapping[str, Table]:
         "unlike_training.csv": _unlike_training(found),
         "images.csv": Table(["image", "true", "predicted", "confidence", "needs_review", "reason"], _images(found)),
     }
-    files = [[file.path.as_posix(), file.reason, file.detail] for file in found.sample.rejected]
+    files = [[file.path.as_posix(), file.reason, file.detail] for file in found.evaluation_set.rejected]
     return every | ({"rejected.csv": Table(["file", "reason", "detail"], files)} if files else {})
 
 
-def _categories(found: Assessment) -> Table:
-    named = zip(found.figures.categories.items(), found.bundle.thresholds, strict=True)
+def _categories(found: EvaluationResult) -> Table:
+    named = zip(found.metrics.categories.items(), found.bundle.thresholds, strict=True)
     rows = [[name, it.images, it.predicted, *_short(threshold, *_of_category(it))] for (name, it), threshold in named]
     header = ["category", "images", "predicted", "threshold"]
     return Table([*header, "precision", "recall", "f1", "coverage", "precision_passing"], rows)
 
 
-def _of_category(it: Category) -> tuple[float, ...]:
+def _of_category(it: CategoryMetrics) -> tuple[float, ...]:
     return it.precision, it.recall, it.f1, it.coverage, it.precision_passing
 
 
-def _confusion(found: Assessment) -> Table:
-    counts = confusion(found.verdicts.scores, found.sample.labels).tolist()
+def _confusion(found: EvaluationResult) -> Table:
+    counts = confusion(found.verdicts.scores, found.evaluation_set.labels).tolist()
     named = zip(found.bundle.categories, counts, strict=True)
     return Table(["true", *found.bundle.categories], [[name, *row] for name, row in named])
 
 
-def _risk_coverage(found: Assessment) -> Table:
-    curve = risk_coverage(found.verdicts.scores, found.sample.labels)
+def _risk_coverage(found: EvaluationResult) -> Table:
+    curve = risk_coverage(found.verdicts.scores, found.evaluation_set.labels)
     kept = curve[np.linspace(0, len(curve) - 1, min(CURVE_POINTS, len(curve))).astype(int)]
     return Table(["coverage", "threshold", "precision"], kept.round(5).tolist())
 
 
-def _reliability(found: Assessment) -> Table:
+def _reliability(found: EvaluationResult) -> Table:
     scores = {"before": softmax(found.answers.logits), "after": found.verdicts.scores}
-    bins = {name: reliability(each, found.sample.labels) for name, each in scores.items()}
+    bins = {name: reliability(each, found.evaluation_set.labels) for name, each in scores.items()}
     rows = [[name, *_short(*figures)] for name, each in bins.items() for figures in each]
     return Table(["calibration", "share_of_images", "confidence", "right"], rows)
 
 
-def _unlike_training(found: Assessment) -> Table:
+def _unlike_training(found: EvaluationResult) -> Table:
     scores = list(found.verdicts.strangeness)
     rows = []
-    for each in found.strangeness.sources:
+    for each in found.ood.sources:
         shares = each.flagged, each.reviewed, *(each.auroc[score] for score in scores)
         rows.append([each.source.name, len(each.verdicts), *_short(*shares)])
     return Table(["source", "images", "flagged", "reviewed", *(f"auroc {score}" for score in scores)], rows)
 
 
-def _images(found: Assessment) -> Iterator[list[Any]]:
-    """Every labelled image; then the files of strangers, whose true category is none of the bundle's."""
+def _images(found: EvaluationResult) -> Iterator[list[Any]]:
+    """Every labelled image; then the out-of-distribution files, whose true category is none of the bundle's."""
     categories = found.bundle.categories
-    true = [categories[label] for label in found.sample.labels]
-    parts = [(found.sample.names, true, found.verdicts)]
-    parts += [(it.source.names, [""] * len(it.source.names), it.verdicts) for it in found.strangeness.sources]
+    true = [categories[label] for label in found.evaluation_set.labels]
+    parts = [(found.evaluation_set.names, true, found.verdicts)]
+    parts += [(it.source.names, [""] * len(it.source.names), it.verdicts) for it in found.ood.sources]
     for names, labels, verdicts in parts:
         sure, reasons = verdicts.confidence, verdicts.reasons
         for at, (name, label) in enumerate(zip(names, labels, strict=True)):

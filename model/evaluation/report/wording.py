@@ -6,16 +6,16 @@ from typing import Any
 from model.bundle import Bundle
 from model.decisions.ood import SERVED
 from model.decisions.thresholds import UNSURE
-from model.evaluation.assessment import Assessment
-from model.evaluation.ood_metrics import Noticed
+from model.evaluation.assessment import EvaluationResult
+from model.evaluation.ood_metrics import SourceMetrics
 
 HARD = 0.9  # F1 under which a category is named as one not to rely on
-UNNOTICED = 0.5  # of a kind of stranger, over which it is named
+UNNOTICED = 0.5  # of a source: below, it is named as one the model does not notice
 
 
-def of(found: Assessment) -> dict[str, Any]:
+def of(found: EvaluationResult) -> dict[str, Any]:
     """How often the model is right, how many images need nobody, and which categories get mixed up."""
-    figures = found.figures
+    figures = found.metrics
     low, high = figures.accuracy_interval
     return {
         "right_of_thousand": f"{1000 * figures.accuracy:.0f}",
@@ -26,25 +26,25 @@ def of(found: Assessment) -> dict[str, Any]:
         "unsure_of_hundred": f"{100 * UNSURE:.0f}",
         "mixed_up": mixed_up(found),
         "unknown": [f"{each.source.name} ({len(each.verdicts):,})" for each in _of_folders(found)],
-        "hidden": [each.source.name for each in found.strangeness.sources if not each.source.shown],
+        "hidden": [each.source.name for each in found.ood.sources if not each.source.shown],
         "aim": _aim(found),
     }
 
 
-def _of_folders(found: Assessment) -> list[Noticed]:
-    """The strangers that were found among the photographs, as none is made up that has a file's name."""
-    return [each for each in found.strangeness.sources if each.source.names]
+def _of_folders(found: EvaluationResult) -> list[SourceMetrics]:
+    """Sources that are folders of photographs: only these have file names."""
+    return [each for each in found.ood.sources if each.source.names]
 
 
-def _aim(found: Assessment) -> str:
+def _aim(found: EvaluationResult) -> str:
     if found.policy.review_budget is not None:
         return f"at most {100 * found.policy.review_budget:g} % of images are to be reviewed"
     return f"{100 * (found.target or 0):g} % of what is tagged without a person are to be right"
 
 
-def mixed_up(found: Assessment, pairs: int = 3) -> list[str]:
+def mixed_up(found: EvaluationResult, pairs: int = 3) -> list[str]:
     """The most frequent confusions."""
-    names, of_category = found.bundle.categories, found.figures.categories
+    names, of_category = found.bundle.categories, found.metrics.categories
     return [
         f"{names[each.true]} taken for {names[each.predicted]}"
         f" ({each.count:,} of {of_category[names[each.true]].images:,})"
@@ -52,12 +52,12 @@ def mixed_up(found: Assessment, pairs: int = 3) -> list[str]:
     ]
 
 
-def lines(found: Assessment) -> Iterator[str]:
+def lines(found: EvaluationResult) -> Iterator[str]:
     """What a terminal shows."""
-    figures = found.figures
+    figures = found.metrics
     low, high = figures.accuracy_interval
     at = ", ".join(f"{right:.2%} of {float(share):.0%}" for share, right in figures.accuracy_at_coverage.items())
-    yield f"{found.bundle.id} on {found.sample.title}, {figures.images:,} images"
+    yield f"{found.bundle.id} on {found.evaluation_set.title}, {figures.images:,} images"
     yield f"right        {figures.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}), macro F1 {figures.macro_f1:.3f}"
     yield f"no review    {figures.unreviewed:.1%}; {figures.unreviewed_precision:.2%} of these are right"
     yield f"surest       right: {at}; AURC {figures.aurc:.5f}"
@@ -66,30 +66,30 @@ def lines(found: Assessment) -> Iterator[str]:
     yield f"unlike       {_unlike(found)}"
     yield f"runtimes     {_runtimes(found)}"
     yield f"speed        {_speed(found)}"
-    if found.sample.rejected:
-        why = ", ".join(f"{count} {reason}" for reason, count in found.sample.reasons.items())
-        yield f"no image     {len(found.sample.rejected)} files: {why}"
-    yield from (f"left out     {sentence}" for sentence in found.sample.left_out)
+    if found.evaluation_set.rejected:
+        why = ", ".join(f"{count} {reason}" for reason, count in found.evaluation_set.reasons.items())
+        yield f"no image     {len(found.evaluation_set.rejected)} files: {why}"
+    yield from (f"left out     {sentence}" for sentence in found.evaluation_set.left_out)
 
 
-def _unlike(found: Assessment) -> str:
-    strangeness = found.strangeness
-    parts = [f"{strangeness.false_alarms:.2%} false alarms"] if strangeness.false_alarms is not None else ["no flag"]
-    parts += [f"AUROC {strangeness.auroc[SERVED]:.3f}"] if SERVED in strangeness.auroc else []
+def _unlike(found: EvaluationResult) -> str:
+    ood = found.ood
+    parts = [f"{ood.false_alarms:.2%} false alarms"] if ood.false_alarms is not None else ["no flag"]
+    parts += [f"AUROC {ood.auroc[SERVED]:.3f}"] if SERVED in ood.auroc else []
     parts += [
         f"{each.source.name} ({len(each.verdicts):,}): {each.flagged:.0%} flagged, {each.reviewed:.0%} reviewed"
-        for each in strangeness.sources
+        for each in ood.sources
     ]
     return "; ".join(parts)
 
 
-def _runtimes(found: Assessment) -> str:
+def _runtimes(found: EvaluationResult) -> str:
     if not found.answers.has_reference:
         return "TensorFlow is not installed: not compared"
     return f"LiteRT and TensorFlow agree on {found.answers.agreement:.2%}"
 
 
-def _speed(found: Assessment) -> str:
+def _speed(found: EvaluationResult) -> str:
     it = found.speed
     by_clock, by_cpu = f"{it.images_per_second:,.0f}/s by the clock", f"{it.images_per_cpu_second:,.0f}/s of CPU"
     vnni = {True: "with VNNI", False: "without VNNI", None: "VNNI unknown"}[it.vnni]
@@ -113,14 +113,14 @@ def training(bundle: Bundle) -> list[tuple[str, str]]:
         "Time": _joined(_number(how.get("minutes"), "minutes"), _number(how.get("cpu_minutes"), "minutes of CPU")),
         "Machine": how.get("machine"),
         "Weights as served": how.get("litert_weights"),
-        "Bias to frequent categories": _taken_back(how.get("prior_taken_back")),
+        "Bias to frequent categories": _logit_adjustment(how.get("prior_taken_back")),
         "Temperature": f"{bundle.temperature:.3f}",
         "Made with": ", ".join(f"{name} {version}" for name, version in how.get("versions", {}).items()) or None,
     }
     return [(name, str(value)) for name, value in facts.items() if value]
 
 
-def _taken_back(strength: float | None) -> str | None:
+def _logit_adjustment(strength: float | None) -> str | None:
     return f"{strength:.0%} of the logarithm of their share is taken off their scores" if strength else None
 
 
@@ -132,27 +132,27 @@ def _averaged(before: Mapping[str, Any]) -> str | None:
     return f"none of its own: the weights of {whose[0]}" if len(whose) == 1 else f"the mean of {', '.join(whose)}"
 
 
-def limits(found: Assessment) -> list[str]:
+def limits(found: EvaluationResult) -> list[str]:
     """Sentences that begin with what the model should not be used for."""
     return [*_limits(found)]
 
 
-def _limits(found: Assessment) -> Iterator[str]:
+def _limits(found: EvaluationResult) -> Iterator[str]:
     names = found.bundle.categories
     yield (
         f"Anything that is none of its {len(names)} categories ({', '.join(names)}). It has no way to say"
         " “something else”; it can only flag what looks unlike its training."
     )
-    missed = [each.source.name for each in found.strangeness.sources if each.flagged < UNNOTICED]
-    if missed and found.strangeness.false_alarms is not None:
+    missed = [each.source.name for each in found.ood.sources if each.flagged < UNNOTICED]
+    if missed and found.ood.false_alarms is not None:
         yield f"Noticing these: {', '.join(missed)}. Fewer than half of them were flagged as unlike the training."
-    if found.strangeness.false_alarms is None:
+    if found.ood.false_alarms is None:
         yield "Noticing images of another kind: this bundle was made without that flag, so nothing is flagged."
-    hard = [name for name, each in found.figures.categories.items() if each.images and each.f1 < HARD]
+    hard = [name for name, each in found.metrics.categories.items() if each.images and each.f1 < HARD]
     if hard:
         yield f"Categories that it often gets wrong: {', '.join(hard)}. Look at their rows in the table."
     yield (
-        f"Promises about other pictures. All figures here are for {found.sample.title}; photographs that look"
+        f"Promises about other pictures. All figures here are for {found.evaluation_set.title}; photographs that look"
         " different, several garments in one picture, or details of one may be tagged much worse."
     )
     if found.bundle.training.get("data", {}).get("name") == "Fashion-MNIST":

@@ -40,7 +40,7 @@ def strength(logits: npt.ArrayLike, labels: Labels, shares: Floats) -> float:
     return round(float(min(STRENGTHS, key=lost)), 2)
 
 
-def take_back(model: Any, adjustment: Floats) -> None:
+def apply(model: Any, adjustment: Floats) -> None:
     """Subtract float64[K] from the logits of a keras.Model, for good."""
     bias = model.get_layer("logits").bias
     bias.assign(np.asarray(bias) - adjustment.astype(np.float32))

@@ -21,8 +21,8 @@ from model.decide import judge
 from model.decisions.calibration import fit_temperature, softmax
 from model.decisions.ood import Novelty
 from model.decisions.thresholds import Outcome, ReviewPolicy, thresholds
-from model.evaluation.assessment import assess, figures
-from model.evaluation.evaluation_sets import Sample
+from model.evaluation.assessment import evaluate, labelled_metrics
+from model.evaluation.evaluation_sets import EvaluationSet
 from model.evaluation.report import report
 from model.keras_network import mirrored, trained_in
 from model.runtimes import LiteRT
@@ -30,7 +30,7 @@ from model.training.loop import Trained
 from model.training.networks import multiply_adds
 from model.training.publishing import equalization, logit_adjustment
 from model.training.publishing.export import in_half_precision, write_keras, write_tflite
-from model.training.publishing.task import Subject
+from model.training.publishing.task import BundleSpec
 from model.training.recipe import Recipe
 from model.training.train_step import logits
 
@@ -49,7 +49,7 @@ def publish(
     data: Dataset,
     recipe: Recipe,
     folder: Path,
-    subject: Subject,
+    task: BundleSpec,
     *,
     precision: float = 0.99,
     mirror: bool = True,
@@ -59,51 +59,51 @@ def publish(
 
     With `mirror`, the bundle answers with the mean over an image and its mirror image, at twice the work.
     `started_from` is the `training` of the bundle that this training went on from.
-    Raises RuntimesDisagree when LiteRT, with every kind of weights that the subject names, differs on over 0.2 % of
+    Raises RuntimesDisagree when LiteRT, with every kind of weights that the task names, differs on over 0.2 % of
     validation or, where that has but hundreds of images, on more than FEW that are no ties.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as aside:
         made = Path(aside) / folder.name
         made.mkdir()
-        taken_back = _evened(trained.model, data, len(subject.categories))
+        taken_back = _adjust_logits(trained.model, data, len(task.categories))
         answering = mirrored(trained.model) if mirror else trained.model
-        served = subject.served()
-        validation, golden, weights = _export(answering, data.validation.images, served, subject, made)
-        draft = _calibrated(made, subject, validation, data.validation, precision)
+        served = task.served()
+        validation, golden, weights = _export(answering, data.validation.images, served, task, made)
+        draft = _calibrated(made, task, validation, data.validation, precision)
         draft, novelty = _knowing(draft, Split(served, data.train.labels), validation)
         made_by = _provenance(trained, data, recipe, weights, mirror)
         made_by |= {"prior_taken_back": taken_back, "started_from": started_from}
-        made_by["data"] |= subject.data
+        made_by["data"] |= task.data
         draft = replace(draft, training=made_by)
-        _write_golden(draft, subject.golden, golden)
-        return bundles.save(_measured(draft, novelty, data, validation, subject.sample()), folder)
+        _write_golden(draft, task.golden, golden)
+        return bundles.save(_measured(draft, novelty, data, validation, task.evaluation_set()), folder)
 
 
-def _evened(model: Any, data: Dataset, categories: int) -> float:
+def _adjust_logits(model: Any, data: Dataset, categories: int) -> float:
     """Take back, as far as validation says, what categories owe to their frequency in training; how far that is."""
     shares = logit_adjustment.log_shares(data.train.labels, categories)
     if np.ptp(shares) < logit_adjustment.EVEN:
         return 0.0
     found = logit_adjustment.strength(logits(model, data.validation.images), data.validation.labels, shares)
-    logit_adjustment.take_back(model, found * shares)
+    logit_adjustment.apply(model, found * shares)
     return found
 
 
 def _export(
-    model: Any, validation: Images, served: Images, subject: Subject, folder: Path
+    model: Any, validation: Images, served: Images, task: BundleSpec, folder: Path
 ) -> tuple[Answers, Answers, str]:
     """Write both networks, the .tflite with the first kind of weights that keeps its answers.
 
     What they say of validation, of the golden images, and which weights it is.
     """
     count, trained = len(validation), model.get_weights()
-    for weights in subject.weights:
+    for weights in task.weights:
         model.set_weights(trained)
         _made_ready(model, weights, served)
         write_keras(model, folder)
         write_tflite(model, folder, weights, served)
-        both = ask(folder, np.concatenate([validation, subject.golden]), len(subject.categories))
+        both = ask(folder, np.concatenate([validation, task.golden]), len(task.categories))
         answers = both.part(slice(count))
         if _agree(answers):
             return answers, both.part(slice(count, None)), weights
@@ -125,18 +125,18 @@ def _agree(answers: Answers) -> bool:
     return answers.agreement >= AGREEMENT or (are_few and answers.told_apart <= FEW)
 
 
-def _calibrated(folder: Path, subject: Subject, answers: Answers, validation: Split, precision: float) -> Bundle:
+def _calibrated(folder: Path, task: BundleSpec, answers: Answers, validation: Split, precision: float) -> Bundle:
     """Temperature and thresholds; what validation came to is kept, so that thresholds can be chosen anew."""
     temperature = round(fit_temperature(answers.logits, validation.labels), 6)
     outcome = Outcome.of(softmax(answers.logits, temperature), validation.labels)
     outcome.write(folder / bundles.VALIDATION)
-    found = thresholds(outcome, len(subject.categories), ReviewPolicy(target_precision=precision))
+    found = thresholds(outcome, len(task.categories), ReviewPolicy(target_precision=precision))
     return Bundle(
         folder=folder,
         name=folder.name,
-        categories=subject.categories,
-        preprocessing=subject.preprocessing,
-        purpose=subject.purpose,
+        categories=task.categories,
+        preprocessing=task.preprocessing,
+        purpose=task.purpose,
         temperature=temperature,
         thresholds=tuple(round(each, 6) for each in found),
         target_precision=precision,
@@ -153,20 +153,22 @@ def _knowing(draft: Bundle, train: Split, validation: Answers) -> tuple[Bundle, 
     return replace(draft, ood={"threshold": round(threshold, 4), "false_alarms": FALSE_ALARMS}), novelty
 
 
-def _measured(draft: Bundle, novelty: Novelty, data: Dataset, validation: Answers, sample: Sample) -> Bundle:
+def _measured(
+    draft: Bundle, novelty: Novelty, data: Dataset, validation: Answers, evaluation_set: EvaluationSet
+) -> Bundle:
     """With its figures on validation and test, and the report about test."""
-    answers = ask(draft.folder, sample.images, len(draft.categories))
+    answers = ask(draft.folder, evaluation_set.images, len(draft.categories))
     kept = Outcome.read(draft.folder / bundles.VALIDATION)
-    found = assess(draft, novelty, sample, answers, kept)
-    Outcome.of(found.verdicts.scores, sample.labels).write(draft.folder / bundles.TEST)
+    found = evaluate(draft, novelty, evaluation_set, answers, kept)
+    Outcome.of(found.verdicts.scores, evaluation_set.labels).write(draft.folder / bundles.TEST)
     judged = judge(draft, novelty, validation)
     metrics = {
-        "validation": figures(draft, judged, validation, data.validation.labels).as_json(),
-        "test": found.figures.as_json(),
+        "validation": labelled_metrics(draft, judged, validation, data.validation.labels).as_json(),
+        "test": found.metrics.as_json(),
         "test_data": digest_of(data.test),
         "test_accuracy_tensorflow": round(found.reference_accuracy, 4),
         "agreement": {"validation": round(validation.agreement, 5), "test": round(answers.agreement, 5)},
-        "unlike_training": found.strangeness.as_json(),
+        "unlike_training": found.ood.as_json(),
         "speed": found.speed.as_json(),
         "tflite_bytes": (draft.folder / "model.tflite").stat().st_size,
     }

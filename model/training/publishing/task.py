@@ -12,7 +12,7 @@ from model.data import pixels
 from model.data.dataset import Dataset
 from model.decisions.categories import FASHION_MNIST as GARMENTS
 from model.evaluation import evaluation_sets, ood_images
-from model.evaluation.evaluation_sets import Sample, Stranger
+from model.evaluation.evaluation_sets import EvaluationSet, OodSource
 from model.images.preprocessing import FASHION_MNIST, Preprocessing
 
 Images = npt.NDArray[np.uint8]
@@ -23,13 +23,13 @@ DRAWN = 8
 
 
 @dataclass(frozen=True)
-class Subject:
+class BundleSpec:
     """What `publish` has to know beside the training.
 
     `data` tells where the images come from, for people. `golden` uint8[N, S, S, C] are what both runtimes have to
     answer alike. `weights` are kinds of `export.write_tflite`, tried in turn. `served` are the training images
-    as the network will be served, uint8[M, S, S, C], and `sample` what there is to measure on; both are made when asked
-    for.
+    as the network will be served, uint8[M, S, S, C], and `evaluation_set` what it is measured on;
+    both are made when asked for.
     """
 
     categories: tuple[str, ...]
@@ -39,12 +39,12 @@ class Subject:
     golden: Images
     weights: tuple[str, ...]
     served: Callable[[], Images]
-    sample: Callable[[], Sample]
+    evaluation_set: Callable[[], EvaluationSet]
 
 
-def fashion_mnist(data: Dataset, hats: Path | None = None) -> Subject:
+def fashion_mnist(data: Dataset, hats: Path | None = None) -> BundleSpec:
     """`hats` is a folder of photographs with a sub-folder "hat", to measure `unlike_training` on, too."""
-    return Subject(
+    return BundleSpec(
         categories=GARMENTS,
         preprocessing=FASHION_MNIST,
         purpose="",
@@ -52,7 +52,7 @@ def fashion_mnist(data: Dataset, hats: Path | None = None) -> Subject:
         golden=data.validation.images[:GOLDEN_IMAGES],
         weights=("int8", "float16"),
         served=lambda: data.train.images,
-        sample=lambda: evaluation_sets.of_test_set(data.test, FASHION_MNIST, hats),
+        evaluation_set=lambda: evaluation_sets.of_test_set(data.test, FASHION_MNIST, hats),
     )
 
 
@@ -63,14 +63,14 @@ def photographs(
     name: str,
     tested: Sequence[str],
     *,
-    strangers: Sequence[Stranger] = (),
+    ood_sources: Sequence[OodSource] = (),
     shown: bool = True,
-) -> Subject:
+) -> BundleSpec:
     """Of one's own photographs, called `name`; `tested` are the names of the test photographs.
 
-    `strangers` are of categories that were left out. Unless `shown`, no photograph is in the report.
+    `ood_sources` are of categories that were left out. Unless `shown`, no photograph is in the report.
     """
-    return Subject(
+    return BundleSpec(
         categories=tuple(categories),
         preprocessing=spec,
         purpose=f"Colour photographs of {_listed(categories)}",
@@ -78,7 +78,9 @@ def photographs(
         golden=ood_images.drawn(spec, DRAWN),
         weights=("static int8", "int8 weights", "float16"),
         served=lambda: pixels.as_served(data.train.images, spec),
-        sample=lambda: evaluation_sets.of_photographs(data.test, tuple(tested), spec, name, strangers, shown=shown),
+        evaluation_set=lambda: evaluation_sets.of_photographs(
+            data.test, tuple(tested), spec, name, ood_sources, shown=shown
+        ),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from model.evaluation.curves import accuracy_at, area_under, calibration_error, reliability, risk_coverage
-from model.evaluation.metrics import confusion, evaluate, f1_scores, wilson, worst_confusions
+from model.evaluation.metrics import compute, confusion, f1_scores, wilson, worst_confusions
 
 SCORES = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.3, 0.7]], np.float32)
 LABELS = np.array([0, 1, 1, 1])
@@ -39,7 +39,7 @@ def test_precision_recall_and_f1_are_scikit_learns(many: tuple[np.ndarray, np.nd
     scores, labels = many
     wanted = precision_recall_fscore_support(labels, scores.argmax(1), labels=range(KINDS), zero_division=0)
 
-    found = evaluate(scores, scores, labels, [0.5] * KINDS, "abcde")
+    found = compute(scores, scores, labels, [0.5] * KINDS, "abcde")
 
     rows = [(each.precision, each.recall, each.f1, each.images) for each in found.categories.values()]
     np.testing.assert_allclose(rows, np.transpose(wanted))
@@ -50,7 +50,7 @@ def test_macro_figures_are_means_over_the_categories_that_have_images(many: tupl
     present = range(KINDS - 1)
     wanted = precision_recall_fscore_support(labels, scores.argmax(1), labels=present, average="macro")
 
-    found = evaluate(scores, scores, labels, [0.5] * KINDS, "abcde")
+    found = compute(scores, scores, labels, [0.5] * KINDS, "abcde")
 
     assert (found.macro_precision, found.macro_recall, found.macro_f1) == pytest.approx(wanted[:3])
     assert found.categories["e"].images == 0
@@ -93,17 +93,17 @@ def test_accuracy_at_a_coverage_is_that_of_the_surest_part() -> None:
 
 
 def test_coverage_and_precision_follow_each_categorys_threshold() -> None:
-    found = evaluate(SCORES, SCORES, LABELS, [0.85, 0.65], ("a", "b"))
+    found = compute(SCORES, SCORES, LABELS, [0.85, 0.65], ("a", "b"))
 
     assert (found.accuracy, found.coverage, found.precision) == (0.75, 0.5, 1.0)
-    assert evaluate(SCORES, SCORES, LABELS, [1.01, 1.01], ("a", "b")).precision == 0
+    assert compute(SCORES, SCORES, LABELS, [1.01, 1.01], ("a", "b")).precision == 0
     assert found.as_json()["f1"] == {"a": 0.6667, "b": 0.8}
     assert [each.coverage for each in found.categories.values()] == [0.5, 0.5]
     assert [each.precision_passing for each in found.categories.values()] == [1.0, 1.0]
 
 
 def test_what_is_flagged_is_reviewed_though_it_passes() -> None:
-    found = evaluate(SCORES, SCORES, LABELS, [0.5, 0.5], ("a", "b"), np.array([False, True, False, False]))
+    found = compute(SCORES, SCORES, LABELS, [0.5, 0.5], ("a", "b"), np.array([False, True, False, False]))
 
     assert (found.coverage, found.precision) == (1.0, 0.75)
     assert (found.unreviewed, found.unreviewed_precision) == (0.75, 1.0)

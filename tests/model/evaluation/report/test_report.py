@@ -17,8 +17,8 @@ from model.classifier import Classifier
 from model.data.dataset import Dataset
 from model.decisions.ood import SERVED
 from model.decisions.thresholds import ReviewPolicy
-from model.evaluation.assessment import Assessment, of_bundle
-from model.evaluation.evaluation_sets import Sample, Stranger, of_test_set
+from model.evaluation.assessment import EvaluationResult, evaluate_bundle
+from model.evaluation.evaluation_sets import EvaluationSet, OodSource, of_test_set
 from model.evaluation.report import report, wording
 from model.evaluation.report.page import thumbnail
 from model.evaluation.speed import processor
@@ -56,21 +56,21 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def sample(bars: Bundle, small_data: Dataset) -> Sample:
+def sample(bars: Bundle, small_data: Dataset) -> EvaluationSet:
     """Test images of bars, of which ten have a label that is not theirs, so that there are mistakes to show."""
     labels = np.where(np.arange(100) % 10 == 3, (small_data.test.labels + 1) % 10, small_data.test.labels)
     return dataclasses.replace(of_test_set(small_data.test, bars.preprocessing, None), labels=labels)
 
 
 @pytest.fixture(scope="module")
-def assessed(bars: Bundle, sample: Sample) -> Assessment:
-    return of_bundle(bars, sample)
+def result(bars: Bundle, sample: EvaluationSet) -> EvaluationResult:
+    return evaluate_bundle(bars, sample)
 
 
 @pytest.fixture(scope="module")
-def folder(assessed: Assessment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(result: EvaluationResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("report")
-    report.write(place, assessed)
+    report.write(place, result)
     return place
 
 
@@ -102,19 +102,19 @@ def test_every_section_picture_and_category_is_there(page: Page, bars: Bundle, f
     assert page.tags.count("img") > len(PICTURES) + 5 * 12
 
 
-def test_the_page_says_what_the_figures_say(page: Page, assessed: Assessment) -> None:
-    figures = assessed.figures
+def test_the_page_says_what_the_figures_say(page: Page, result: EvaluationResult) -> None:
+    figures = result.metrics
 
     for share in (figures.accuracy, figures.unreviewed, figures.unreviewed_precision, *figures.accuracy_interval):
         assert f"{100 * share:.1f}\N{NARROW NO-BREAK SPACE}%" in page.text
     assert "99 % of what is tagged without a person are to be right" in page.text
-    assert wording.mixed_up(assessed)[0] in page.text
+    assert wording.mixed_up(result)[0] in page.text
 
 
-def test_the_figures_are_written_as_json_with_documented_keys(folder: Path, assessed: Assessment) -> None:
+def test_the_figures_are_written_as_json_with_documented_keys(folder: Path, result: EvaluationResult) -> None:
     about = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
 
-    assert about == assessed.as_json()
+    assert about == result.as_json()
     assert about["accuracy"] == 0.9
     assert about["confusions"][0]["images"] == 10
     assert len(about["confusions"][0]["surest"]) == 8
@@ -122,7 +122,7 @@ def test_the_figures_are_written_as_json_with_documented_keys(folder: Path, asse
         assert f"`{key}`" in COMMANDS.read_text(encoding="utf-8"), key
 
 
-def test_the_tables_hold_every_category_and_image(folder: Path, bars: Bundle, assessed: Assessment) -> None:
+def test_the_tables_hold_every_category_and_image(folder: Path, bars: Bundle, result: EvaluationResult) -> None:
     images = rows(folder / "images.csv")
 
     assert [row["category"] for row in rows(folder / "categories.csv")] == list(bars.categories)
@@ -131,13 +131,13 @@ def test_the_tables_hold_every_category_and_image(folder: Path, bars: Bundle, as
     assert rows(folder / "risk_coverage.csv")[-1]["precision"] == "0.9"
     assert len(images) == 100
     assert sum(row["true"] == row["predicted"] for row in images) == 90
-    assert sum(row["needs_review"] == "false" for row in images) == round(100 * assessed.figures.unreviewed)
+    assert sum(row["needs_review"] == "false" for row in images) == round(100 * result.metrics.unreviewed)
     assert not (folder / "rejected.csv").exists()
 
 
-def test_every_source_of_strangers_is_measured_by_every_score(folder: Path, assessed: Assessment) -> None:
+def test_every_source_of_strangers_is_measured_by_every_score(folder: Path, result: EvaluationResult) -> None:
     found = {row["source"]: row for row in rows(folder / "unlike_training.csv")}
-    told = assessed.as_json()["unlike_training"]
+    told = result.as_json()["unlike_training"]
 
     assert set(found) == set(told["sources"]) >= {"noise", "blank", "text", "inverted", "upside down", "photographs"}
     assert set(told["auroc"]) == {"maximum softmax", "energy", "mahalanobis", "mahalanobis of directions", SERVED}
@@ -145,8 +145,10 @@ def test_every_source_of_strangers_is_measured_by_every_score(folder: Path, asse
     assert told["false_alarms"] <= 0.1
 
 
-def test_other_peoples_photographs_are_counted_and_not_shown(page: Page, assessed: Assessment, bars: Bundle) -> None:
-    hidden = [each.source for each in assessed.strangeness.sources if not each.source.shown]
+def test_other_peoples_photographs_are_counted_and_not_shown(
+    page: Page, result: EvaluationResult, bars: Bundle
+) -> None:
+    hidden = [each.source for each in result.ood.sources if not each.source.shown]
 
     assert [each.name for each in hidden] == ["photographs"]
     assert not {thumbnail(image) for image in hidden[0].images} & set(page.fetched)
@@ -154,12 +156,14 @@ def test_other_peoples_photographs_are_counted_and_not_shown(page: Page, assesse
 
 
 def test_a_report_that_is_handed_on_shows_no_labelled_image(
-    folder: Path, sample: Sample, bars: Bundle, tmp_path: Path
+    folder: Path, sample: EvaluationSet, bars: Bundle, tmp_path: Path
 ) -> None:
-    hidden = dataclasses.replace(sample, shown=False, strangers=(Stranger("mine", sample.images[:9], (), shown=False),))
+    hidden = dataclasses.replace(
+        sample, shown=False, ood_sources=(OodSource("mine", sample.images[:9], (), shown=False),)
+    )
     thumbnails = [thumbnail(image) for image in sample.images]
 
-    report.write(tmp_path, of_bundle(bars, hidden, reference=False))
+    report.write(tmp_path, evaluate_bundle(bars, hidden, reference=False))
 
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert any(each in (folder / "report.html").read_text(encoding="utf-8") for each in thumbnails)
@@ -168,11 +172,11 @@ def test_a_report_that_is_handed_on_shows_no_labelled_image(
     assert "Not shown, because they are other people's: mine." in text
 
 
-def test_what_would_be_reviewed_is_what_the_classifier_says(assessed: Assessment, bars: Bundle) -> None:
-    served = Classifier.load(bars.folder).classify(assessed.sample.images)
+def test_what_would_be_reviewed_is_what_the_classifier_says(result: EvaluationResult, bars: Bundle) -> None:
+    served = Classifier.load(bars.folder).classify(result.evaluation_set.images)
 
-    assert [each.review_reason or "" for each in served] == assessed.verdicts.reasons.tolist()
-    np.testing.assert_array_equal([each.confidence for each in served], assessed.verdicts.confidence)
+    assert [each.review_reason or "" for each in served] == result.verdicts.reasons.tolist()
+    np.testing.assert_array_equal([each.confidence for each in served], result.verdicts.confidence)
 
 
 def test_a_bundle_carries_the_report_of_its_test_and_its_figures(bars: Bundle) -> None:
@@ -188,12 +192,12 @@ def test_a_bundle_carries_the_report_of_its_test_and_its_figures(bars: Bundle) -
 
 
 def test_an_old_bundle_gets_a_report_that_says_what_is_missing(
-    old_bars: Bundle, sample: Sample, tmp_path: Path
+    old_bars: Bundle, sample: EvaluationSet, tmp_path: Path
 ) -> None:
-    assessed = of_bundle(old_bars, sample, reference=False)
-    report.write(tmp_path, assessed)
+    result = evaluate_bundle(old_bars, sample, reference=False)
+    report.write(tmp_path, result)
 
-    page, about = Page((tmp_path / "report.html").read_text(encoding="utf-8")), assessed.as_json()
+    page, about = Page((tmp_path / "report.html").read_text(encoding="utf-8")), result.as_json()
 
     assert page.ids >= SECTIONS
     assert "kept nothing of its validation" in page.text
@@ -201,7 +205,7 @@ def test_an_old_bundle_gets_a_report_that_says_what_is_missing(
     assert "TensorFlow is not installed here" in page.text
     assert about["guarantee"]["validation"] is about["agreement"] is about["unlike_training"]["false_alarms"] is None
     assert set(about["unlike_training"]["auroc"]) == {"maximum softmax", "energy"}
-    assert "\n".join(wording.lines(assessed)).count("TensorFlow is not installed") == 1
+    assert "\n".join(wording.lines(result)).count("TensorFlow is not installed") == 1
 
 
 @pytest.mark.parametrize(
@@ -223,24 +227,26 @@ def test_it_says_whose_weights_a_bundle_began_with_or_has(
     assert {name: facts[name] for name in ("Training", "Went on from") if name in facts} == told
 
 
-def test_thresholds_for_a_number_of_reviews_are_told_as_such(bars: Bundle, sample: Sample, tmp_path: Path) -> None:
-    plain = dataclasses.replace(sample, strangers=())
-    assessed = of_bundle(bars, plain, ReviewPolicy(review_budget=0.05), reference=False)
-    report.write(tmp_path, assessed)
+def test_thresholds_for_a_number_of_reviews_are_told_as_such(
+    bars: Bundle, sample: EvaluationSet, tmp_path: Path
+) -> None:
+    plain = dataclasses.replace(sample, ood_sources=())
+    result = evaluate_bundle(bars, plain, ReviewPolicy(review_budget=0.05), reference=False)
+    report.write(tmp_path, result)
 
     text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
 
-    assert assessed.as_json()["review_budget"] == 0.05
-    assert assessed.target is None
+    assert result.as_json()["review_budget"] == 0.05
+    assert result.target is None
     assert "at most 5 % of images are to be reviewed" in text
     assert "No images of another kind were tried here" in text
 
 
-def test_names_from_a_folder_cannot_become_markup(bars: Bundle, sample: Sample, tmp_path: Path) -> None:
-    stranger = Stranger("<script>alert(1)</script>", sample.images[:3], ('"><b>', "b", "c"))
-    hostile = dataclasses.replace(sample, title="the folder <img src=x>", strangers=(stranger,))
+def test_names_from_a_folder_cannot_become_markup(bars: Bundle, sample: EvaluationSet, tmp_path: Path) -> None:
+    source = OodSource("<script>alert(1)</script>", sample.images[:3], ('"><b>', "b", "c"))
+    hostile = dataclasses.replace(sample, title="the folder <img src=x>", ood_sources=(source,))
 
-    report.write(tmp_path, of_bundle(bars, hostile, reference=False))
+    report.write(tmp_path, evaluate_bundle(bars, hostile, reference=False))
 
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "script" not in page.tags

@@ -67,7 +67,7 @@ def test_a_network_says_so_from_then_on() -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
     before = logits(model, images)
 
-    logit_adjustment.take_back(model, 0.5 * SHARES)
+    logit_adjustment.apply(model, 0.5 * SHARES)
 
     np.testing.assert_allclose(logits(model, images), before - 0.5 * SHARES, atol=1e-5)
 
@@ -80,7 +80,7 @@ def test_a_bundle_is_made_without_the_bias_and_says_how_much_it_was(small_data: 
     recipe = Recipe(epochs=2, batch=50, peak_rate=0.05, shift=0)
     trained = train(data, 10, recipe, checkpoint=tmp_path / "at.npz")
     shares = logit_adjustment.log_shares(data.train.labels, 10)
-    logit_adjustment.take_back(trained.model, -0.5 * shares)
+    logit_adjustment.apply(trained.model, -0.5 * shares)
     said = logits(trained.model, data.validation.images)
 
     bundle = publish(trained, data, recipe, tmp_path / "bars", fashion_mnist(data), mirror=False)
