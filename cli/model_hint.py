@@ -22,12 +22,12 @@ def lines(settings: Settings, used: Bundle) -> Iterator[str]:
 
 def lines_of(used: Bundle, there: Sequence[Bundle]) -> Iterator[str]:
     """What is used and what it is for; then the others, each name once, by its version that was trained last."""
-    from model import purpose
+    from model.summary import purpose
 
-    yield f"no model is named, so {used.id} tags ({purpose.of(used)})"
+    yield f"no model is named, so {used.id} tags ({purpose(used)})"
     in_time = sorted(there, key=lambda bundle: str(bundle.training.get("trained_at", "")))
     others = {bundle.name: bundle for bundle in in_time if bundle.name != used.name}
     for name in sorted(others)[:SHOWN]:
-        yield f"or name another: --model {name} ({purpose.of(others[name])})"
+        yield f"or name another: --model {name} ({purpose(others[name])})"
     if len(others) > SHOWN:
         yield f"and {len(others) - SHOWN} more: tagger model list"

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from model import bundle as bundles
-from model.answers import Answers
 from model.bundle import Bundle, BundleCorrupt
 from model.decide import judge
 from model.decisions.calibration import softmax
@@ -19,7 +18,7 @@ from model.decisions.thresholds import AS_MADE, ReviewPolicy
 from model.images import preprocessing
 from model.images.decoding import DEFAULT_LIMITS, DecodeLimits
 from model.images.pixel_budget import PixelBudget
-from model.runtimes import LiteRT, Runtime, TensorFlow
+from model.runtimes import LiteRT, Outputs, Runtime, TensorFlow
 
 RuntimeName = Literal["litert", "tensorflow"]
 Images = npt.NDArray[np.uint8]
@@ -102,11 +101,11 @@ class Classifier:
 
     def scores(self, images: Images) -> Scores:
         """uint8[N, H, W, C] -> calibrated probabilities float32[N, K]."""
-        return softmax(self._asked(images).logits, self.bundle.temperature)
+        return softmax(self._outputs(images).logits, self.bundle.temperature)
 
     def classify(self, images: Images) -> list[Prediction]:
         """uint8[N, H, W, C] -> a prediction each."""
-        verdicts = judge(self._as_set, self._novelty, self._asked(images), self.placement, coarse=self._coarse)
+        verdicts = judge(self._as_set, self._novelty, self._outputs(images), self.placement, coarse=self._coarse)
         strange = verdicts.strangeness.get(SERVED)
         return [
             Prediction(
@@ -120,8 +119,8 @@ class Classifier:
             for at, (scores, reason) in enumerate(zip(verdicts.scores, verdicts.reasons, strict=True))
         ]
 
-    def _asked(self, images: Images) -> Answers:
-        return Answers.of(self._runtime.answers(images), len(self.bundle.categories))
+    def _outputs(self, images: Images) -> Outputs:
+        return Outputs.of(self._runtime.run(images), len(self.bundle.categories))
 
     def _check_golden(self, runtime: str) -> None:
         with np.load(self.bundle.folder / "golden.npz", allow_pickle=False) as golden:

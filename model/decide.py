@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.answers import Answers
 from model.bundle import Bundle
 from model.decisions.calibration import softmax
 from model.decisions.category_mapping import Choice, Placement
 from model.decisions.ood import SERVED, Novelty, of_logits
+from model.runtimes import Outputs
 
 Floats = npt.NDArray[np.float32]
 
@@ -57,7 +57,7 @@ class Verdicts:
 def judge(
     bundle: Bundle,
     novelty: Novelty | None,
-    answers: Answers,
+    outputs: Outputs,
     placement: Placement | None = None,
     *,
     coarse: bool = False,
@@ -67,8 +67,8 @@ def judge(
     Unlike anything seen says more than unsure: of such an image the confidence means nothing. With `coarse`, an image
     that is only unsure is tagged with the nearest category above that is sure, if there is one; a person still looks.
     """
-    scores = softmax(answers.logits, bundle.temperature)
-    strangeness = _strangeness(bundle, novelty, answers)
+    scores = softmax(outputs.logits, bundle.temperature)
+    strangeness = _strangeness(bundle, novelty, outputs)
     placement = placement or Placement.as_is(bundle.categories)
     choice = placement.choose(scores, bundle.thresholds)
     unsure = choice.confidence < choice.threshold
@@ -84,7 +84,7 @@ def judge(
     return Verdicts(scores, strangeness, reasons, choice)
 
 
-def _strangeness(bundle: Bundle, novelty: Novelty | None, answers: Answers) -> Mapping[str, Floats]:
+def _strangeness(bundle: Bundle, novelty: Novelty | None, outputs: Outputs) -> Mapping[str, Floats]:
     if novelty is None:
-        return of_logits(answers.logits, bundle.temperature)
-    return novelty.scores(answers.logits, answers.features)
+        return of_logits(outputs.logits, bundle.temperature)
+    return novelty.scores(outputs.logits, outputs.features)

@@ -10,8 +10,8 @@ def with_features(model: Any) -> Any:
 
     trained = trained_in(model)
     features = keras.ops.cast(trained.get_layer("logits").input, "float32")
-    answers = keras.Model(trained.input, keras.layers.Concatenate()([trained.output, features]))
-    return answers if trained is model else mirrored(answers)
+    outputs = keras.Model(trained.input, keras.layers.Concatenate()([trained.output, features]))
+    return outputs if trained is model else mirrored(outputs)
 
 
 def mirrored(model: Any) -> Any:

@@ -35,7 +35,7 @@ class BundleTooOld(BundleError):
 class Bundle:
     """What bundle.json says. `thresholds` holds one confidence a category; below it a person looks.
 
-    `purpose` says in a sentence what it is for; empty in bundles of before 2026-11-24 (model.purpose).
+    `purpose` says in a sentence what it is for; empty in bundles of before 2026-11-24 (model.summary.purpose).
     """
 
     folder: Path

@@ -1,6 +1,9 @@
-"""Two ways to run one network: LiteRT (small, quick to start) and TensorFlow (the reference; GPU)."""
+"""The two runtimes of a bundle's network: LiteRT (small, quick to start) and TensorFlow (the reference; GPU)."""
 
 import contextlib
+import importlib.util
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,23 +13,30 @@ import numpy.typing as npt
 from model.keras_network import load_network, with_features
 
 Images = npt.NDArray[np.uint8]
-Answers = npt.NDArray[np.float32]
-BATCH = 8  # images at once: as quick as 64 on one thread (docs/research), and a single one costs an eighth
+Floats = npt.NDArray[np.float32]
+
+BATCH = 8
+"""Images LiteRT gets at once: as quick as 64 on one thread (docs/experiments.md), and a single one costs an eighth."""
+PIXELS = 400_000
+"""Pixels of several images that TensorFlow gets at once: a backbone keeps some kilobytes for each."""
+TIE = float(np.log(1.2))
+"""Logits this near leave two categories within odds of 6 to 5: any rounding may decide between them."""
 
 
 class Runtime(Protocol):
-    """uint8[N, H, W, C] -> float32[N, K + D], logits and then features. Not thread-safe: one a thread.
+    """A running network. Not thread-safe: use one a thread."""
 
-    Bundles of before 2026-11-23 have no features in their model.tflite: D is 0 there.
-    """
+    def run(self, images: Images) -> Floats:
+        """Return uint8[N, H, W, C] -> float32[N, K + D]: logits, then features.
 
-    def answers(self, images: Images) -> Answers: ...
+        D is 0 for the model.tflite of bundles made before 2026-11-23.
+        """
 
 
 class LiteRT:
     """A .tflite file. Tensors are allocated once, for batches of BATCH; the last batch is padded to it.
 
-    So a picture's scores do not depend on how many come with it: float sums differ a little between batch sizes.
+    So an image's scores do not depend on how many come with it: float sums differ a little between batch sizes.
     """
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -39,18 +49,18 @@ class LiteRT:
         self._interpreter.allocate_tensors()
         self._batch = np.zeros([BATCH, *source["shape"][1:]], np.float32)
 
-    def answers(self, images: Images) -> Answers:
+    def run(self, images: Images) -> Floats:
         starts = range(0, len(images), BATCH)
-        parts = [self._one_batch(images[at : at + BATCH]) for at in starts]
-        return np.concatenate(parts) if parts else self._one_batch(images)
+        parts = [self._run_batch(images[start : start + BATCH]) for start in starts]
+        return np.concatenate(parts) if parts else self._run_batch(images)
 
-    def _one_batch(self, images: Images) -> Answers:
+    def _run_batch(self, images: Images) -> Floats:
         self._batch[: len(images)] = images
         self._batch[len(images) :] = 0
         self._interpreter.set_tensor(self._in, self._batch)
         self._interpreter.invoke()
-        found: Answers = self._interpreter.get_tensor(self._out)[: len(images)]
-        return found
+        outputs: Floats = self._interpreter.get_tensor(self._out)[: len(images)]
+        return outputs
 
 
 class TensorFlow:
@@ -69,5 +79,68 @@ class TensorFlow:
             autograph=False,
         )
 
-    def answers(self, images: Images) -> Answers:
+    def run(self, images: Images) -> Floats:
         return np.asarray(self._function(images))
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The outputs for N images of LiteRT, which is what tags: logits float32[N, K] and features float32[N, D].
+
+    D is 0 for bundles made before 2026-11-23. `reference` is TensorFlow's logits float32[N, K], or float32[0, K] where
+    it was not run.
+    """
+
+    logits: Floats
+    features: Floats
+    reference: Floats
+
+    @classmethod
+    def of(cls, served: Floats, categories: int, reference: Floats | None = None) -> "Outputs":
+        """Split `served`, float32[N, K + D] as Runtime.run returns it."""
+        logits = served[:, :categories]
+        return cls(logits, served[:, categories:], logits[:0] if reference is None else reference)
+
+    def __getitem__(self, rows: slice) -> "Outputs":
+        return Outputs(self.logits[rows], self.features[rows], self.reference[rows])
+
+    @property
+    def has_reference(self) -> bool:
+        return len(self.reference) == len(self.logits)
+
+    @property
+    def agreement(self) -> float:
+        """Share of the images that both put into the same category; NaN without a reference."""
+        if not self.has_reference:
+            return float("nan")
+        return float(np.mean(self.reference.argmax(1) == self.logits.argmax(1)))
+
+    @property
+    def disagreements(self) -> int:
+        """Number of images whose LiteRT category is, to the reference, not even a TIE with its best."""
+        rows = np.arange(len(self.logits))
+        short = self.reference.max(1) - self.reference[rows, self.logits.argmax(1)]
+        return int(np.count_nonzero(short > TIE))
+
+
+def run(folder: Path, images: Images, categories: int, *, reference: bool = True) -> Outputs:
+    """Run the networks in a bundle's folder on uint8[N, H, W, C]; TensorFlow too, if `reference`."""
+    served = LiteRT(folder / "model.tflite", threads=1).run(images)
+    return Outputs.of(served, categories, _reference(folder, images, categories) if reference else None)
+
+
+def portions(images: Images) -> list[Images]:
+    """Cut uint8[N, H, W, C] into parts that TensorFlow has memory for."""
+    count = max(1, PIXELS // (images.shape[1] * images.shape[2]))
+    return [images[start : start + count] for start in range(0, len(images), count)]
+
+
+def has_tensorflow() -> bool:
+    """Tell whether TensorFlow is installed. Tagging does not need it."""
+    return importlib.util.find_spec("tensorflow") is not None
+
+
+def _reference(folder: Path, images: Images, categories: int) -> Floats:
+    network = TensorFlow(folder / "model.keras", threads=os.cpu_count() or 1)
+    logits = [network.run(part)[:, :categories] for part in portions(images)]
+    return np.concatenate([np.zeros((0, categories), np.float32), *logits])

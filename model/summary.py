@@ -1,6 +1,6 @@
 """What there is to tell about a bundle and a prediction, as plain values and lines, for whoever shows them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from model import bundle as bundles
-from model import purpose
 from model.bundle import Bundle, BundleError, read
 from model.classifier import Classifier, Prediction
 from model.decisions.thresholds import UNSURE, ReviewPolicy, promise
@@ -19,6 +18,9 @@ Images = npt.NDArray[np.uint8]
 
 BEST = 3  # categories named for a prediction
 REVIEWED = "would be reviewed"
+NAMED = 4  # categories named in a sentence
+EXAMPLE = "Grey 28×28 pictures of garments as in Fashion-MNIST; an example, not for photographs of a shop"
+"""The purpose of bundles trained on that data set, as those made before 2026-11-24 do not state one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,27 @@ def of_folder(folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "test_accuracy": bundle.metrics["test"]["accuracy"],
         "categories": len(bundle.categories),
-        "purpose": purpose.of(bundle),
+        "purpose": purpose(bundle),
     }
+
+
+def purpose(bundle: Bundle) -> str:
+    """Say in a sentence what a bundle is for: in its own words, or else from what it was trained with."""
+    if bundle.purpose:
+        return bundle.purpose
+    data = bundle.training.get("data", {}).get("name")
+    if data == "Fashion-MNIST":
+        return EXAMPLE
+    colour = "grey" if bundle.channels == 1 else "colour"
+    learned = f", learned from {data}" if data else ""
+    return f"{_listed(bundle.categories)} in {colour} pictures of {bundle.size}×{bundle.size}{learned}"
+
+
+def _listed(categories: Sequence[str]) -> str:
+    more = len(categories) - NAMED
+    if more <= 1:
+        return f"{', '.join(categories[:-1])} or {categories[-1]}" if len(categories) > 1 else categories[0]
+    return f"{', '.join(categories[:NAMED])} or {more} others"
 
 
 def of_bundle(bundle: Bundle) -> dict[str, Any]:
@@ -131,7 +152,7 @@ def of_bundle(bundle: Bundle) -> dict[str, Any]:
     return {
         "model": bundle.id,
         "folder": str(bundle.folder),
-        "purpose": purpose.of(bundle),
+        "purpose": purpose(bundle),
         "categories": list(bundle.categories),
         "preprocessing": bundle.preprocessing.as_json(),
         "temperature": bundle.temperature,
@@ -146,7 +167,7 @@ def lines_of_bundle(bundle: Bundle) -> Iterator[str]:
     """The same for people."""
     test, how = bundle.metrics["test"], bundle.training
     yield f"{bundle.id} in {bundle.folder}"
-    yield f"for          {purpose.of(bundle)}"
+    yield f"for          {purpose(bundle)}"
     yield f"categories   {', '.join(bundle.categories)}"
     yield f"test         {test['accuracy']:.2%} right, macro F1 {test['macro_f1']:.3f}, {test['images']:,} images"
     yield f"calibration  temperature {bundle.temperature:.3f}; ECE {test['ece_before']:.4f}, then {test['ece']:.4f}"

@@ -86,8 +86,8 @@ def _assessed(
     from cli.context import bundle_folder, load_settings
     from cli.quiet import quieten_tensorflow
     from model import bundle as library
-    from model.answers import has_tensorflow
     from model.evaluation.assessment import evaluate_bundle
+    from model.runtimes import has_tensorflow
 
     settings = load_settings(model=reference)
     bundle = library.read(bundle_folder(settings, bundles))

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from model import bundle as bundles
-from model.answers import Answers, ask
 from model.bundle import Bundle
 from model.decide import Verdicts, judge
 from model.decisions.calibration import softmax
@@ -19,6 +18,7 @@ from model.evaluation.evaluation_sets import EvaluationSet
 from model.evaluation.metrics import Confusion, Metrics, compute, worst_confusions
 from model.evaluation.ood_metrics import OodMetrics
 from model.evaluation.speed import Speed
+from model.runtimes import Outputs, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class EvaluationResult:
     bundle: Bundle
     policy: ReviewPolicy
     evaluation_set: EvaluationSet
-    answers: Answers
+    outputs: Outputs
     verdicts: Verdicts
     metrics: Metrics
     confusions: tuple[Confusion, ...]
@@ -44,9 +44,9 @@ class EvaluationResult:
     @property
     def reference_accuracy(self) -> float:
         """TensorFlow's; NaN where it was not asked."""
-        if not self.answers.has_reference:
+        if not self.outputs.has_reference:
             return float("nan")
-        return float(np.mean(self.answers.reference.argmax(1) == self.evaluation_set.labels))
+        return float(np.mean(self.outputs.reference.argmax(1) == self.evaluation_set.labels))
 
     @property
     def target(self) -> float | None:
@@ -55,7 +55,7 @@ class EvaluationResult:
 
     def as_json(self) -> dict[str, Any]:
         """The keys of Evaluation.as_json, and all else; null for what is not known."""
-        asked = self.answers.has_reference
+        asked = self.outputs.has_reference
         return {
             "model": self.bundle.id if self.bundle.version else self.bundle.name,
             "data": self.evaluation_set.title,
@@ -65,7 +65,7 @@ class EvaluationResult:
             "review_budget": self.policy.review_budget,
             "guarantee": {"validation": self.promised, "here": self.seen},
             "unlike_training": self.ood.as_json(),
-            "agreement": round(self.answers.agreement, 5) if asked else None,
+            "agreement": round(self.outputs.agreement, 5) if asked else None,
             "accuracy_tensorflow": round(self.reference_accuracy, 4) if asked else None,
             "speed": self.speed.as_json(),
             "rejected": dict(self.evaluation_set.reasons),
@@ -86,18 +86,18 @@ def evaluate(
     bundle: Bundle,
     novelty: Novelty | None,
     evaluation_set: EvaluationSet,
-    answers: Answers,
+    outputs: Outputs,
     validation: Outcome | None,
     policy: ReviewPolicy = AS_MADE,
 ) -> EvaluationResult:
-    """From the answers on the labelled images; the ood_sources are asked here.
+    """From the outputs on the labelled images; the ood_sources are asked here.
 
     The bundle need not be sealed yet: its networks have to lie in its folder, what else belongs to it is handed over.
     """
-    verdicts = judge(bundle, novelty, answers)
+    verdicts = judge(bundle, novelty, outputs)
     count = len(bundle.categories)
     ood_sources = [
-        (each, ask(bundle.folder, each.images, count, reference=False)) for each in evaluation_set.ood_sources
+        (each, run(bundle.folder, each.images, count, reference=False)) for each in evaluation_set.ood_sources
     ]
     judged = [(each, judge(bundle, novelty, found)) for each, found in ood_sources]
     outcome = Outcome.of(verdicts.scores, evaluation_set.labels)
@@ -105,9 +105,9 @@ def evaluate(
         bundle=bundle,
         policy=policy,
         evaluation_set=evaluation_set,
-        answers=answers,
+        outputs=outputs,
         verdicts=verdicts,
-        metrics=labelled_metrics(bundle, verdicts, answers, evaluation_set.labels),
+        metrics=labelled_metrics(bundle, verdicts, outputs, evaluation_set.labels),
         confusions=tuple(worst_confusions(verdicts.scores, evaluation_set.labels)),
         ood=ood_metrics.measure(verdicts, judged),
         promised=_promise(validation, bundle) if validation else None,
@@ -121,14 +121,14 @@ def evaluate_bundle(
 ) -> EvaluationResult:
     """A sealed bundle's, asking TensorFlow too if `reference`. Raises BundleError when the policy cannot be kept."""
     measured = replace(bundle, thresholds=bundles.thresholds(bundle, policy))
-    answers = ask(bundle.folder, evaluation_set.images, len(bundle.categories), reference=reference)
-    return evaluate(measured, bundles.novelty(bundle), evaluation_set, answers, bundles.validated(bundle), policy)
+    outputs = run(bundle.folder, evaluation_set.images, len(bundle.categories), reference=reference)
+    return evaluate(measured, bundles.novelty(bundle), evaluation_set, outputs, bundles.validated(bundle), policy)
 
 
-def labelled_metrics(bundle: Bundle, verdicts: Verdicts, answers: Answers, labels: npt.NDArray[np.int64]) -> Metrics:
+def labelled_metrics(bundle: Bundle, verdicts: Verdicts, outputs: Outputs, labels: npt.NDArray[np.int64]) -> Metrics:
     """Of labelled images, whose labels are int64[N]."""
     return compute(
-        softmax(answers.logits), verdicts.scores, labels, bundle.thresholds, bundle.categories, verdicts.flagged
+        softmax(outputs.logits), verdicts.scores, labels, bundle.thresholds, bundle.categories, verdicts.flagged
     )
 
 

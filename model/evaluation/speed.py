@@ -45,14 +45,14 @@ def measure(folder: Path, images: npt.NDArray[np.uint8]) -> Speed:
     runtime = LiteRT(folder / "model.tflite", threads=1)
     count = max(1, min(len(images), IMAGES) // BATCH) * BATCH
     chosen = np.resize(images, (count, *images.shape[1:]))
-    runtime.answers(chosen[:BATCH])
+    runtime.run(chosen[:BATCH])
     seconds, cpu_seconds = zip(*(_timed(runtime, chosen) for _ in range(PASSES)), strict=True)
     return Speed(count / median(seconds), count / median(cpu_seconds), *processor())
 
 
 def _timed(runtime: LiteRT, images: npt.NDArray[np.uint8]) -> tuple[float, float]:
     began, began_cpu = time.perf_counter(), time.process_time()
-    runtime.answers(images)
+    runtime.run(images)
     return time.perf_counter() - began, max(time.process_time() - began_cpu, 1e-6)
 
 

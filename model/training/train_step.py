@@ -14,8 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from model.answers import portions
-from model.runtimes import LiteRT
+from model.runtimes import LiteRT, portions
 from model.training.batches import Chunk
 from model.training.batchnorm_folding import Folded
 from model.training.losses import Wanted, asked
@@ -107,7 +106,7 @@ class _Quick:
 
     def logits(self, images: Pixels) -> Floats:
         """uint8[N, H, W, C] -> float32[N, K]."""
-        return self._runtime.answers(images)[:, : self._categories]
+        return self._runtime.run(images)[:, : self._categories]
 
 
 class OnJax:
@@ -194,5 +193,5 @@ def logits(model: Any, images: Pixels) -> Floats:
     import keras
 
     on_jax = keras.backend.backend() == "jax"  # where a call by itself would compile nothing
-    ask = model.predict_on_batch if on_jax else model
-    return np.concatenate([np.asarray(ask(each.astype(np.float32))) for each in portions(images)])
+    predict = model.predict_on_batch if on_jax else model
+    return np.concatenate([np.asarray(predict(each.astype(np.float32))) for each in portions(images)])

@@ -1,14 +1,14 @@
-"""Taxonomies made up here, and answers of a network that was never there."""
+"""Taxonomies made up here, and outputs of a network that was never there."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from model.answers import Answers
 from model.bundle import Bundle
 from model.decisions.taxonomy import Taxonomy
 from model.images.preprocessing import FASHION_MNIST
+from model.runtimes import Outputs
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "taxonomy.csv"
 CLOTHES = """category,parent,synonyms,title_en,title_sw,title_de-CH
@@ -39,6 +39,6 @@ def bundle(*thresholds: float, ood: Mapping[str, float] | None = None) -> Bundle
     return Bundle(Path(), "known", KNOWN, FASHION_MNIST, 1.0, thresholds, 0.99, ood)
 
 
-def answers(*scores: tuple[float, ...]) -> Answers:
+def outputs(*scores: tuple[float, ...]) -> Outputs:
     """A network that says this of an image each; the scores of an image add up to 1."""
-    return Answers.of(np.log(np.array(scores, np.float32)), len(scores[0]))
+    return Outputs.of(np.log(np.array(scores, np.float32)), len(scores[0]))

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from model.answers import TIE, Answers
+from model.runtimes import TIE, Outputs
 from model.training.publishing.publish import AGREEMENT, FEW, _agree
 
 
-def answers(count: int, differing: int, gap: float) -> Answers:
+def outputs(count: int, differing: int, gap: float) -> Outputs:
     """Of so many images, so many are put elsewhere, which the reference rates lower by `gap` than its best."""
     reference = np.tile(np.array([gap, 0.0], np.float32), (count, 1))
     logits = reference.copy()
     logits[:differing] = [0.0, 1.0]
-    return Answers(logits, np.zeros((count, 0), np.float32), reference)
+    return Outputs(logits, np.zeros((count, 0), np.float32), reference)
 
 
 @pytest.mark.parametrize(
@@ -30,17 +30,17 @@ def answers(count: int, differing: int, gap: float) -> Answers:
 def test_runtimes_agree_by_share_or_in_all_but_few_and_ties(
     count: int, differing: int, gap: float, agree: bool
 ) -> None:
-    assert _agree(answers(count, differing, gap)) is agree
+    assert _agree(outputs(count, differing, gap)) is agree
 
 
 def test_the_bound_between_many_and_few_is_where_the_share_allows_as_many() -> None:
     count = round(FEW / (1 - AGREEMENT))
 
-    assert _agree(answers(count - 1, 30, TIE / 2))
-    assert not _agree(answers(count, 30, TIE / 2))
+    assert _agree(outputs(count - 1, 30, TIE / 2))
+    assert not _agree(outputs(count, 30, TIE / 2))
 
 
-def test_an_image_is_told_apart_only_where_the_reference_is_no_tie() -> None:
-    assert answers(10, 4, TIE * 2).told_apart == 4
-    assert answers(10, 4, TIE / 2).told_apart == 0
-    assert answers(10, 0, 3.0).told_apart == 0
+def test_a_disagreement_counts_only_where_the_reference_is_no_tie() -> None:
+    assert outputs(10, 4, TIE * 2).disagreements == 4
+    assert outputs(10, 4, TIE / 2).disagreements == 0
+    assert outputs(10, 0, 3.0).disagreements == 0

@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cli.models import app
-from model import answers
+from model import runtimes
 from model.bundle import Bundle
 from model.data import fashion_mnist
 from model.data.dataset import Dataset
@@ -19,7 +19,7 @@ RUN = CliRunner()
 @pytest.fixture(autouse=True)
 def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes seconds to start, and both runtimes are compared in test_report."""
-    monkeypatch.setattr(answers, "has_tensorflow", lambda: False)
+    monkeypatch.setattr(runtimes, "has_tensorflow", lambda: False)
 
 
 @pytest.fixture

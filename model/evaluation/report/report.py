@@ -38,7 +38,7 @@ def write(folder: Path, found: EvaluationResult) -> None:
 def drawn(found: EvaluationResult) -> Mapping[str, bytes]:
     """The PNGs by the names of their files."""
     scores, labels, figures = found.verdicts.scores, found.evaluation_set.labels, found.metrics
-    before = reliability(softmax(found.answers.logits), labels)
+    before = reliability(softmax(found.outputs.logits), labels)
     point, bound = (figures.coverage, figures.precision), found.seen["precision_lower_bound"]
     return {
         "confusion.png": plots.confusion(confusion(scores, labels), found.bundle.categories),

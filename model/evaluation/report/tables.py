@@ -66,7 +66,7 @@ def _risk_coverage(found: EvaluationResult) -> Table:
 
 
 def _reliability(found: EvaluationResult) -> Table:
-    scores = {"before": softmax(found.answers.logits), "after": found.verdicts.scores}
+    scores = {"before": softmax(found.outputs.logits), "after": found.verdicts.scores}
     bins = {name: reliability(each, found.evaluation_set.labels) for name, each in scores.items()}
     rows = [[name, *_short(*figures)] for name, each in bins.items() for figures in each]
     return Table(["calibration", "share_of_images", "confidence", "right"], rows)

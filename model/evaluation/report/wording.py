@@ -84,9 +84,9 @@ def _unlike(found: EvaluationResult) -> str:
 
 
 def _runtimes(found: EvaluationResult) -> str:
-    if not found.answers.has_reference:
+    if not found.outputs.has_reference:
         return "TensorFlow is not installed: not compared"
-    return f"LiteRT and TensorFlow agree on {found.answers.agreement:.2%}"
+    return f"LiteRT and TensorFlow agree on {found.outputs.agreement:.2%}"
 
 
 def _speed(found: EvaluationResult) -> str:

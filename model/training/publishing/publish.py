@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from model import ModelError
 from model import bundle as bundles
-from model.answers import Answers, ask
 from model.bundle import Bundle
 from model.data.dataset import Dataset, Split, digest_of
 from model.decide import judge
@@ -25,7 +24,7 @@ from model.evaluation.assessment import evaluate, labelled_metrics
 from model.evaluation.evaluation_sets import EvaluationSet
 from model.evaluation.report import report
 from model.keras_network import mirrored, trained_in
-from model.runtimes import LiteRT
+from model.runtimes import LiteRT, Outputs, run
 from model.training.loop import Trained
 from model.training.networks import multiply_adds
 from model.training.publishing import equalization, logit_adjustment
@@ -57,7 +56,7 @@ def publish(
 ) -> Bundle:
     """Calibrate on validation, measure on test, export, and save as the bundle `folder`.
 
-    With `mirror`, the bundle answers with the mean over an image and its mirror image, at twice the work.
+    With `mirror`, the bundle gives the mean over an image and its mirror image, at twice the work.
     `started_from` is the `training` of the bundle that this training went on from.
     Raises RuntimesDisagree when LiteRT, with every kind of weights that the task names, differs on over 0.2 % of
     validation or, where that has but hundreds of images, on more than FEW that are no ties.
@@ -92,8 +91,8 @@ def _adjust_logits(model: Any, data: Dataset, categories: int) -> float:
 
 def _export(
     model: Any, validation: Images, served: Images, task: BundleSpec, folder: Path
-) -> tuple[Answers, Answers, str]:
-    """Write both networks, the .tflite with the first kind of weights that keeps its answers.
+) -> tuple[Outputs, Outputs, str]:
+    """Write both networks, the .tflite with the first kind of weights that keeps its outputs.
 
     What they say of validation, of the golden images, and which weights it is.
     """
@@ -103,11 +102,11 @@ def _export(
         _made_ready(model, weights, served)
         write_keras(model, folder)
         write_tflite(model, folder, weights, served)
-        both = ask(folder, np.concatenate([validation, task.golden]), len(task.categories))
-        answers = both.part(slice(count))
-        if _agree(answers):
-            return answers, both.part(slice(count, None)), weights
-    raise RuntimesDisagree(f"LiteRT and TensorFlow agree on {answers.agreement:.4f} of validation: train again")
+        both = run(folder, np.concatenate([validation, task.golden]), len(task.categories))
+        outputs = both[:count]
+        if _agree(outputs):
+            return outputs, both[count:], weights
+    raise RuntimesDisagree(f"LiteRT and TensorFlow agree on {outputs.agreement:.4f} of validation: train again")
 
 
 def _made_ready(model: Any, weights: str, served: Images) -> None:
@@ -118,17 +117,17 @@ def _made_ready(model: Any, weights: str, served: Images) -> None:
     in_half_precision(model)
 
 
-def _agree(answers: Answers) -> bool:
+def _agree(outputs: Outputs) -> bool:
     """Do the runtimes? A share says little of a few hundred images, of which several are always near ties."""
-    count = len(answers.logits)
+    count = len(outputs.logits)
     are_few = count * (1 - AGREEMENT) < FEW
-    return answers.agreement >= AGREEMENT or (are_few and answers.told_apart <= FEW)
+    return outputs.agreement >= AGREEMENT or (are_few and outputs.disagreements <= FEW)
 
 
-def _calibrated(folder: Path, task: BundleSpec, answers: Answers, validation: Split, precision: float) -> Bundle:
+def _calibrated(folder: Path, task: BundleSpec, outputs: Outputs, validation: Split, precision: float) -> Bundle:
     """Temperature and thresholds; what validation came to is kept, so that thresholds can be chosen anew."""
-    temperature = round(fit_temperature(answers.logits, validation.labels), 6)
-    outcome = Outcome.of(softmax(answers.logits, temperature), validation.labels)
+    temperature = round(fit_temperature(outputs.logits, validation.labels), 6)
+    outcome = Outcome.of(softmax(outputs.logits, temperature), validation.labels)
     outcome.write(folder / bundles.VALIDATION)
     found = thresholds(outcome, len(task.categories), ReviewPolicy(target_precision=precision))
     return Bundle(
@@ -143,9 +142,9 @@ def _calibrated(folder: Path, task: BundleSpec, answers: Answers, validation: Sp
     )
 
 
-def _knowing(draft: Bundle, train: Split, validation: Answers) -> tuple[Bundle, Novelty]:
+def _knowing(draft: Bundle, train: Split, validation: Outputs) -> tuple[Bundle, Novelty]:
     """With what tells images unlike the training, and the distance from which on they are."""
-    features = LiteRT(draft.folder / "model.tflite", threads=1).answers(train.images)[:, len(draft.categories) :]
+    features = LiteRT(draft.folder / "model.tflite", threads=1).run(train.images)[:, len(draft.categories) :]
     seen = validation.logits, validation.features
     novelty = Novelty.fit(features, train.labels, seen, draft.temperature)
     novelty.write(draft.folder / bundles.NOVELTY)
@@ -154,12 +153,12 @@ def _knowing(draft: Bundle, train: Split, validation: Answers) -> tuple[Bundle, 
 
 
 def _measured(
-    draft: Bundle, novelty: Novelty, data: Dataset, validation: Answers, evaluation_set: EvaluationSet
+    draft: Bundle, novelty: Novelty, data: Dataset, validation: Outputs, evaluation_set: EvaluationSet
 ) -> Bundle:
     """With its figures on validation and test, and the report about test."""
-    answers = ask(draft.folder, evaluation_set.images, len(draft.categories))
+    outputs = run(draft.folder, evaluation_set.images, len(draft.categories))
     kept = Outcome.read(draft.folder / bundles.VALIDATION)
-    found = evaluate(draft, novelty, evaluation_set, answers, kept)
+    found = evaluate(draft, novelty, evaluation_set, outputs, kept)
     Outcome.of(found.verdicts.scores, evaluation_set.labels).write(draft.folder / bundles.TEST)
     judged = judge(draft, novelty, validation)
     metrics = {
@@ -167,7 +166,7 @@ def _measured(
         "test": found.metrics.as_json(),
         "test_data": digest_of(data.test),
         "test_accuracy_tensorflow": round(found.reference_accuracy, 4),
-        "agreement": {"validation": round(validation.agreement, 5), "test": round(answers.agreement, 5)},
+        "agreement": {"validation": round(validation.agreement, 5), "test": round(outputs.agreement, 5)},
         "unlike_training": found.ood.as_json(),
         "speed": found.speed.as_json(),
         "tflite_bytes": (draft.folder / "model.tflite").stat().st_size,
@@ -176,11 +175,11 @@ def _measured(
     return replace(draft, metrics=metrics)
 
 
-def _write_golden(draft: Bundle, images: npt.NDArray[np.uint8], answers: Answers) -> None:
+def _write_golden(draft: Bundle, images: npt.NDArray[np.uint8], outputs: Outputs) -> None:
     """The golden images with each runtime's calibrated scores for them."""
     scores = {
         runtime: softmax(logits, draft.temperature)
-        for runtime, logits in (("litert", answers.logits), ("tensorflow", answers.reference))
+        for runtime, logits in (("litert", outputs.logits), ("tensorflow", outputs.reference))
     }
     np.savez_compressed(
         draft.folder / "golden.npz", images=images, litert=scores["litert"], tensorflow=scores["tensorflow"]

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import bundle as bundles
-from model.answers import Answers
 from model.classifier import Classifier
 from model.decide import Verdicts, judge
 from model.decisions.category_mapping import Placement
 from model.decisions.ood import SERVED
 from model.decisions.taxonomy import Category, Taxonomy
 from model.decisions.thresholds import NOTHING_PASSES
+from model.runtimes import Outputs
 from model.summary import lines_of_file, of_prediction
 from tests.model.pictures import encode, photograph
-from tests.model.taxonomies import KNOWN, SAMPLE, answers, bundle, clothes, written
+from tests.model.taxonomies import KNOWN, SAMPLE, bundle, clothes, outputs, written
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_coarse_choice_lies_above_the_leaf_and_is_at_least_as_probable(
 
 
 def test_without_a_taxonomy_an_image_gets_the_bundles_category_and_its_score() -> None:
-    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, answers((0.95, 0.03, 0.01, 0.01), (0.5, 0.3, 0.1, 0.1)))
+    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, outputs((0.95, 0.03, 0.01, 0.01), (0.5, 0.3, 0.1, 0.1)))
 
     assert tags(Placement.as_is(KNOWN), verdicts) == [
         ("T-shirt/top", 0.95, ""),
@@ -106,7 +106,7 @@ def test_without_a_taxonomy_an_image_gets_the_bundles_category_and_its_score() -
 
 
 def test_what_stands_for_one_category_is_added_up_and_may_win_and_pass(place: Placement) -> None:
-    said = answers((0.02, 0.03, 0.5, 0.45), (0.4, 0.1, 0.3, 0.2))
+    said = outputs((0.02, 0.03, 0.5, 0.45), (0.4, 0.1, 0.3, 0.2))
 
     verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, said, place)
 
@@ -118,13 +118,13 @@ def test_what_stands_for_one_category_is_added_up_and_may_win_and_pass(place: Pl
 def test_the_sum_is_compared_with_the_threshold_of_what_gave_most_to_it(
     place: Placement, cuts: tuple[float, float], reason: str
 ) -> None:
-    verdicts = judge(bundle(0.9, 0.9, *cuts), None, answers((0.02, 0.03, 0.5, 0.45)), place)
+    verdicts = judge(bundle(0.9, 0.9, *cuts), None, outputs((0.02, 0.03, 0.5, 0.45)), place)
 
     assert tags(place, verdicts) == [("shoes", 0.95, reason)]
 
 
 def test_an_unsure_leaf_is_tagged_as_what_is_sure_above_it_if_that_is_asked_for(place: Placement) -> None:
-    said = answers((0.5, 0.47, 0.02, 0.01))
+    said = outputs((0.5, 0.47, 0.02, 0.01))
 
     fine = judge(bundle(0.9, 0.9, 0.9, 0.9), None, said, place)
     coarse = judge(bundle(0.9, 0.9, 0.9, 0.9), None, said, place, coarse=True)
@@ -135,7 +135,7 @@ def test_an_unsure_leaf_is_tagged_as_what_is_sure_above_it_if_that_is_asked_for(
 
 
 def test_a_sure_leaf_is_never_made_coarse(place: Placement) -> None:
-    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, answers((0.95, 0.04, 0.005, 0.005)), place, coarse=True)
+    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, outputs((0.95, 0.04, 0.005, 0.005)), place, coarse=True)
 
     assert tags(place, verdicts) == [("tee", 0.95, "")]
 
@@ -147,7 +147,7 @@ def test_a_sure_leaf_is_never_made_coarse(place: Placement) -> None:
 def test_a_parent_has_to_reach_the_highest_threshold_below_it_that_can_be_reached(
     place: Placement, shirt: float, tag: tuple[str, float, str]
 ) -> None:
-    said = answers((0.5, 0.47, 0.02, 0.01))
+    said = outputs((0.5, 0.47, 0.02, 0.01))
 
     verdicts = judge(bundle(0.9, shirt, 0.999, 0.9), None, said, place, coarse=True)
 
@@ -157,7 +157,7 @@ def test_a_parent_has_to_reach_the_highest_threshold_below_it_that_can_be_reache
 def test_a_parent_of_which_nothing_below_ever_passes_does_not_pass(place: Placement) -> None:
     never = bundle(NOTHING_PASSES, NOTHING_PASSES, 0.9, 0.9)
 
-    verdicts = judge(never, None, answers((0.5, 0.49, 0.005, 0.005)), place, coarse=True)
+    verdicts = judge(never, None, outputs((0.5, 0.49, 0.005, 0.005)), place, coarse=True)
 
     assert tags(place, verdicts) == [("tee", 0.5, "low_confidence")]
 
@@ -167,7 +167,7 @@ def test_the_nearest_sure_category_above_is_taken_and_never_one_that_all_are_bel
         "category,parent,synonyms\nclothing,,\nupper,clothing,Sneaker\ntops,upper,\ntee,tops,T-shirt/top\nshirt,tops,\n"
     )
     place = Placement.of(Taxonomy.read(written(tmp_path, text + "sandal,clothing,\n")), KNOWN)
-    said = answers((0.5, 0.47, 0.02, 0.01), (0.5, 0.2, 0.27, 0.03), (0.5, 0.1, 0.1, 0.3))
+    said = outputs((0.5, 0.47, 0.02, 0.01), (0.5, 0.2, 0.27, 0.03), (0.5, 0.1, 0.1, 0.3))
 
     verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, said, place, coarse=True)
 
@@ -182,14 +182,14 @@ def test_a_category_with_others_below_it_is_as_probable_as_all_of_them(tmp_path:
     text = "category,parent,synonyms\nshoes,,Sneaker\nsandal,shoes,\ntee,,T-shirt/top\nshirt,,\n"
     place = Placement.of(Taxonomy.read(written(tmp_path, text)), KNOWN)
 
-    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, answers((0.03, 0.02, 0.5, 0.45)), place)
+    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, outputs((0.03, 0.02, 0.5, 0.45)), place)
 
     assert tags(place, verdicts) == [("shoes", 0.95, "")]
 
 
 def test_unlike_training_goes_before_coarse(place: Placement) -> None:
     strange = SimpleNamespace(scores=lambda logits, features: {SERVED: np.array([9.0, 1.0], np.float32)})
-    said = answers((0.5, 0.47, 0.02, 0.01), (0.5, 0.47, 0.02, 0.01))
+    said = outputs((0.5, 0.47, 0.02, 0.01), (0.5, 0.47, 0.02, 0.01))
 
     flagging = bundle(0.9, 0.9, 0.9, 0.9, ood={"threshold": 5.0})
     verdicts = judge(flagging, strange, said, place, coarse=True)  # type: ignore[arg-type]
@@ -198,7 +198,7 @@ def test_unlike_training_goes_before_coarse(place: Placement) -> None:
 
 
 def test_no_images_are_no_trouble(place: Placement) -> None:
-    nothing = Answers.of(np.zeros((0, len(KNOWN)), np.float32), len(KNOWN))
+    nothing = Outputs.of(np.zeros((0, len(KNOWN)), np.float32), len(KNOWN))
 
     verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, nothing, place, coarse=True)
 

@@ -1,4 +1,4 @@
-"""A network's kernels as int8 in the file: it stays small, runs, and answers as before. On a network by chance."""
+"""A network's kernels as int8 in the file: it stays small, runs, and its outputs stay. On a network by chance."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def kernel_types(path: Path) -> dict[int, set[str]]:
 
 
 def test_it_answers_nearly_as_keras_does(network: Any, folder: Path) -> None:
-    answers = LiteRT(folder / "model.tflite", threads=1).answers(images())
+    outputs = LiteRT(folder / "model.tflite", threads=1).run(images())
 
     expected = np.asarray(with_features(network)(images().astype(np.float32)))
-    assert answers.shape == (12, CATEGORIES + FEATURES)
-    assert np.abs(answers - expected).max() < 0.02 * np.abs(expected).max()
-    assert np.abs(answers - expected).max() > 0
+    assert outputs.shape == (12, CATEGORIES + FEATURES)
+    assert np.abs(outputs - expected).max() < 0.02 * np.abs(expected).max()
+    assert np.abs(outputs - expected).max() > 0
 
 
 def test_the_file_is_less_than_half_of_the_floats(network: Any, folder: Path) -> None:
@@ -87,9 +87,9 @@ def test_a_network_of_small_layers_alone_stays_as_it_is(tmp_path: Path) -> None:
 
     write_tflite(network, tmp_path, "int8 weights")
 
-    answers = LiteRT(tmp_path / "model.tflite", threads=1).answers(images())
+    outputs = LiteRT(tmp_path / "model.tflite", threads=1).run(images())
     expected = np.asarray(with_features(network)(images().astype(np.float32)))
-    np.testing.assert_allclose(answers, expected, atol=1e-5)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
 def test_the_large_half_of_a_separable_convolution_is_rounded(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_bundle_is_made_without_the_bias_and_says_how_much_it_was(small_data: 
 
     taken_back = bundle.training["prior_taken_back"]
     assert 0.5 <= taken_back <= 1
-    served = LiteRT(bundle.folder / "model.tflite", threads=1).answers(data.validation.images)[:, :10]
+    served = LiteRT(bundle.folder / "model.tflite", threads=1).run(data.validation.images)[:, :10]
     np.testing.assert_allclose(served, said - taken_back * shares, rtol=0.01, atol=0.3)
 
 

@@ -1,4 +1,4 @@
-"""Static int8: kernels and what goes between layers are int8 while the network runs, and its answers stay near."""
+"""Static int8: kernels and what goes between layers are int8 while the network runs, and its outputs stay near."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def test_answers_stay_near_those_of_the_floats(tmp_path: Path, depthwise: bool) 
 
     write_tflite(network, tmp_path, "static int8", images())
 
-    answers = LiteRT(tmp_path / "model.tflite", threads=1).answers(images())
+    outputs = LiteRT(tmp_path / "model.tflite", threads=1).run(images())
     expected = np.asarray(with_features(network)(images().astype(np.float32)))
-    assert answers.shape == expected.shape
-    assert 0 < np.abs(answers - expected).max() < 0.05 * np.abs(expected).max()
+    assert outputs.shape == expected.shape
+    assert 0 < np.abs(outputs - expected).max() < 0.05 * np.abs(expected).max()
 
 
 def test_what_goes_between_the_layers_is_int8(tmp_path: Path) -> None:
@@ -80,13 +80,13 @@ def test_layers_up_to_the_first_depthwise_convolution_stay_floats(tmp_path: Path
 
 
 def test_the_same_images_give_the_same_network(tmp_path: Path) -> None:
-    network, answers = built(depthwise=True), []
+    network, outputs = built(depthwise=True), []
 
     for _ in range(2):
         write_tflite(network, tmp_path, "static int8", images())
-        answers.append(LiteRT(tmp_path / "model.tflite", threads=1).answers(images()))
+        outputs.append(LiteRT(tmp_path / "model.tflite", threads=1).run(images()))
 
-    np.testing.assert_array_equal(*answers)
+    np.testing.assert_array_equal(*outputs)
 
 
 def test_a_range_gives_up_a_lone_outlier_for_finer_steps() -> None:

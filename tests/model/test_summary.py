@@ -1,4 +1,4 @@
-"""What a bundle is for: its own words, kept with it, or a sentence made of what it says of itself."""
+"""The purpose of a bundle: its own words, kept with it, or a sentence made of what it says of itself."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from model import bundle as bundles
-from model import purpose
 from model.bundle import Bundle
 from model.classifier import Classifier
+from model.summary import purpose
 
 OWN = "Photographs of clothes – on floors, beds and hangers – in ten categories"
 
@@ -24,20 +24,20 @@ def test_its_own_words_are_kept_in_the_bundle_and_are_part_of_its_version(bundle
 
     saved = bundles.save(replace(before, purpose=OWN), tmp_path / "told")
 
-    assert saved.purpose == purpose.of(saved) == OWN
+    assert saved.purpose == purpose(saved) == OWN
     assert saved.version != before.version
 
 
 def test_the_shipped_bundle_is_called_an_example(shipped: Classifier) -> None:
-    assert "not for photographs of a shop" in purpose.of(shipped.bundle)
+    assert "not for photographs of a shop" in purpose(shipped.bundle)
 
 
 def test_without_words_of_its_own_it_says_categories_colours_size_and_data(plain: Bundle) -> None:
     told = "T-shirt/top, Trouser, Pullover, Dress or 6 others in grey pictures of 28×28, learned from photos"
     unknown = replace(plain, training={}, preprocessing=replace(plain.preprocessing, channels=3, size=160))
 
-    assert purpose.of(plain) == told
-    assert purpose.of(unknown) == "T-shirt/top, Trouser, Pullover, Dress or 6 others in colour pictures of 160×160"
+    assert purpose(plain) == told
+    assert purpose(unknown) == "T-shirt/top, Trouser, Pullover, Dress or 6 others in colour pictures of 160×160"
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_without_words_of_its_own_it_says_categories_colours_size_and_data(plain
     [("a", "a in"), ("ab", "a or b in"), ("abcde", "a, b, c, d or e in"), ("abcdef", "or 2 others")],
 )
 def test_few_categories_are_all_named(plain: Bundle, names: str, told: str) -> None:
-    assert told in purpose.of(replace(plain, categories=tuple(names)))
+    assert told in purpose(replace(plain, categories=tuple(names)))
