@@ -62,12 +62,12 @@ def inspected(
     from model.data.inspection import folder_checks
     from model.data.inspection.inspect import inspect
 
-    noticed = folder_checks.noticed(Path(data), leave_out) if _is_folder(data) else []
+    folder_findings = folder_checks.check_folder(Path(data), leave_out) if _is_folder(data) else []
     with counter("looking at photographs", len(photographs)) as done:
         found = inspect(
             photographs,
             limits=settings.decode_limits,
-            noticed=noticed,
+            folder_findings=folder_findings,
             threads=settings.io_threads,
             report_progress=lambda *_: done(),
         )

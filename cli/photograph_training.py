@@ -257,4 +257,4 @@ def _list_doubtful(wanted: Wanted, begun: Begun, found: Inspection, train: npt.N
 
     place = wanted.out.with_name(f"{wanted.out.name}-labels")
     page = label_page.write(place, problems, [each.name for each in photographs], picture)
-    typer.echo(f"{len(problems.suspects):,} labels that may be wrong: {page}", err=True)
+    typer.echo(f"{len(problems.issues):,} labels that may be wrong: {page}", err=True)

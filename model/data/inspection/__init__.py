@@ -1,1 +1,1 @@
-"""A folder or table of labelled photographs, checked before a training."""
+"""Checks of labelled photographs before training."""

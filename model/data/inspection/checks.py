@@ -1,4 +1,4 @@
-"""The checks that photographs go through one after the other, once every one of them was looked at."""
+"""The checks that decoded photographs pass, one after the other."""
 
 import shlex
 from collections import Counter, defaultdict
@@ -8,161 +8,168 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.data.inspection.findings import Finding, listed
+from model.data.inspection.findings import Finding, enumerate_names
 from model.data.photographs import SPLITS, Photograph
 from model.decisions.categories import plain
 
-LEAST = 10
+MIN_PHOTOGRAPHS = 10
 """Photographs to train on that a category needs."""
-LEAST_GROUPS = len(SPLITS)
-"""Products, or pictures, that a category needs, so that each split gets one."""
+MIN_GROUPS = len(SPLITS)
+"""Distinct products that a category needs, so that each split gets one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """N photographs that were decoded: `alike` int64[N] is the same for those that look the same, `digests` SHA-256."""
+class Decoded:
+    """N photographs that could be decoded.
+
+    `pictures` int64[N] is equal for those that look the same; `digests` are the SHA-256 of their files.
+    """
 
     photographs: tuple[Photograph, ...]
-    alike: npt.NDArray[np.int64]
+    pictures: npt.NDArray[np.int64]
     digests: tuple[bytes, ...]
 
-    def without(self, indices: Collection[int]) -> "Seen":
-        kept = [at for at in range(len(self.photographs)) if at not in indices]
-        photographs = tuple(self.photographs[at] for at in kept)
-        return Seen(photographs, self.alike[kept], tuple(self.digests[at] for at in kept))
+    def without(self, indices: Collection[int]) -> "Decoded":
+        """Return all but the photographs at `indices`."""
+        rest = [index for index in range(len(self.photographs)) if index not in indices]
+        photographs = tuple(self.photographs[index] for index in rest)
+        return Decoded(photographs, self.pictures[rest], tuple(self.digests[index] for index in rest))
 
 
-Sifted = tuple[list[Finding], set[int]]
-"""What was found, and the indices of the photographs that are left out for it."""
+CheckResult = tuple[list[Finding], set[int]]
+"""The findings, and the indices of the photographs that are left out because of them."""
 
 
-def _in_two_categories(seen: Seen) -> Sifted:
-    sets = [each for each in _sets(seen.alike.tolist()) if len({seen.photographs[at].category for at in each}) > 1]
-    findings = [
-        _of_set(seen, each, "same_in_two_categories", "are one picture: left out, as nobody knows which is right")
-        for each in sets
-    ]
-    return findings, {at for each in sets for at in each}
+def _same_in_two_categories(decoded: Decoded) -> CheckResult:
+    findings, left_out = [], set()
+    for indices in _repeated(decoded.pictures.tolist()):
+        if len({decoded.photographs[index].category for index in indices}) > 1:
+            outcome = "are the same picture: left out, because it is unclear which category is right"
+            findings.append(_finding(decoded, indices, "same_in_two_categories", outcome))
+            left_out |= set(indices)
+    return findings, left_out
 
 
-def _in_two_splits(seen: Seen) -> Sifted:
-    """A picture in the test part stays there, so that the test remains what it was."""
-    findings, out = [], set()
-    for each in _sets(seen.alike.tolist()):
-        given = [seen.photographs[at].split for at in each]
-        there = [split for split in reversed(SPLITS) if split in given]
-        if len(there) > 1:
-            outcome = f"are one picture in {' and '.join(there)}: kept in {there[0]} alone"
-            findings.append(_of_set(seen, each, "same_in_two_splits", outcome))
-            out |= {at for at, split in zip(each, given, strict=True) if split in there[1:]}
-    return findings, out
+def _same_in_two_splits(decoded: Decoded) -> CheckResult:
+    """A picture that is in the test split stays there, so that the test remains comparable."""
+    findings, left_out = [], set()
+    for indices in _repeated(decoded.pictures.tolist()):
+        given = [decoded.photographs[index].split for index in indices]
+        splits = [split for split in reversed(SPLITS) if split in given]
+        if len(splits) > 1:
+            outcome = f"are the same picture in {' and '.join(splits)}: kept only in {splits[0]}"
+            findings.append(_finding(decoded, indices, "same_in_two_splits", outcome))
+            left_out |= {index for index, split in zip(indices, given, strict=True) if split in splits[1:]}
+    return findings, left_out
 
 
-def _repeated(seen: Seen) -> Sifted:
-    """The same bytes within a category."""
-    findings, out = [], set()
-    for each in _sets(seen.digests):
-        kept = max(each, key=lambda at: _worth_keeping(seen.photographs[at]))
-        others = [at for at in each if at != kept]
-        outcome = f"have the same bytes: {seen.photographs[kept].name} is kept"
-        findings.append(_of_set(seen, [kept, *others], "repeated", outcome))
-        out |= set(others)
-    return findings, out
+def _identical_files(decoded: Decoded) -> CheckResult:
+    findings, left_out = [], set()
+    for indices in _repeated(decoded.digests):
+        best = max(indices, key=lambda index: _preference(decoded.photographs[index]))
+        others = [index for index in indices if index != best]
+        outcome = f"are identical files: only {decoded.photographs[best].name} is kept"
+        findings.append(_finding(decoded, [best, *others], "repeated", outcome))
+        left_out |= set(others)
+    return findings, left_out
 
 
-def _worth_keeping(photograph: Photograph) -> tuple[bool, bool, int]:
-    """Greatest for the photograph of which the source says most, then for the shortest name: no "copy (2)"."""
+def _preference(photograph: Photograph) -> tuple[bool, bool, int]:
+    """Rank the photograph the source says most about highest, then the shortest name: no "copy (2)"."""
     return photograph.split is not None, photograph.product is not None, -len(photograph.name)
 
 
-def _look_alike(seen: Seen) -> Sifted:
-    sets = _sets(seen.alike.tolist())
-    return [_of_set(seen, each, "look_alike", "look the same: they stay in one split") for each in sets], set()
+def _look_alike(decoded: Decoded) -> CheckResult:
+    outcome = "look the same: kept together in one split"
+    repeated = _repeated(decoded.pictures.tolist())
+    return [_finding(decoded, indices, "look_alike", outcome) for indices in repeated], set()
 
 
-def _products_in_two_splits(seen: Seen) -> Sifted:
+def _product_in_two_splits(decoded: Decoded) -> CheckResult:
     findings = []
-    for each in _sets([photograph.product for photograph in seen.photographs]):
-        given = {seen.photographs[at].split for at in each}
-        there = [split for split in SPLITS if split in given]
-        if len(there) > 1:
-            outcome = f"are one product in {' and '.join(there)}: left so, as the source says it"
-            findings.append(_of_set(seen, each, "product_in_two_splits", outcome))
+    for indices in _repeated([photograph.product for photograph in decoded.photographs]):
+        given = {decoded.photographs[index].split for index in indices}
+        splits = [split for split in SPLITS if split in given]
+        if len(splits) > 1:
+            outcome = f"show one product in {' and '.join(splits)}: left as the source assigns them"
+            findings.append(_finding(decoded, indices, "product_in_two_splits", outcome))
     return findings, set()
 
 
-ALL: tuple[Callable[[Seen], Sifted], ...] = (
-    _in_two_categories,
-    _in_two_splits,
-    _repeated,
+CHECKS: tuple[Callable[[Decoded], CheckResult], ...] = (
+    _same_in_two_categories,
+    _same_in_two_splits,
+    _identical_files,
     _look_alike,
-    _products_in_two_splits,
+    _product_in_two_splits,
 )
-"""In this order: what contradicts goes first, so that no copy of it is left."""
+"""In this order: contradictions go first, so that no copy of them remains."""
 
 
-def of_names(photographs: Sequence[Photograph]) -> Iterator[Finding]:
-    """Categories' names that make trouble: as a folder's name, or beside another."""
-    names = sorted({each.category for each in photographs})
+def check_names(photographs: Sequence[Photograph]) -> Iterator[Finding]:
+    """Find category names that cannot be folder names, or that are nearly identical to another."""
+    names = sorted({photograph.category for photograph in photographs})
     for name in names:
-        if trouble := odd(name):
-            outcome = "it is used as it is, but cannot be a folder's name everywhere"
-            yield Finding("name_with_slash", f"the category {name!r} holds {trouble}: {outcome}", (name,))
-    alike = defaultdict(list)
+        if trouble := unusual_part(name):
+            outcome = "it is used as it is, but not every system allows it as a folder name"
+            yield Finding("name_with_slash", f"the category {name!r} contains {trouble}: {outcome}", (name,))
+    spellings = defaultdict(list)
     for name in names:
-        alike[plain(name)].append(name)
-    for each in alike.values():
-        if len(each) > 1:
-            outcome = "give them one name if they are one category"
-            yield Finding("same_name", f"{', '.join(map(repr, each))} are almost one name: {outcome}", tuple(each))
+        spellings[plain(name)].append(name)
+    for same in spellings.values():
+        if len(same) > 1:
+            outcome = "use one name if they are one category"
+            yield Finding("same_name", f"{', '.join(map(repr, same))} are nearly identical: {outcome}", tuple(same))
 
 
-def odd(name: str) -> str | None:
-    """What is in a name that a folder's name cannot hold everywhere; None for a plain one."""
+def unusual_part(name: str) -> str | None:
+    """Name what a folder name cannot hold on every system; None for a plain name."""
     if "/" in name or "\\" in name:
         return "a slash"
     if not name.isprintable():
         return "control characters"
-    return "a space at an end" if name != name.strip() else None
+    return "a leading or trailing space" if name != name.strip() else None
 
 
-def of_counts(
+def check_counts(
     given: Sequence[Photograph], usable: Sequence[Photograph], groups: npt.NDArray[np.int64]
 ) -> Iterator[Finding]:
-    """Categories with too little to train on, and too few categories. What the source gives to test does not count."""
-    training = [(each.category, int(group)) for each, group in zip(usable, groups, strict=True) if _trains(each)]
-    counts, kinds = Counter(name for name, _ in training), Counter(name for name, _ in set(training))
-    dealt = not any(each.split for each in usable)
-    names = sorted({each.category for each in given})
+    """Find categories with too little to train on, and too few categories. Test and validation do not count."""
+    training = [
+        (photograph.category, int(group))
+        for photograph, group in zip(usable, groups, strict=True)
+        if photograph.split in (None, "train")
+    ]
+    photographs, products = Counter(name for name, _ in training), Counter(name for name, _ in set(training))
+    has_splits = any(photograph.split for photograph in usable)
+    names = sorted({photograph.category for photograph in given})
     for name in names:
         outcome = f"add photographs, or leave it out with --leave-out {shlex.quote(name)}"
-        if counts[name] < LEAST:
-            held = f"{counts[name]} photographs to train on, {LEAST} are needed"
-            yield Finding("too_few", f"the category {name!r} has {held}: {outcome}", (name,))
-        elif dealt and kinds[name] < LEAST_GROUPS:
-            held = f"photographs of {kinds[name]} products or pictures, {LEAST_GROUPS} are needed, one for each split"
-            yield Finding("too_few", f"the category {name!r} has {held}: {outcome}", (name,))
-    if len(counts) < 2:
-        there = f"only {names[0]!r}" if len(names) == 1 else f"{len(counts)} categories with photographs to train on"
-        yield Finding("one_category", f"there is {there}: add photographs of a second category", tuple(names))
+        if photographs[name] < MIN_PHOTOGRAPHS:
+            count = f"{photographs[name]} photographs to train on, {MIN_PHOTOGRAPHS} are needed"
+            yield Finding("too_few", f"the category {name!r} has {count}: {outcome}", (name,))
+        elif not has_splits and products[name] < MIN_GROUPS:
+            count = f"photographs of {products[name]} distinct products, {MIN_GROUPS} are needed, one for each split"
+            yield Finding("too_few", f"the category {name!r} has {count}: {outcome}", (name,))
+    if len(photographs) < 2:
+        what = "only one" if photographs else "no"
+        what = f"only {names[0]!r}" if len(names) == 1 else f"{what} category with photographs to train on"
+        yield Finding("one_category", f"there is {what}: add photographs of a second category", tuple(names))
 
 
-def _trains(photograph: Photograph) -> bool:
-    return photograph.split in (None, "train")
-
-
-def _sets(keys: Sequence[Hashable]) -> list[list[int]]:
-    """Indices of two or more that share a key other than None, in the order of the first of each."""
-    members = defaultdict(list)
-    for at, key in enumerate(keys):
+def _repeated(keys: Sequence[Hashable]) -> list[list[int]]:
+    """Group the indices of equal keys other than None; groups of one are left out."""
+    groups = defaultdict(list)
+    for index, key in enumerate(keys):
         if key is not None:
-            members[key].append(at)
-    return [each for each in members.values() if len(each) > 1]
+            groups[key].append(index)
+    return [indices for indices in groups.values() if len(indices) > 1]
 
 
-def _of_set(seen: Seen, indices: Sequence[int], kind: str, outcome: str) -> Finding:
-    """A finding on photographs, each named with its category where these differ."""
-    there = [seen.photographs[at] for at in indices]
-    differ = len({each.category for each in there}) > 1
-    told = [f"{each.name} ({each.category})" if differ else each.name for each in there]
-    return Finding(kind, f"{listed(told)} {outcome}", tuple(each.name for each in there))
+def _finding(decoded: Decoded, indices: Sequence[int], kind: str, outcome: str) -> Finding:
+    """Name the photographs at `indices`, with their categories where these differ."""
+    photographs = [decoded.photographs[index] for index in indices]
+    differ = len({photograph.category for photograph in photographs}) > 1
+    labels = [f"{photograph.name} ({photograph.category})" if differ else photograph.name for photograph in photographs]
+    names = tuple(photograph.name for photograph in photographs)
+    return Finding(kind, f"{enumerate_names(labels)} {outcome}", names)

@@ -1,4 +1,4 @@
-"""Photographs are looked through before a training: what cannot be used, what contradicts, what belongs together."""
+"""Inspection of labelled photographs: what cannot be used, what contradicts, and what must stay in one split."""
 
 import hashlib
 from collections import Counter
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.data.inspection import checks, near_duplicates
-from model.data.inspection.checks import Seen
+from model.data.inspection.checks import Decoded
 from model.data.inspection.findings import Finding, lines, printable
 from model.data.photographs import SPLITS, Photograph
 from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, ImageRejected, decode
@@ -22,11 +22,11 @@ THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What came of `given` photographs.
+    """The result for `given` photographs.
 
-    `photographs` are those to train on, in the order given, and `groups` int64[N] has the same number for those that
-    must stay in one split: images of one product, and images that look the same. `categories` has the number of
-    photographs to be used for every category given, sorted by name.
+    `photographs` are the usable ones, in the order given. `groups` int64[N] is equal for those that must stay in one
+    split: images of one product, and images that look the same. `categories` counts the usable photographs of every
+    category given, sorted by name.
     """
 
     given: int
@@ -37,28 +37,28 @@ class Inspection:
 
     @property
     def stops(self) -> bool:
-        """Is there something that has to be mended before a training?"""
-        return any(each.stops for each in self.findings)
+        """Whether something must be fixed before training."""
+        return any(finding.stops for finding in self.findings)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The categories that have a photograph, sorted."""
+        """The categories with a usable photograph, sorted."""
         return tuple(name for name, count in self.categories.items() if count)
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """int64[N], indices of `names`."""
-        at = {name: number for number, name in enumerate(self.names)}
-        return np.asarray([at[each.category] for each in self.photographs], np.int64)
+        """The category of each photograph, int64[N] into `names`."""
+        index_of = {name: index for index, name in enumerate(self.names)}
+        return np.asarray([index_of[photograph.category] for photograph in self.photographs], np.int64)
 
     @property
     def splits(self) -> dict[str, int]:
-        """How many of the photographs to be used the source gives to each split; none where it gives no split."""
-        counts = Counter(each.split for each in self.photographs)
+        """The usable photographs that the source assigns to each split; empty where it assigns none."""
+        counts = Counter(photograph.split for photograph in self.photographs)
         return {split: counts[split] for split in SPLITS if counts[split]}
 
     def as_json(self) -> dict[str, Any]:
-        """All but the photographs."""
+        """Return everything but the photographs."""
         return {
             "given": self.given,
             "usable": len(self.photographs),
@@ -66,73 +66,78 @@ class Inspection:
             "splits": self.splits,
             "groups": len(np.unique(self.groups)),
             "stops": self.stops,
-            "findings": [{"kind": each.kind, "sentence": each.sentence, "names": each.names} for each in self.findings],
+            "findings": [
+                {"kind": finding.kind, "sentence": finding.sentence, "names": finding.names}
+                for finding in self.findings
+            ],
         }
 
     def lines(self) -> Iterator[str]:
-        """For people."""
-        count = f"{self.given:,} photographs, {len(self.photographs):,} of them can be used"
-        given = ", ".join(f"{number:,} {split}" for split, number in self.splits.items())
-        yield count + (f" ({given})" if given else "")
-        counts = ", ".join(f"{printable(name)} {number:,}" for name, number in self.categories.items())
+        """Describe the result for people."""
+        splits = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
+        yield f"{self.given:,} photographs, {len(self.photographs):,} usable" + (f" ({splits})" if splits else "")
+        counts = ", ".join(f"{printable(name)} {count:,}" for name, count in self.categories.items())
         yield f"{len(self.categories):,} categories: {counts}"
         yield from lines(self.findings)
-        yield "A training would stop here: mend that first." if self.stops else "A training could start."
+        yield "Training cannot start: fix what is named above first." if self.stops else "Training can start."
 
 
 def inspect(
     photographs: Sequence[Photograph],
     *,
     limits: DecodeLimits = DEFAULT_LIMITS,
-    noticed: Sequence[Finding] = (),
+    folder_findings: Sequence[Finding] = (),
     threads: int = THREADS,
     report_progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 -- named for callers
 ) -> Inspection:
-    """Read and decode each photograph once, and say which can be used, and what is wrong with the others.
+    """Decode each photograph once, and find out which can be used and what is wrong with the others.
 
-    `noticed` are findings made before, of where the photographs lie. `report_progress` is told how many of how many are
-    done. Raises what a photograph's `read` raises beside OSError and ImageRejected: a store out of reach, say.
+    `folder_findings` come from folder_checks and are passed on. `report_progress` gets how many of how many are done.
+    Raises what a photograph's `read` raises besides OSError and ImageRejected, as for a store that is out of reach.
     """
-    looks: list[Look | Finding] = []
-    for look in _looks(photographs, limits, threads):
-        looks.append(look)
-        report_progress(len(looks), len(photographs))
-    findings = [*noticed, *(each for each in looks if isinstance(each, Finding))]
-    seen = _seen(photographs, looks)
-    for sieve in checks.ALL:
-        found, out = sieve(seen)
-        findings += found
-        seen = seen.without(out)
-    groups = near_duplicates.joined(seen.alike, [each.product for each in seen.photographs])
-    findings += checks.of_names(photographs)
-    findings += checks.of_counts(photographs, seen.photographs, groups)
-    counts = Counter(each.category for each in seen.photographs)
-    categories = {name: counts[name] for name in sorted({each.category for each in photographs})}
-    return Inspection(len(photographs), seen.photographs, groups, categories, tuple(findings))
+    results: list[Fingerprint | Finding] = []
+    for result in _decode_all(photographs, limits, threads):
+        results.append(result)
+        report_progress(len(results), len(photographs))
+    findings = [*folder_findings, *(result for result in results if isinstance(result, Finding))]
+    decoded = _decoded(photographs, results)
+    for check in checks.CHECKS:
+        new, left_out = check(decoded)
+        findings += new
+        decoded = decoded.without(left_out)
+    usable = decoded.photographs
+    groups = near_duplicates.group_by_product(decoded.pictures, [photograph.product for photograph in usable])
+    findings += checks.check_names(photographs)
+    findings += checks.check_counts(photographs, usable, groups)
+    counts = Counter(photograph.category for photograph in usable)
+    categories = {name: counts[name] for name in sorted({photograph.category for photograph in photographs})}
+    return Inspection(len(photographs), usable, groups, categories, tuple(findings))
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What is kept of a photograph that was decoded: SHA-256 of its bytes, its hash, uint8[16, 16, 3]."""
+class Fingerprint:
+    """What is kept of a decoded photograph: its file's SHA-256, its hash, and a thumbnail uint8[EDGE, EDGE, 3]."""
 
     digest: bytes
     hash: int
     thumbnail: near_duplicates.Thumbnails
 
 
-def _looks(photographs: Sequence[Photograph], limits: DecodeLimits, threads: int) -> Iterator[Look | Finding]:
-    """In the order of the photographs, a few of them at a time."""
+def _decode_all(
+    photographs: Sequence[Photograph], limits: DecodeLimits, threads: int
+) -> Iterator[Fingerprint | Finding]:
+    """Decode in parallel, and give the results in the order of the photographs."""
     budget = PixelBudget()
     with ThreadPoolExecutor(threads, thread_name_prefix="inspect") as pool:
-        yield from pool.map(lambda each: _look(each, limits, budget), photographs)
+        yield from pool.map(lambda photograph: _fingerprint(photograph, limits, budget), photographs)
 
 
-def _look(photograph: Photograph, limits: DecodeLimits, budget: PixelBudget) -> Look | Finding:
+def _fingerprint(photograph: Photograph, limits: DecodeLimits, budget: PixelBudget) -> Fingerprint | Finding:
     try:
         data = photograph.read()
         with budget.lease() as reserve:
             image = decode(data, limits=limits, min_edge=near_duplicates.MIN_EDGE, reserve=reserve)
-            return Look(
+            return Fingerprint(
                 hashlib.sha256(data).digest(), near_duplicates.perceptual_hash(image), near_duplicates.thumbnail(image)
             )
     except ImageRejected as error:
@@ -145,17 +150,17 @@ def _unreadable(photograph: Photograph, reason: str, detail: str) -> Finding:
     return Finding("unreadable", f"{photograph.name}: {reason}: {detail}", (photograph.name,))
 
 
-def _seen(photographs: Sequence[Photograph], looks: Sequence[Look | Finding]) -> Seen:
-    pairs = [(each, look) for each, look in zip(photographs, looks, strict=True) if isinstance(look, Look)]
-    good = [look for _, look in pairs]
-    digests = [each.digest for each in good]
-    first = list({digest: at for at, digest in reversed(list(enumerate(digests)))}.values())
-    hashes = np.asarray([good[at].hash for at in first], np.uint64)
-    thumbnails = np.asarray([good[at].thumbnail for at in first], np.uint8).reshape(
-        -1, near_duplicates.EDGE, near_duplicates.EDGE, 3
+def _decoded(photographs: Sequence[Photograph], results: Sequence[Fingerprint | Finding]) -> Decoded:
+    """Compare the decoded photographs; of identical files only one takes part."""
+    pairs = zip(photographs, results, strict=True)
+    readable = [(photograph, result) for photograph, result in pairs if isinstance(result, Fingerprint)]
+    digests = tuple(result.digest for _, result in readable)
+    unique = {result.digest: result for _, result in reversed(readable)}
+    thumbnails = np.asarray([result.thumbnail for result in unique.values()], np.uint8)
+    numbers = near_duplicates.picture_numbers(
+        np.asarray([result.hash for result in unique.values()], np.uint64),
+        thumbnails.reshape(-1, near_duplicates.EDGE, near_duplicates.EDGE, 3),
     )
-    number_of = dict(
-        zip((digests[at] for at in first), near_duplicates.alike(hashes, thumbnails).tolist(), strict=True)
-    )
-    alike = np.asarray([number_of[digest] for digest in digests], np.int64)
-    return Seen(tuple(each for each, _ in pairs), alike, tuple(digests))
+    number_of = dict(zip(unique, numbers.tolist(), strict=True))
+    pictures = np.asarray([number_of[digest] for digest in digests], np.int64)
+    return Decoded(tuple(photograph for photograph, _ in readable), pictures, digests)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.data.inspection.findings import KINDS, Finding, in_order
+from model.data.inspection.findings import KINDS, Finding, by_kind
 from model.data.inspection.inspect import Inspection
 from model.data.photographs import SPLITS, Photograph
 from model.evaluation.report import page
@@ -46,7 +46,7 @@ def render(found: Inspection, photographs: Sequence[Photograph]) -> str:
             "stops": there[0].stops,
             "findings": [_told(each, by_name) for each in there[:SHOWN]],
         }
-        for kind, there in in_order(found.findings).items()
+        for kind, there in by_kind(found.findings).items()
     ]
     return filled(
         PAGE,

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from model.data.inspection.label_issues import LabelProblems, Suspect
+from model.data.inspection.label_issues import LabelIssue, LabelIssues
 from model.evaluation.report.page import filled, photograph
 from model.evaluation.report.tables import Table
 
 PAGE = "label_problems.html"
 TABLE = "label_problems.csv"
+TEMPLATE = "label_issues.html"
 SHOWN = 300  # a person looks through no more, and the page stays below 4 MB
 EDGE = 220  # pixels; shown at about 150, which screens of phones have twice as many for
 QUALITY = 70  # of JPEG
@@ -21,10 +22,10 @@ Picture = Callable[[int], Image.Image | bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A suspect on the page: its place in the order, from 1, and the picture's address; None where there is none."""
+    """A label issue on the page: its rank, from 1, its image's name, and the picture as a data: address, if any."""
 
     rank: int
-    it: Suspect
+    issue: LabelIssue
     name: str
     src: str | None
 
@@ -39,7 +40,7 @@ class Pair:
     shown: tuple[Shown, ...]
 
 
-def write(folder: Path, found: LabelProblems, names: Sequence[str], picture: Picture) -> Path:
+def write(folder: Path, found: LabelIssues, names: Sequence[str], picture: Picture) -> Path:
     """Write both into `folder`, nothing else there changes, and return the page.
 
     `names` has the key or path of each image by its index. `picture` gives an image by its index, or a file's bytes, or
@@ -53,8 +54,8 @@ def write(folder: Path, found: LabelProblems, names: Sequence[str], picture: Pic
     return page
 
 
-def table(found: LabelProblems, names: Sequence[str]) -> Table:
-    """All suspects, the clearest first; `key` and `category` as in a table of photographs, to be corrected in place."""
+def table(found: LabelIssues, names: Sequence[str]) -> Table:
+    """All issues, the clearest first; `key` and `category` as in a table of photographs, to be corrected in place."""
     rows = [
         [
             names[each.index],
@@ -63,25 +64,25 @@ def table(found: LabelProblems, names: Sequence[str]) -> Table:
             f"{each.probability_given:.4f}",
             f"{each.probability_suggested:.4f}",
         ]
-        for each in found.suspects
+        for each in found.issues
     ]
     return Table(["key", "category", "suggested", "probability_given", "probability_suggested"], rows)
 
 
-def render(found: LabelProblems, names: Sequence[str], picture: Picture) -> str:
+def render(found: LabelIssues, names: Sequence[str], picture: Picture) -> str:
     """The page, every picture in it."""
     shown = [
         Shown(rank, each, names[each.index], _thumbnail(picture(each.index)))
-        for rank, each in enumerate(found.suspects[:SHOWN], start=1)
+        for rank, each in enumerate(found.issues[:SHOWN], start=1)
     ]
-    return filled(PAGE, found=found, pairs=_pairs(found, shown), shown=len(shown), table=TABLE)
+    return filled(TEMPLATE, found=found, pairs=_pairs(found, shown), shown=len(shown), table=TABLE)
 
 
-def _pairs(found: LabelProblems, shown: Sequence[Shown]) -> list[Pair]:
+def _pairs(found: LabelIssues, shown: Sequence[Shown]) -> list[Pair]:
     """The most frequent first."""
     pairs = []
-    for given, suggested in dict.fromkeys((each.given, each.suggested) for each in found.suspects):
-        mine = tuple(each for each in shown if (each.it.given, each.it.suggested) == (given, suggested))
+    for given, suggested in dict.fromkeys((each.given, each.suggested) for each in found.issues):
+        mine = tuple(each for each in shown if (each.issue.given, each.issue.suggested) == (given, suggested))
         count = int(found.counts[given, suggested])
         pairs.append(Pair(found.categories[given], found.categories[suggested], count, mine))
     return sorted(pairs, key=lambda pair: -pair.count)

@@ -17,9 +17,9 @@ def test_a_good_folder_could_be_trained_on(folder: Path) -> None:
 
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines() == [
-        "20 photographs, 20 of them can be used",
+        "20 photographs, 20 usable",
         "2 categories: bag 10, coat 10",
-        "A training could start.",
+        "Training can start.",
     ]
 
 
@@ -52,9 +52,10 @@ def test_a_users_folder_with_everything_wrong_is_told_before_any_training(folder
         "bag/broken.jpg: corrupt: ",
         "the category 'hat' has 3 photographs to train on, 10 are needed: add photographs, or leave it out with"
         " --leave-out hat",
-        "the folder coat/long lies in that of a category: its files (1) count as coat",
-        "bag/2.jpg (bag), coat/also a bag.png (coat) are one picture: left out, as nobody knows which is right",
-        "A training would stop here",
+        "the folder coat/long is inside a category folder: its files (1) count as coat",
+        "bag/2.jpg (bag), coat/also a bag.png (coat) are the same picture: left out,"
+        " because it is unclear which category is right",
+        "Training cannot start",
         f"report: {tmp_path / 'out' / 'inspection.html'}",
     ):
         assert sentence in done.stdout

@@ -96,7 +96,7 @@ def test_one_picture_in_two_categories_is_left_out_of_both() -> None:
 
     (finding,) = of_kind(found, "same_in_two_categories")
     assert finding.names == ("left", "right")
-    assert finding.sentence.startswith("left (bag), right (coat) are one picture: left out")
+    assert finding.sentence.startswith("left (bag), right (coat) are the same picture: left out")
     assert found.categories == {"bag": 10, "coat": 10}
 
 
@@ -108,7 +108,7 @@ def test_a_picture_in_two_splits_stays_in_the_test() -> None:
 
     (finding,) = of_kind(found, "same_in_two_splits")
     assert finding.names == ("test", "copy in train", "copy in validation")
-    assert "kept in test alone" in finding.sentence
+    assert "kept only in test" in finding.sentence
     assert found.splits == {"train": 21, "validation": 1, "test": 1}
 
 
@@ -161,7 +161,7 @@ def test_photographs_of_two_products_are_too_few_for_three_splits() -> None:
 
     found = inspect([*enough(), *one, *two])
 
-    assert "photographs of 2 products or pictures, 3 are needed" in of_kind(found, "too_few")[0].sentence
+    assert "photographs of 2 distinct products, 3 are needed" in of_kind(found, "too_few")[0].sentence
 
 
 def test_a_category_of_the_test_alone_cannot_be_trained() -> None:
@@ -197,12 +197,12 @@ def test_names_that_differ_in_case_alone_are_told() -> None:
 
 
 def test_lines_name_a_few_and_count_the_rest() -> None:
-    findings = [Finding("stray_file", f"{at}.jpg lies beside") for at in range(NAMED + 3)]
+    findings = [Finding("stray_file", f"{at}.jpg lies outside") for at in range(NAMED + 3)]
 
     told = list(lines(findings))
 
-    assert told[0] == f"Images beside the categories' folders ({NAMED + 3}): not used"
-    assert told[1:] == [*(f"  {at}.jpg lies beside" for at in range(NAMED)), "  and 3 more"]
+    assert told[0] == f"Images outside the category folders ({NAMED + 3}): not used"
+    assert told[1:] == [*(f"  {at}.jpg lies outside" for at in range(NAMED)), "  and 3 more"]
 
 
 def test_nothing_at_all_stops_too() -> None:
@@ -225,7 +225,7 @@ def test_the_page_shows_what_contradicts_and_needs_no_network(tmp_path: Path) ->
 
     page = write(tmp_path / "out", inspect(photographs), photographs).read_text()
 
-    assert "A training would stop here" in page
+    assert "Training cannot start" in page
     assert page.count("data:image/jpeg;base64,") == 4
     assert "broken &lt;b&gt;: unsupported_format" in page
     assert 'leave it out with <span class="whole">--leave-out</span> hat' in page

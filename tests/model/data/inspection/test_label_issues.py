@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from model.data.inspection.label_issues import Integers, LabelProblems, confident, find
+from model.data.inspection.label_issues import Integers, LabelIssues, confident_categories, find
 
 KINDS = ("bag", "coat", "dress", "shoe")
 COUNT = 400
@@ -19,7 +19,7 @@ def blobs(count: int = COUNT) -> tuple[np.ndarray, Integers]:
     return clouds.clip(0).astype(np.float32), labels
 
 
-def found(labels: Integers, groups: Integers | None = None) -> LabelProblems:
+def found(labels: Integers, groups: Integers | None = None) -> LabelIssues:
     return find(blobs(len(labels))[0], labels, np.arange(len(labels)) if groups is None else groups, KINDS)
 
 
@@ -30,47 +30,47 @@ def wrong() -> Integers:
 
 
 @pytest.fixture(scope="module")
-def problems(wrong: Integers) -> LabelProblems:
+def problems(wrong: Integers) -> LabelIssues:
     labels = blobs()[1]
     labels[wrong] = (labels[wrong] + 1) % len(KINDS)
     return found(labels)
 
 
-def test_wrong_labels_are_found_the_clearest_first(problems: LabelProblems, wrong: Integers) -> None:
-    named = [suspect.index for suspect in problems.suspects]
-    margins = [suspect.margin for suspect in problems.suspects]
+def test_wrong_labels_are_found_the_clearest_first(problems: LabelIssues, wrong: Integers) -> None:
+    named = [issue.index for issue in problems.issues]
+    margins = [issue.margin for issue in problems.issues]
 
     assert set(named) <= set(wrong.tolist())
     assert len(named) >= len(wrong) - 2
     assert margins == sorted(margins)
 
 
-def test_a_suspect_says_what_it_is_labelled_and_what_it_looks_like(problems: LabelProblems, wrong: Integers) -> None:
+def test_an_issue_says_what_it_is_labelled_and_what_it_looks_like(problems: LabelIssues, wrong: Integers) -> None:
     truth = blobs()[1]
 
-    mine = [suspect for suspect in problems.suspects if suspect.index in wrong]
+    mine = [issue for issue in problems.issues if issue.index in wrong]
 
-    assert [suspect.suggested for suspect in mine] == [truth[suspect.index] for suspect in mine]
-    assert all(suspect.given == (suspect.suggested + 1) % len(KINDS) for suspect in mine)
-    assert all(suspect.probability_given < suspect.probability_suggested for suspect in mine)
+    assert [issue.suggested for issue in mine] == [truth[issue.index] for issue in mine]
+    assert all(issue.given == (issue.suggested + 1) % len(KINDS) for issue in mine)
+    assert all(issue.probability_given < issue.probability_suggested for issue in mine)
 
 
-def test_the_counts_add_up_to_the_suspects(problems: LabelProblems) -> None:
+def test_the_counts_add_up_to_the_issues(problems: LabelIssues) -> None:
     counts = problems.counts
 
-    assert counts.sum() - counts.trace() == len(problems.suspects)
+    assert counts.sum() - counts.trace() == len(problems.issues)
     assert counts.sum() <= problems.images == COUNT
     assert 0.9 < problems.accuracy < 0.98  # 3 % of the labels are wrong
     assert problems.unjudged == ()
 
 
-def test_the_same_seed_says_the_same(problems: LabelProblems, wrong: Integers) -> None:
+def test_the_same_seed_says_the_same(problems: LabelIssues, wrong: Integers) -> None:
     labels = blobs()[1]
     labels[wrong] = (labels[wrong] + 1) % len(KINDS)
 
     again = found(labels)
 
-    assert again.suspects == problems.suspects
+    assert again.issues == problems.issues
 
 
 def test_a_group_is_held_out_as_a_whole() -> None:
@@ -83,8 +83,8 @@ def test_a_group_is_held_out_as_a_whole() -> None:
     vouching = find(features, labels, alone, KINDS)
     held_out = find(features, labels, together, KINDS)
 
-    assert not set(range(8)) & {suspect.index for suspect in vouching.suspects}
-    assert set(range(8)) <= {suspect.index for suspect in held_out.suspects}
+    assert not set(range(8)) & {issue.index for issue in vouching.issues}
+    assert set(range(8)) <= {issue.index for issue in held_out.issues}
 
 
 def test_folds_fall_to_the_groups_of_the_smallest_category() -> None:
@@ -104,7 +104,7 @@ def test_a_category_of_too_few_groups_is_left_out_and_named() -> None:
 
     assert problems.unjudged == ("shoe",)
     assert problems.images == COUNT * 3 // 4
-    assert not {3} & {kind for suspect in problems.suspects for kind in (suspect.given, suspect.suggested)}
+    assert not {3} & {kind for issue in problems.issues for kind in (issue.given, issue.suggested)}
     assert problems.counts[3].sum() == problems.counts[:, 3].sum() == 0
     assert problems.folds == 5
 
@@ -113,7 +113,7 @@ def test_a_category_of_too_few_groups_is_left_out_and_named() -> None:
 def test_of_fewer_than_two_categories_nothing_is_said(labels: Integers) -> None:
     problems = found(labels)
 
-    assert (problems.images, problems.folds, problems.suspects) == (0, 0, ())
+    assert (problems.images, problems.folds, problems.issues) == (0, 0, ())
     assert math.isnan(problems.accuracy)
     assert set(problems.unjudged) >= set(KINDS[1:])
 
@@ -127,5 +127,5 @@ def test_a_threshold_is_what_its_own_images_get_on_average() -> None:
     """Worked by hand: the thresholds are 0.65, (0.8 + 0.2) / 2 and 0.9."""
     said = np.array([[0.9, 0.1, 0], [0.4, 0.6, 0], [0.1, 0.8, 0.1], [0.7, 0.2, 0.1], [0.05, 0.05, 0.9]], np.float32)
 
-    assert confident(said, np.array([0, 0, 1, 1, 2])).tolist() == [0, 1, 1, 0, 2]
-    assert confident(said[[0, 2, 4, 1]], np.array([0, 1, 2, 0])).tolist() == [0, 1, 2, -1]
+    assert confident_categories(said, np.array([0, 0, 1, 1, 2])).tolist() == [0, 1, 1, 0, 2]
+    assert confident_categories(said[[0, 2, 4, 1]], np.array([0, 1, 2, 0])).tolist() == [0, 1, 2, -1]

@@ -7,14 +7,20 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from model.data.inspection.near_duplicates import MIN_EDGE, alike, joined, perceptual_hash, thumbnail
+from model.data.inspection.near_duplicates import (
+    MIN_EDGE,
+    group_by_product,
+    perceptual_hash,
+    picture_numbers,
+    thumbnail,
+)
 from model.images.decoding import decode
 from tests.model.pictures import encode, garment
 
 
 def numbers(*images: Image.Image) -> list[int]:
     hashes = np.asarray([perceptual_hash(each) for each in images], np.uint64)
-    return alike(hashes, np.asarray([thumbnail(each) for each in images])).tolist()
+    return picture_numbers(hashes, np.asarray([thumbnail(each) for each in images])).tolist()
 
 
 def as_jpeg(image: Image.Image, quality: int = 50) -> Image.Image:
@@ -54,15 +60,15 @@ def test_flat_pictures_are_like_no_other() -> None:
     assert len(set(numbers(*flat))) == 4
 
 
-def test_likeness_is_handed_on() -> None:
+def test_near_duplicates_are_transitive() -> None:
     first = numbers(*(garment(seed) for seed in (1, 2, 1, 3, 1)))
 
     assert [first[0] == each for each in first] == [True, False, True, False, True]
 
 
 def test_without_pictures_nothing_is_alike() -> None:
-    assert len(alike(np.zeros(0, np.uint64), np.zeros((0, 16, 16, 3), np.uint8))) == 0
-    assert len(joined(np.zeros(0, np.int64), [])) == 0
+    assert len(picture_numbers(np.zeros(0, np.uint64), np.zeros((0, 16, 16, 3), np.uint8))) == 0
+    assert len(group_by_product(np.zeros(0, np.int64), [])) == 0
 
 
 def test_blocks_of_pairs_miss_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +86,7 @@ def test_blocks_of_pairs_miss_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_products_join_what_looks_alike_and_are_counted_in_order() -> None:
     looks = np.asarray([5, 1, 5, 3, 4, 2])
 
-    assert joined(looks, ["a", None, None, "b", "a", None]).tolist() == [0, 1, 0, 2, 0, 3]
+    assert group_by_product(looks, ["a", None, None, "b", "a", None]).tolist() == [0, 1, 0, 2, 0, 3]
 
 
 def test_among_the_shared_photographs_one_is_there_twice(photos: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.data.inspection.label_issues import LabelProblems, Suspect
+from model.data.inspection.label_issues import LabelIssue, LabelIssues
 from model.evaluation.report import label_page
 from tests.model.evaluation.report.test_report import Page
 from tests.model.pictures import encode, photograph
@@ -18,22 +18,22 @@ CATEGORIES = ("bag & belt", "coat", "dress")
 NAMES = [f"coat/{at}.jpg" for at in range(9)] + ["<b>dress</b>.jpg"]
 
 
-def problems(*suspects: Suspect, images: int = 10, unjudged: tuple[str, ...] = ()) -> LabelProblems:
+def problems(*issues: LabelIssue, images: int = 10, unjudged: tuple[str, ...] = ()) -> LabelIssues:
     counts = np.eye(3, dtype=np.int64)
-    for each in suspects:
+    for each in issues:
         counts[each.given, each.suggested] += 1
     folds = 5 if images else 0
-    return LabelProblems(CATEGORIES, images, folds, 0.8 if images else float("nan"), suspects, counts, unjudged)
+    return LabelIssues(CATEGORIES, images, folds, 0.8 if images else float("nan"), issues, counts, unjudged)
 
 
-SOME = problems(Suspect(9, 2, 1, 0.01, 0.98), Suspect(4, 1, 0, 0.1, 0.9), Suspect(2, 1, 0, 0.2, 0.75))
+SOME = problems(LabelIssue(9, 2, 1, 0.01, 0.98), LabelIssue(4, 1, 0, 0.1, 0.9), LabelIssue(2, 1, 0, 0.2, 0.75))
 
 
 def picture(_index: int) -> Image.Image:
     return photograph()
 
 
-def rendered(found: LabelProblems) -> Page:
+def rendered(found: LabelIssues) -> Page:
     return Page(label_page.render(found, NAMES, picture))
 
 
@@ -66,7 +66,7 @@ def test_the_page_needs_no_network_and_believes_no_name() -> None:
     assert "<b>dress" not in text
 
 
-def test_suspects_are_shown_by_pair_the_most_frequent_first() -> None:
+def test_issues_are_shown_by_pair_the_most_frequent_first() -> None:
     page = rendered(SOME)
 
     assert {"pair-1", "pair-2"} <= page.ids
@@ -112,7 +112,7 @@ def test_bytes_are_read_and_thumbnails_are_small() -> None:
         (problems(unjudged=("coat",)), "fewer than three products: coat"),
     ],
 )
-def test_it_says_so_when_there_is_nothing_to_look_at(found: LabelProblems, told: str) -> None:
+def test_it_says_so_when_there_is_nothing_to_look_at(found: LabelIssues, told: str) -> None:
     page = rendered(found)
 
     assert told in page.text
