@@ -143,10 +143,3 @@ def of_logits(logits: Floats, temperature: float) -> dict[str, Floats]:
         "maximum softmax": -powers.max(1) / powers.sum(1),
         "energy": -(top[:, 0] + np.log(powers.sum(1))),
     }
-
-
-def auroc(inside: npt.ArrayLike, outside: npt.ArrayLike) -> float:
-    """The probability that an image from outside scores higher than one from inside; ties count half."""
-    known, strange = np.sort(np.asarray(inside)), np.asarray(outside)
-    below = np.searchsorted(known, strange, "left") + np.searchsorted(known, strange, "right")
-    return float(below.mean() / (2 * len(known)))

@@ -1,4 +1,4 @@
-"""How good a model is: figures from scores and labels. Pure numpy."""
+"""Metrics of a classifier: accuracy, precision, recall, F1, confusions, calibration error, and risk over coverage."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,18 +6,24 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from model.evaluation.curves import Labels, Scores, accuracy_at, area_under, calibration_error, risk_coverage
-
+BINS = 15  # of the calibration error, as in Guo et al. 2017
+COVERAGES = (0.8, 0.9, 0.95)
 Z95 = 1.959964  # standard deviations that 95 % of a normal distribution lie within
+
+Scores = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+Curve = npt.NDArray[np.float64]
+Bins = list[tuple[float, float, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryMetrics:
-    """One category's figures. `images` are its own, `predicted` those taken for it; figures of none are 0.
+    """Metrics of one category; those that cannot be computed are 0.
 
-    `coverage` and `precision_passing` are of the images taken for it: the share that passes its threshold, and the
-    share of these that is right.
+    `images` are labelled with it, `predicted` got it. Of the predicted ones, `coverage` is the share that passes the
+    threshold, and `precision_passing` the share of these that is right.
     """
 
     images: int
@@ -31,12 +37,12 @@ class CategoryMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Figures over N labelled images; macro figures are means over the categories that have images.
+    """Metrics of N labelled images; macro metrics are means over the categories that have images.
 
     `accuracy_interval` holds the true accuracy in 95 % of cases. `ece` is the expected calibration error, `aurc` the
     area under the risk-coverage curve. `coverage` is the share of images that pass the threshold, `precision` the share
-    of these that is right; `unreviewed` the share that is tagged without a review for any reason, being flagged as
-    unlike the training included, and `unreviewed_precision` the share of these that is right.
+    of these that is right. `unreviewed` is the share that is tagged without review, as it passes and is not flagged as
+    unlike the training, and `unreviewed_precision` the share of these that is right.
     """
 
     images: int
@@ -57,9 +63,23 @@ class Metrics:
     unreviewed_precision: float
 
     def as_json(self) -> dict[str, Any]:
-        """Rounded to what the numbers are worth."""
-        figures: dict[str, Any] = rounded(asdict(self))
-        return figures | {"aurc": round(self.aurc, 6)}
+        """Return all of it, rounded to what the numbers are worth."""
+        metrics: dict[str, Any] = rounded(asdict(self))
+        return metrics | {"aurc": round(self.aurc, 6)}
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """The `count` images of category `true` that were predicted as `predicted`, a `share` of all that are `true`.
+
+    `indices` are those predicted with the greatest confidence, the most confident first.
+    """
+
+    true: int
+    predicted: int
+    count: int
+    share: float
+    indices: tuple[int, ...]
 
 
 def compute(
@@ -70,127 +90,142 @@ def compute(
     categories: Sequence[str],
     flagged: npt.NDArray[np.bool_] | None = None,
 ) -> Metrics:
-    """Scores float32[N, K] before and after calibration, labels int64[N], thresholds float[K] -> figures.
+    """Compute all metrics of scores float32[N, K] before and after calibration, with a threshold for each category.
 
-    `flagged` bool[N] are the images that a person sees whatever their confidence.
+    `labels` are int64[N]; `flagged`, bool[N], marks images that are reviewed whatever their confidence.
     """
-    right = scores.argmax(1) == labels
+    correct = scores.argmax(1) == labels
     passing = scores.max(1) >= np.asarray(thresholds)[scores.argmax(1)]
-    unseen = passing & ~flagged if flagged is not None else passing
-    each = by_category(scores, labels, passing)
-    present = [category for category in each if category.images]
+    unreviewed = passing if flagged is None else passing & ~flagged
+    by_category = dict(zip(categories, category_metrics(scores, labels, passing), strict=True))
+    present = [category for category in by_category.values() if category.images]
     curve = risk_coverage(scores, labels)
     return Metrics(
         images=len(labels),
-        accuracy=float(right.mean()),
-        accuracy_interval=wilson(int(right.sum()), len(right)),
+        accuracy=float(correct.mean()),
+        accuracy_interval=wilson(int(correct.sum()), len(correct)),
         macro_f1=float(np.mean([category.f1 for category in present])),
         macro_precision=float(np.mean([category.precision for category in present])),
         macro_recall=float(np.mean([category.recall for category in present])),
-        f1={name: category.f1 for name, category in zip(categories, each, strict=True)},
-        categories=dict(zip(categories, each, strict=True)),
+        f1={name: category.f1 for name, category in by_category.items()},
+        categories=by_category,
         ece_before=calibration_error(uncalibrated, labels),
         ece=calibration_error(scores, labels),
         aurc=area_under(curve),
         accuracy_at_coverage=accuracy_at(curve),
         coverage=float(passing.mean()),
-        precision=_share(right[passing]),
-        unreviewed=float(unseen.mean()),
-        unreviewed_precision=_share(right[unseen]),
+        precision=_share(correct[passing]),
+        unreviewed=float(unreviewed.mean()),
+        unreviewed_precision=_share(correct[unreviewed]),
     )
 
 
-def wilson(right: int, count: int, z: float = Z95) -> tuple[float, float]:
-    """The interval that the true share lies in, for `right` of `count` seen (Wilson 1927). All of [0, 1] for none."""
-    if not count:
-        return 0.0, 1.0
-    share, spread = right / count, z * z / count
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * float(np.sqrt(share * (1 - share) / count + spread / (4 * count))) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def by_category(scores: Scores, labels: Labels, passing: npt.NDArray[np.bool_]) -> list[CategoryMetrics]:
-    """The figures of each of K categories, of scores float32[N, K], labels int64[N] and what passes bool[N]."""
-    counts = confusion(scores, labels)
-    predicted = scores.argmax(1)
-    own, taken, found = counts.sum(1), counts.sum(0), counts.diagonal()
-    precision, recall, f1 = _ratio(found, taken), _ratio(found, own), f1_scores(counts)
+def category_metrics(scores: Scores, labels: Labels, passing: npt.NDArray[np.bool_]) -> list[CategoryMetrics]:
+    """Compute the metrics of each of K categories; `passing` bool[N] marks what reaches its threshold."""
+    kinds, predicted = [*range(scores.shape[1])], scores.argmax(1)
+    table = precision_recall_fscore_support(labels, predicted, labels=kinds, zero_division=0)
     return [
         CategoryMetrics(
-            images=int(own[at]),
-            predicted=int(taken[at]),
-            precision=float(precision[at]),
-            recall=float(recall[at]),
-            f1=float(f1[at]),
-            coverage=_share(passing[predicted == at]),
-            precision_passing=_share(labels[passing & (predicted == at)] == at),
+            images=int(images),
+            predicted=int(taken.sum()),
+            precision=float(precision),
+            recall=float(recall),
+            f1=float(f1),
+            coverage=_share(passing[taken]),
+            precision_passing=_share(labels[passing & taken] == kind),
         )
-        for at in range(len(counts))
+        for kind, precision, recall, f1, images in zip(kinds, *table, strict=True)
+        for taken in [predicted == kind]
     ]
 
 
 def confusion(scores: Scores, labels: Labels) -> npt.NDArray[np.int64]:
-    """int64[K, K]: rows are true categories, columns predicted ones."""
-    counts = np.zeros((scores.shape[1], scores.shape[1]), np.int64)
-    np.add.at(counts, (labels, scores.argmax(1)), 1)
+    """Count images by true category (rows) and predicted one (columns), int64[K, K]."""
+    counts: npt.NDArray[np.int64] = confusion_matrix(labels, scores.argmax(1), labels=[*range(scores.shape[1])])
     return counts
 
 
-def f1_scores(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """float64[K] from a confusion matrix; 0 for a category neither seen nor predicted."""
-    return _ratio(2 * counts.diagonal(), counts.sum(0) + counts.sum(1))
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """`count` images of category `true` were taken for `predicted`, which is a `share` of all that are `true`.
-
-    `indices` are those of them that the network was surest of, the surest first.
-    """
-
-    true: int
-    predicted: int
-    count: int
-    share: float
-    indices: tuple[int, ...]
-
-
 def worst_confusions(scores: Scores, labels: Labels, *, pairs: int = 8, images: int = 8) -> list[Confusion]:
-    """The pairs of categories that are mixed up most often, the most frequent first."""
+    """Return the pairs of categories that are confused most often, the most frequent first."""
     counts = confusion(scores, labels)
     own = counts.sum(1)
     np.fill_diagonal(counts, 0)
     order = np.argsort(-counts, axis=None, kind="stable")[:pairs]
-    worst = [divmod(int(at), len(counts)) for at in order if counts.flat[at]]
+    worst = [divmod(int(cell), len(counts)) for cell in order if counts.flat[cell]]
     return [
         Confusion(
             true, predicted, int(counts[true, predicted]), float(counts[true, predicted] / own[true]), indices[:images]
         )
         for true, predicted in worst
-        for indices in [_surest(scores, (labels == true) & (scores.argmax(1) == predicted))]
+        for indices in [_most_confident(scores, (labels == true) & (scores.argmax(1) == predicted))]
     ]
 
 
-def _surest(scores: Scores, chosen: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+def _most_confident(scores: Scores, chosen: npt.NDArray[np.bool_]) -> tuple[int, ...]:
     indices = np.flatnonzero(chosen)
     return tuple(indices[np.argsort(-scores.max(1)[indices], kind="stable")].tolist())
 
 
-def _ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    shares: npt.NDArray[np.float64] = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
-    return shares
+def wilson(correct: int, count: int, z: float = Z95) -> tuple[float, float]:
+    """Return the interval of the true share after `correct` of `count` (Wilson 1927); [0, 1] for a count of 0."""
+    if not count:
+        return 0.0, 1.0
+    share, spread = correct / count, z * z / count
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * float(np.sqrt(share * (1 - share) / count + spread / (4 * count))) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def calibration_error(scores: Scores, labels: Labels) -> float:
+    """Compute the expected calibration error over equal-width bins of confidence (Guo et al. 2017, eq. 3)."""
+    return float(sum(share * abs(confidence - right) for share, confidence, right in reliability(scores, labels)))
+
+
+def reliability(scores: Scores, labels: Labels) -> Bins:
+    """Return for each bin that holds images its share of them, their mean confidence, and the share that is right."""
+    confidence, correct = scores.max(1).astype(np.float64), scores.argmax(1) == labels
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    inside = [bins == number for number in np.unique(bins)]
+    return [
+        (float(chosen.mean()), float(confidence[chosen].mean()), float(correct[chosen].mean())) for chosen in inside
+    ]
+
+
+def risk_coverage(scores: Scores, labels: Labels) -> Curve:
+    """Return coverage, threshold and precision, float64[N, 3], of tagging only the N most confident images.
+
+    Risk is one less precision (Geifman and El-Yaniv 2017, arXiv:1705.08500).
+    """
+    confidence = scores.max(1).astype(np.float64)
+    order = np.argsort(-confidence, kind="stable")
+    taken = np.arange(1, len(labels) + 1)
+    correct = np.cumsum((scores.argmax(1) == labels)[order])
+    return np.column_stack([taken / len(labels), confidence[order], correct / taken])
+
+
+def area_under(curve: Curve) -> float:
+    """Compute AURC, the mean risk over all coverages (Geifman, Uziel and El-Yaniv 2019, arXiv:1805.08206).
+
+    It is 0 for a model that makes no mistake, and small where mistakes are the least confident images.
+    """
+    return float(np.mean(1 - curve[:, 2]))
+
+
+def accuracy_at(curve: Curve, coverages: Sequence[float] = COVERAGES) -> Mapping[str, float]:
+    """Return the share that is right of the most confident images, by their share of all images ("0.80" …)."""
+    count = len(curve)
+    return {f"{share:.2f}": float(curve[max(0, int(np.ceil(share * count - 1e-9)) - 1), 2]) for share in coverages}
 
 
 def _share(chosen: npt.NDArray[np.bool_]) -> float:
-    """Of True; 0 of nothing."""
+    """Fraction of True values; 0 for an empty array."""
     return float(chosen.mean()) if len(chosen) else 0.0
 
 
 def rounded(value: Any, digits: int = 4) -> Any:
-    """Every float in nested dicts, lists and tuples."""
+    """Round every float in nested dicts, lists and tuples."""
     if isinstance(value, dict):
-        return {key: rounded(each, digits) for key, each in value.items()}
+        return {key: rounded(part, digits) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [rounded(each, digits) for each in value]
+        return [rounded(part, digits) for part in value]
     return round(value, digits) if isinstance(value, float) else value

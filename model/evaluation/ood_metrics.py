@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import roc_auc_score
 
 from model.decide import Verdicts
-from model.decisions.ood import SERVED, auroc
+from model.decisions.ood import SERVED
 from model.evaluation.evaluation_sets import OodSource
 from model.evaluation.metrics import rounded
 
@@ -69,3 +71,10 @@ def measure(labelled: Verdicts, ood_sources: Sequence[tuple[OodSource, Verdicts]
 def _of_source(labelled: Verdicts, source: OodSource, verdicts: Verdicts) -> SourceMetrics:
     areas = {name: auroc(inside, verdicts.strangeness[name]) for name, inside in labelled.strangeness.items()}
     return SourceMetrics(source, verdicts, areas, float(verdicts.flagged.mean()), float(verdicts.reviewed.mean()))
+
+
+def auroc(inside: npt.ArrayLike, outside: npt.ArrayLike) -> float:
+    """Compute the probability that an image from outside scores higher than one from inside; ties count half."""
+    known, unknown = np.asarray(inside), np.asarray(outside)
+    is_outside = np.repeat([0, 1], [len(known), len(unknown)])
+    return float(roc_auc_score(is_outside, np.concatenate([known, unknown])))

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.evaluation.curves import Curve
+from model.evaluation.metrics import Bins, Curve
 
 DOTS = 130  # an inch
 BLUE, ORANGE, GREY, INK = "#1f5fbf", "#d9652b", "#8a93a0", "#1c2430"
-Bins = Sequence[tuple[float, float, float]]
 
 
 def confusion(counts: npt.NDArray[np.int64], categories: Sequence[str]) -> bytes:
@@ -32,7 +31,7 @@ def confusion(counts: npt.NDArray[np.int64], categories: Sequence[str]) -> bytes
 
 
 def reliability(before: Bins, after: Bins, errors: tuple[float, float]) -> bytes:
-    """The bins of curves.reliability before and after calibration, with the calibration error of each."""
+    """The bins of metrics.reliability before and after calibration, with the calibration error of each."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.8, 3.1), layout="constrained")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from model.decisions.calibration import softmax
 from model.evaluation.assessment import EvaluationResult
-from model.evaluation.curves import reliability, risk_coverage
-from model.evaluation.metrics import confusion
+from model.evaluation.metrics import confusion, reliability, risk_coverage
 from model.evaluation.report import page, plots
 from model.evaluation.report.tables import tables
 

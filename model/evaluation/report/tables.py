@@ -10,8 +10,7 @@ import numpy as np
 
 from model.decisions.calibration import softmax
 from model.evaluation.assessment import EvaluationResult
-from model.evaluation.curves import reliability, risk_coverage
-from model.evaluation.metrics import CategoryMetrics, confusion
+from model.evaluation.metrics import CategoryMetrics, confusion, reliability, risk_coverage
 
 CURVE_POINTS = 200  # kept of a curve of many thousand
 
