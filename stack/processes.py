@@ -157,15 +157,28 @@ def spawn(
 
 
 @contextmanager
-def temporary_folder(name: str) -> Iterator[Path]:
-    """A folder that goes away with this block or, at the latest, with this process."""
-    folder = Path(tempfile.mkdtemp(prefix=f"tagger-{name}-"))
+def temporary_folder(name: str, *, open_to_all: bool = False) -> Iterator[Path]:
+    """Yield a folder that goes away with this block or, at the latest, with this process.
+
+    `open_to_all`: every user may enter it, wherever TMPDIR lies.
+    """
+    parent = _folder_open_to_all() if open_to_all else None
+    folder = Path(tempfile.mkdtemp(prefix=f"tagger-{name}-", dir=parent))
+    if open_to_all:
+        folder.chmod(0o755)
     remove_at_the_end(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _guard.tell(f"done {folder}")
+
+
+def _folder_open_to_all() -> Path:
+    for folder in (Path(name).resolve() for name in (tempfile.gettempdir(), "/tmp", "/var/tmp")):
+        if folder.is_dir() and all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents)):
+            return folder
+    raise RuntimeError("no temporary folder can be entered by every user: set TMPDIR to one that can")
 
 
 def remove_at_the_end(path: Path) -> None:

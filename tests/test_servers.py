@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -69,6 +70,18 @@ def test_seaweed_keeps_its_objects_over_a_kill() -> None:
         server.restart()
 
         assert client.get_object(Bucket=bucket, Key="a.jpg")["Body"].read() == b"photo"
+
+
+def test_servers_run_with_a_temporary_folder_that_is_long_and_private(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    private = tmp_path / ("private" * 15)
+    private.mkdir(mode=0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(private))
+
+    with postgres() as database, seaweed() as store:
+        assert database.new_database()
+        assert store.new_bucket()
 
 
 def test_a_server_that_cannot_start_shows_its_log(monkeypatch: pytest.MonkeyPatch) -> None:

