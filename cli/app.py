@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from cli import catalogue, processes, run
+from cli.errors import ReportingGroup
 from cli.models import app as models
 
 app = typer.Typer(
     name="tagger",
+    cls=ReportingGroup,
     help="Tag a product catalogue: photographs in a folder or S3 become categories and review flags in SQL.",
     epilog="First steps: tagger run photos/   then   tagger status   and   tagger export -o tags.csv",
     no_args_is_help=True,
@@ -25,14 +25,5 @@ app.add_typer(models, name="model")
 
 
 def main() -> None:
-    """Entry point. Errors that a person can mend end in one line and exit code 3, never in a traceback."""
-    try:
-        app()
-    except Exception as error:
-        from cli.errors import describe
-
-        message = describe(error)
-        if message is None:
-            raise
-        print(f"tagger: {message}", file=sys.stderr)
-        sys.exit(3)
+    """Run the command that the arguments name."""
+    app()

@@ -54,12 +54,11 @@ def catalogue_if_usable(settings: Settings) -> Sessions | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from cli.errors import describe
-    from db.migrations import SchemaMismatch
-    from db.session import CatalogueUnavailable
+    from db import CatalogueError
 
     try:
         return catalogue_if_any(settings)
-    except (CatalogueUnavailable, SchemaMismatch, SQLAlchemyError) as error:
+    except (CatalogueError, SQLAlchemyError) as error:
         print(f"tagger: what is promoted is not known: {describe(error)}", file=sys.stderr)
         return None
 

@@ -1,34 +1,55 @@
-"""Which errors are a person's to mend, and the one line each is told in."""
+"""Errors the user can fix, each reported in one line with exit code 3."""
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+import sys
+from typing import TYPE_CHECKING, Any
 
-from db.migrations import SchemaMismatch
-from db.session import CatalogueUnavailable
-from model.bundle import BundleError
-from model.decisions.taxonomy_file import TaxonomyWrong
-from worker.settings import BadSettings
-from worker.storage.store import StorageError
+import typer
+from typer.core import TyperGroup
 
-_MENDABLE = (BadSettings, BundleError, CatalogueUnavailable, SchemaMismatch, StorageError, TaxonomyWrong)
+from db import CatalogueError
+from model import ModelError
+from worker import WorkerError
+
+if TYPE_CHECKING:
+    from sqlalchemy.exc import SQLAlchemyError
+
+
+class ReportingGroup(TyperGroup):
+    """Commands that never end in a traceback for an error that the user can fix."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was called."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            message = describe(error)
+            if message is None:
+                raise
+            typer.echo(f"tagger: {message}", err=True)
+            raise typer.Exit(3) from error
 
 
 def describe(error: Exception) -> str | None:
-    """One line that says what to do, for configuration and services out of reach; None for a defect of ours."""
-    if isinstance(error, _MENDABLE):
+    """Say in one line what went wrong and what to do about it; None for a defect of ours."""
+    if isinstance(error, ModelError | CatalogueError | WorkerError):
         return str(error)
-    if type(error).__name__ == "BrokerUnavailable":  # by name: importing Celery takes a third of a second
-        return str(error)
-    if isinstance(error, DBAPIError):
-        return (
-            f"the catalogue cannot be used ({_first_line(error)}); check TAGGER_DATABASE_URL and that the database runs"
-        )
-    if isinstance(error, SQLAlchemyError):
-        return f"the catalogue cannot be used ({error}); check TAGGER_DATABASE_URL"
+    if isinstance(error, ModuleNotFoundError):
+        return f"this needs {error.name}: pip install 'catalogue-tagger[train]'"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used ({error.strerror or error}): name another"
+    if "sqlalchemy" in sys.modules:  # else it is none of its errors, and importing it takes a while
+        from sqlalchemy.exc import SQLAlchemyError
+
+        return _describe_database_error(error) if isinstance(error, SQLAlchemyError) else None
     return None
 
 
-def _first_line(error: DBAPIError) -> str:
+def _describe_database_error(error: SQLAlchemyError) -> str:
+    from sqlalchemy.exc import DBAPIError
+
+    if not isinstance(error, DBAPIError):
+        return f"the catalogue cannot be used ({error}); check TAGGER_DATABASE_URL"
     lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
-    return lines[0]
+    return f"the catalogue cannot be used ({lines[0]}); check TAGGER_DATABASE_URL and that the database runs"

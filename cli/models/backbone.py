@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli.models.classify import clear_errors
 from cli.quiet import quieten_tensorflow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def register(app: typer.Typer) -> None:
@@ -41,17 +36,19 @@ def backbone(
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: in ~/.cache/catalogue-tagger.")] = None,
 ) -> None:
     """Convert the ImageNet weights of a backbone, without PyTorch; of one of Keras's, say where they are."""
-    with clear_errors(), clear_errors_of_backbones("NAME"):
-        quieten_tensorflow()
-        from model.training.backbones import backbone as backbones
+    quieten_tensorflow()
+    from model.training.backbones import backbone as backbones
 
+    try:
         backbones.check(name)
-        if backbones.is_ours(name):
-            typer.echo(_convert(name, checkpoint, out or cache_folder() / f"{name}.npz"))
-            return
-        if checkpoint or out:
-            raise typer.BadParameter("only an EfficientNet-Lite is converted", param_hint="--checkpoint, --out")
-        typer.echo(f"{name}: {backbones.find(name, folders())}")
+    except backbones.BackboneUnknown as error:
+        raise typer.BadParameter(str(error), param_hint="NAME") from error
+    if backbones.is_ours(name):
+        typer.echo(_convert(name, checkpoint, out or cache_folder() / f"{name}.npz"))
+        return
+    if checkpoint or out:
+        raise typer.BadParameter("only an EfficientNet-Lite is converted", param_hint="--checkpoint, --out")
+    typer.echo(f"{name}: {backbones.find(name, folders())}")
 
 
 def _convert(name: str, checkpoint: Path | None, out: Path) -> str:
@@ -74,22 +71,3 @@ def _source(name: str, path: Path, version: str) -> dict[str, str]:
     if version:
         return {"source": package_of(name), "version": version, "licence": "Apache-2.0"}
     return {"source": path.name, "version": "", "licence": ""}
-
-
-@contextlib.contextmanager
-def clear_errors_of_backbones(parameter: str) -> Iterator[None]:
-    """As `clear_errors`; `parameter` is where the backbone's name was given."""
-    from model.training.backbones.backbone import BackboneUnknown
-    from model.training.backbones.torch_checkpoint import CheckpointRefused
-    from model.training.backbones.weights import BackboneError
-
-    try:
-        yield
-    except BackboneUnknown as error:
-        raise typer.BadParameter(str(error), param_hint=parameter) from error
-    except (BackboneError, CheckpointRefused) as error:
-        typer.echo(f"tagger: {error}", err=True)
-        raise typer.Exit(3) from error
-    except OSError as error:
-        typer.echo(f"tagger: {error.filename} cannot be used ({error.strerror or error}): name another", err=True)
-        raise typer.Exit(3) from error

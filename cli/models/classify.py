@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,12 +11,7 @@ import typer
 from cli.options import NAMED, TAXONOMY, AsJson, Bundles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from PIL import Image
-
     from model.classifier import Classifier
-    from model.summary import Look
     from worker.settings import Settings
 
 
@@ -47,21 +41,22 @@ def classify(
 ) -> None:
     """Say what is on photographs, how sure that is, and whether a person would be asked."""
     from cli.context import load_settings
+    from model import contact_sheet
     from model.summary import line_of_file, look
 
     _check_sheet(show, len(files))
-    with clear_errors():
-        classifier = _classifier(load_settings(model=model, taxonomy=taxonomy, coarse=coarse), bundles)
+    classifier = _classifier(load_settings(model=model, taxonomy=taxonomy, coarse=coarse), bundles)
     rows, drawn = [], []
     for each in (look(classifier, file) for file in files):
         rows.append(each.row)
-        drawn += _drawn(each) if show else []
+        drawn += [contact_sheet.row(each)] if show else []
         if not as_json:
             typer.echo(line_of_file(each.row), err="error" in each.row)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
     if show:
-        _save(drawn, show)
+        contact_sheet.save(drawn, show)
+        typer.echo(f"drawn in {show}", err=True)
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -98,11 +93,10 @@ def show(
     from model.summary import lines_of_bundle, lines_of_promise, of_bundle, of_promise
     from worker.bundle_lookup import chosen
 
-    with clear_errors():
-        settings = load_settings(model=model)
-        catalogue = catalogue_if_usable(settings)
-        bundle = library.read(chosen(settings.model, bundles or settings.bundle_folders, catalogue))
-        promise = of_promise(bundle, settings.review_policy)
+    settings = load_settings(model=model)
+    catalogue = catalogue_if_usable(settings)
+    bundle = library.read(chosen(settings.model, bundles or settings.bundle_folders, catalogue))
+    promise = of_promise(bundle, settings.review_policy)
     history = history_of(bundle.name, catalogue)
     if as_json:
         about = of_bundle(bundle) | {"promise": promise, "promotions": history_as_json(history)}
@@ -124,46 +118,6 @@ def _check_sheet(show: Path | None, files: int) -> None:
         raise typer.BadParameter(f"{show} is there and no earlier sheet: give another name", param_hint="--show")
     if files > MOST:
         raise typer.BadParameter(f"a sheet has room for {MOST} photographs, not {files:,}", param_hint="--show")
-
-
-def _drawn(look: Look) -> list[Image.Image]:
-    from model.contact_sheet import row
-
-    return [row(look)]
-
-
-def _save(rows: Sequence[Image.Image], show: Path) -> None:
-    from model.contact_sheet import save
-
-    try:
-        save(rows, show)
-    except OSError as error:
-        typer.echo(f"tagger: {show} cannot be written ({error.strerror or error}): give another name", err=True)
-        raise typer.Exit(3) from error
-    typer.echo(f"drawn in {show}", err=True)
-
-
-@contextlib.contextmanager
-def clear_errors() -> Iterator[None]:
-    """What a person can mend is told in one line, with exit code 3."""
-    from model.bundle import BundleError
-    from model.data.dataset import DataMissing
-    from model.decisions.taxonomy import TaxonomyWrong
-    from model.training.loop import CheckpointMismatch
-    from model.training.memory import MemoryShort
-    from model.training.networks import NetworkUnknown
-    from model.training.publishing.publish import RuntimesDisagree
-
-    try:
-        yield
-    except NetworkUnknown as error:
-        raise typer.BadParameter(str(error), param_hint="--network") from error
-    except (BundleError, DataMissing, MemoryShort, CheckpointMismatch, RuntimesDisagree, TaxonomyWrong) as error:
-        typer.echo(f"tagger: {error}", err=True)
-        raise typer.Exit(3) from error
-    except ModuleNotFoundError as error:
-        typer.echo(f"tagger: this needs {error.name}: pip install 'catalogue-tagger[train]'", err=True)
-        raise typer.Exit(3) from error
 
 
 def _classifier(settings: Settings, bundles: list[Path] | None) -> Classifier:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.models.classify import clear_errors
 from cli.options import NAMED, AsJson, Bundles
 
 if TYPE_CHECKING:
@@ -51,11 +50,10 @@ def evaluate(
     from model.evaluation.report import report, wording
 
     names = _names(mapped or [])
-    with clear_errors():
-        report.check_installed()
-        found = _assessed(bundle, bundles, data, names, photographs, out)
-        place = out or _default(found.bundle)
-        report.write(place, found)
+    report.check_installed()
+    found = _assessed(bundle, bundles, data, names, photographs, out)
+    place = out or _default(found.bundle)
+    report.write(place, found)
     page = place / report.PAGE
     if as_json:
         typer.echo(json.dumps(found.as_json() | {"report": str(page)}, ensure_ascii=False))

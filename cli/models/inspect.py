@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.models.classify import clear_errors
 from cli.options import AsJson
 from cli.photograph_data import DATA, IMAGES, inspected, open_data
 
@@ -42,11 +41,10 @@ def inspect(
     from cli.context import load_settings
 
     _check_out(out, data)
-    with clear_errors():
-        settings = load_settings()
-        photographs = open_data(data, images, settings, leave_out or [])
-        found = inspected(data, photographs, settings, leave_out or [], tell=False)
-        report = _report(out, found, photographs) if out else {}
+    settings = load_settings()
+    photographs = open_data(data, images, settings, leave_out or [])
+    found = inspected(data, photographs, settings, leave_out or [], tell=False)
+    report = _report(out, found, photographs) if out else {}
     if as_json:
         typer.echo(json.dumps(found.as_json() | report, ensure_ascii=False))
     else:
@@ -62,15 +60,10 @@ def _check_out(out: Path | None, data: str) -> None:
         return
     if Path(data).is_dir() and out.resolve().is_relative_to(Path(data).resolve()):
         raise typer.BadParameter("name a folder outside of the photographs", param_hint="--out")
-    with clear_errors():
-        importlib.import_module("jinja2")
+    importlib.import_module("jinja2")
 
 
 def _report(out: Path, found: Inspection, photographs: Sequence[Photograph]) -> dict[str, str]:
     from model.evaluation.report import inspection_page
 
-    try:
-        return {"report": str(inspection_page.write(out, found, photographs))}
-    except OSError as error:
-        typer.echo(f"tagger: {out} cannot be written ({error.strerror or error}): name another folder", err=True)
-        raise typer.Exit(3) from error
+    return {"report": str(inspection_page.write(out, found, photographs))}

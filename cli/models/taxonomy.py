@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.models.classify import clear_errors
 from cli.options import NAMED, AsJson, Bundles
 
 if TYPE_CHECKING:
@@ -37,8 +36,7 @@ def taxonomy(
     from model.decisions.category_mapping import Placement
     from model.decisions.taxonomy import Taxonomy, TaxonomyWrong
 
-    with clear_errors():
-        chosen = _bundle(bundle, bundles)
+    chosen = _bundle(bundle, bundles)
     rows: list[Row] = []
     error = None
     try:

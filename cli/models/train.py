@@ -9,8 +9,6 @@ import typer
 
 from cli.lessons import Lessons
 from cli.models import spread
-from cli.models.backbone import clear_errors_of_backbones
-from cli.models.classify import clear_errors
 from cli.photograph_data import DATA, IMAGES
 from cli.photograph_training import Wanted, name_of
 from cli.quiet import quieten_tensorflow
@@ -213,21 +211,23 @@ def _on_photographs(
     from cli import photograph_training as training
     from cli.context import load_settings
 
-    with clear_errors(), clear_errors_of_backbones("--backbone"):
-        quieten_tensorflow()
-        from model.images import preprocessing
-        from model.training.backbones import backbone as backbones
-        from model.training.recipe import fine_tuning
+    quieten_tensorflow()
+    from model.images import preprocessing
+    from model.training.backbones import backbone as backbones
+    from model.training.recipe import fine_tuning
 
-        named = backbone or backbones.DEFAULT
+    named = backbone or backbones.DEFAULT
+    try:
         backbones.check(named)
-        if wanted.fit and wanted.fit not in preprocessing.FITS:
-            raise typer.BadParameter(f"name one of {', '.join(preprocessing.FITS)}", param_hint="--fit")
-        recipe = fine_tuning(named, **changes)
-        if folds or seeds:
-            typer.echo(training.spread_over(wanted, recipe, load_settings(), folds, seeds))
-            return None
-        return (training.average if wanted.average else training.train)(wanted, recipe, load_settings())
+    except backbones.BackboneUnknown as error:
+        raise typer.BadParameter(str(error), param_hint="--backbone") from error
+    if wanted.fit and wanted.fit not in preprocessing.FITS:
+        raise typer.BadParameter(f"name one of {', '.join(preprocessing.FITS)}", param_hint="--fit")
+    recipe = fine_tuning(named, **changes)
+    if folds or seeds:
+        typer.echo(training.spread_over(wanted, recipe, load_settings(), folds, seeds))
+        return None
+    return (training.average if wanted.average else training.train)(wanted, recipe, load_settings())
 
 
 def _on_fashion_mnist(
@@ -242,34 +242,37 @@ def _on_fashion_mnist(
     mirror: bool | None,
     photographs: Path | None,
 ) -> Bundle | None:
-    with clear_errors():
-        quieten_tensorflow()
-        from cli.training_bar import trained_and_published
-        from model.data import fashion_mnist
-        from model.decisions.categories import FASHION_MNIST as CATEGORIES
-        from model.training import crossvalidation
-        from model.training.publishing import task
+    quieten_tensorflow()
+    from cli.training_bar import trained_and_published
+    from model.data import fashion_mnist
+    from model.decisions.categories import FASHION_MNIST as CATEGORIES
+    from model.training import crossvalidation
+    from model.training.networks import NetworkUnknown
+    from model.training.publishing import task
 
-        start, teacher, restart = taught
-        lessons = Lessons.of(start, teacher, restart=restart)
+    start, teacher, restart = taught
+    lessons = Lessons.of(start, teacher, restart=restart)
+    try:
         recipe = lessons.recipe(network, changes)
-        images = fashion_mnist.load(data)
-        typer.echo(_about(images), err=True)
-        if folds or seeds:
-            kind, count = (crossvalidation.folds, folds) if folds else (crossvalidation.seeds, seeds)
-            parts, known = kind(images, recipe, count), lessons.as_arguments()
-            typer.echo(spread.measured(parts, len(CATEGORIES), recipe.epochs, out, resume=resume, lessons=known))
-            return None
-        return trained_and_published(
-            images,
-            recipe,
-            out,
-            task.fashion_mnist(images, photographs),
-            resume=resume,
-            mirror=mirror is not False,
-            started_from=lessons.started_from,
-            **lessons.as_arguments(),
-        )
+    except NetworkUnknown as error:
+        raise typer.BadParameter(str(error), param_hint="--network") from error
+    images = fashion_mnist.load(data)
+    typer.echo(_about(images), err=True)
+    if folds or seeds:
+        kind, count = (crossvalidation.folds, folds) if folds else (crossvalidation.seeds, seeds)
+        parts, known = kind(images, recipe, count), lessons.as_arguments()
+        typer.echo(spread.measured(parts, len(CATEGORIES), recipe.epochs, out, resume=resume, lessons=known))
+        return None
+    return trained_and_published(
+        images,
+        recipe,
+        out,
+        task.fashion_mnist(images, photographs),
+        resume=resume,
+        mirror=mirror is not False,
+        started_from=lessons.started_from,
+        **lessons.as_arguments(),
+    )
 
 
 def _about(images: Dataset) -> str:
