@@ -28,7 +28,7 @@ def load_settings(*, quiet: bool = True, **overrides: object) -> Settings:
 def open_catalogue(settings: Settings, *, create: bool = False) -> Sessions:
     """The catalogue, after a check of its schema. `create`: an SQLite file that is not there yet is made."""
     from db import migrations
-    from db.session import CatalogueUnavailable
+    from db.session import CatalogueUnavailable, engine_of
     from worker.bootstrap import open_sessions
 
     missing = _missing(settings)
@@ -37,7 +37,7 @@ def open_catalogue(settings: Settings, *, create: bool = False) -> Sessions:
             f"there is no catalogue at {sqlite_file(settings.database_url)} yet; `tagger run FOLDER` makes one"
         )
     sessions = open_sessions(settings)
-    engine = sessions.kw["bind"]
+    engine = engine_of(sessions)
     if missing:
         migrations.upgrade(engine)
     migrations.check(engine)
@@ -91,12 +91,14 @@ def sqlite_file(database_url: str) -> Path | None:
     return Path(str(url.database)) if in_file else None
 
 
-def person() -> str:
-    """Who asks, for the audit trail."""
+def actor() -> str:
+    """Name who runs this command, as the audit trail writes it."""
+    from db import actors
+
     try:
-        return getpass.getuser()
+        return actors.of_person(getpass.getuser())
     except (KeyError, OSError):
-        return "unknown"
+        return actors.of_person("unknown")
 
 
 def refuse(message: str) -> typer.Exit:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from cli.context import bundle_folder, open_catalogue
 from cli.errors import describe
+from db.session import engine_of
 from worker.settings import Settings
 
 Finding = tuple[str, bool, str]
@@ -35,7 +36,7 @@ def _try(name: str, check: Callable[[], str]) -> Finding:
 
 
 def _catalogue(settings: Settings) -> str:
-    engine = open_catalogue(settings).kw["bind"]
+    engine = engine_of(open_catalogue(settings))
     if engine.dialect.name != "sqlite":
         return "PostgreSQL, tables fit"
     if not settings.embedded and sqlite3.sqlite_version_info < _SQLITE_SAFE:

@@ -32,6 +32,7 @@ def worker(
 ) -> None:
     """Start a worker: it tags whatever the doorbells call it to, until SIGTERM or Ctrl-C."""
     from db.queue import QUEUES
+    from db.session import engine_of
     from model.bundle import read
     from worker.bootstrap import check_taxonomy
     from worker.bundle_lookup import chosen
@@ -50,7 +51,7 @@ def worker(
     sessions = open_catalogue(settings, create=True)
     if settings.taxonomy is not None:
         check_taxonomy(settings, read(chosen(settings.model, settings.bundle_folders, sessions)))
-    sessions.kw["bind"].dispose()  # nothing of it may cross the fork
+    engine_of(sessions).dispose()  # nothing of it may cross the fork
     raise typer.Exit(serve(settings, queues=queues))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import catalogue_if_any, load_settings, open_catalogue, person, refuse
+from cli.context import actor, catalogue_if_any, load_settings, open_catalogue, refuse
 from cli.options import AsLastLine
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class _Job:
 
         with self.sessions.begin() as session:
             run, begun_before = run_requests.open_or_continue(
-                session, self.store, self.bundle, requested_by=f"person:{person()}", limit=limit
+                session, self.store, self.bundle, requested_by=actor(), limit=limit
             )
         if begun_before:
             print(f"tagger: going on with run {run.id}, which was interrupted", file=sys.stderr)

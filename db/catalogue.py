@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Float, Row, exists, func, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
-from db import CatalogueError, queue
+from db import CatalogueError, actors, queue
 from db.columns import UtcTime, table_of
 from db.queue import ClaimedItem
 from db.schema import CONFIDENCE_UNIT, Classification, ImageTag, SourceObject, TagEvent, WorkItem
-from db.session import is_sqlite, now
+from db.session import now, upsert
 
 EXPORT_COLUMNS = (
     "bucket",
@@ -95,7 +94,7 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
     event = {"object_id": object_id, "seq": version, "old": _as_dict(before), "new": new}
     at = now(session)
     session.execute(_upsert(session), [new | {"object_id": object_id, "version": version, "tagged_at": at}])
-    session.execute(insert(table_of(TagEvent)), [event | {"actor": f"person:{person}", "why": why, "at": at}])
+    session.execute(insert(table_of(TagEvent)), [event | {"actor": actors.of_person(person), "why": why, "at": at}])
 
 
 def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -216,7 +215,7 @@ def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, at:
             "seq": versions[each.item.object_id] + 1,
             "old": _as_dict(before.get(each.item.object_id)),
             "new": fields[each.item.object_id],
-            "actor": f"run:{each.item.run_id}",
+            "actor": actors.of_run(each.item.run_id),
             "why": "classified",
             "at": at,
         }
@@ -229,8 +228,7 @@ def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, at:
 
 def _upsert(session: Session, *, unless_human: bool = False) -> Any:
     """INSERT ... ON CONFLICT DO UPDATE, which itself leaves human and unchanged tags as they are."""
-    dialect_insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    statement = dialect_insert(_TAGS)
+    statement = upsert(session, _TAGS)
     old, new = _TAGS.c, statement.excluded
     differs = (
         (old.category != new.category)

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.schema import LeaderLease, WorkerHeartbeat
-from db.session import is_sqlite, sql_now
+from db.session import sql_now, upsert
 
 ALIVE_S = 45.0
 LEADER_S = 30.0
@@ -18,9 +17,8 @@ LEADER_S = 30.0
 
 def beat(session: Session, name: str, *, slots: int, started_at: datetime) -> None:
     """This worker is alive and answers `slots` doorbells at once."""
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     row = {"slots": slots, "started_at": started_at, "seen_at": sql_now(session)}
-    statement = insert(WorkerHeartbeat).values(name=name, **row)
+    statement = upsert(session, WorkerHeartbeat).values(name=name, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
 
 
@@ -42,9 +40,8 @@ def slots(session: Session) -> int:
 
 def lead(session: Session, name: str, holder: str) -> bool:
     """Take or keep the lease `name`; True while `holder` may act. Whoever loses it finds out at its next call."""
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     first = {"name": name, "holder": "", "fence": 0, "expires_at": sql_now(session)}
-    session.execute(insert(LeaderLease).values(first).on_conflict_do_nothing())
+    session.execute(upsert(session, LeaderLease).values(first).on_conflict_do_nothing())
     taken = (
         update(LeaderLease)
         .where(LeaderLease.name == name)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from db import actors
 from db.queue import LEASE_S, MAX_BACKOFF_S
 from db.schema import Classification, ImageTag, Run, SourceObject, TagEvent, WorkItem
 from db.session import sql_now
@@ -112,7 +113,7 @@ def _human_decisions_lost() -> Select[Any, Any]:
     overruled = exists().where(
         following.object_id == TagEvent.object_id,
         following.seq == TagEvent.seq + 1,
-        ~following.actor.startswith("person:"),
+        ~actors.is_person(following.actor),
     )
     is_last = ~exists().where(following.object_id == TagEvent.object_id, following.seq > TagEvent.seq)
     kept = exists().where(
@@ -121,7 +122,7 @@ def _human_decisions_lost() -> Select[Any, Any]:
         ImageTag.category == TagEvent.new["category"].as_string(),
     )
     return select(TagEvent.object_id, literal("replaced without a person: the decision of ") + TagEvent.actor).where(
-        TagEvent.actor.startswith("person:"),
+        actors.is_person(TagEvent.actor),
         TagEvent.new["source"].as_string() == "human",
         or_(overruled, and_(is_last, ~kept)),
     )

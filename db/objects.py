@@ -9,12 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.columns import table_of
 from db.schema import Run, SourceObject, WorkItem
-from db.session import is_sqlite, now, sql_now
+from db.session import now, sql_now, upsert
 from db.vocabulary import OPEN_STATES
 
 # Items that ended because their object version was not there to be read do not count as work on it.
@@ -92,8 +91,7 @@ def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str
         }
         for each in objects
     ]
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    session.execute(insert(table_of(SourceObject)).on_conflict_do_nothing(), rows)
+    session.execute(upsert(session, table_of(SourceObject)).on_conflict_do_nothing(), rows)
     keys = [each.key for each in objects]
     found = select(SourceObject.key, SourceObject.id).where(SourceObject.bucket == bucket, SourceObject.key.in_(keys))
     return dict(session.execute(found).all())
@@ -186,7 +184,6 @@ def enqueue(session: Session, run: Run, tokens: Mapping[int, str], *, queue: str
 def _insert_items(
     session: Session, run: Run, tokens: Mapping[int, str], request: str, queue: str, priority: int
 ) -> list[int]:
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     eligible_at = now(session)
     rows = [
         {
@@ -203,7 +200,7 @@ def _insert_items(
         for object_id, token in tokens.items()
     ]
     items = table_of(WorkItem)
-    statement = insert(items).on_conflict_do_nothing().returning(items.c.object_id)
+    statement = upsert(session, items).on_conflict_do_nothing().returning(items.c.object_id)
     return list(session.execute(statement, rows).scalars())
 
 

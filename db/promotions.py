@@ -12,12 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from db import CatalogueError
 from db.schema import ModelPromotion, ModelVersion
-from db.session import is_sqlite, sql_now
+from db.session import sql_now, upsert
 
 
 class PromotionOvertaken(CatalogueError):
@@ -137,7 +136,6 @@ def roll_back(session: Session, seen: Standing, *, actor: str) -> ModelVersion:
 def _append(
     session: Session, seen: Standing, action: str, model: ModelVersion, replaced: ModelVersion | None, **values: Any
 ) -> None:
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     row = values | {
         "name": seen.name,
         "seq": seen.seq + 1,
@@ -146,7 +144,7 @@ def _append(
         "replaced_id": replaced.id if replaced else None,
         "at": sql_now(session),
     }
-    added = insert(ModelPromotion).values(row).on_conflict_do_nothing(index_elements=["name", "seq"])
+    added = upsert(session, ModelPromotion).values(row).on_conflict_do_nothing(index_elements=["name", "seq"])
     if session.execute(added.returning(ModelPromotion.id)).scalar_one_or_none() is None:
         raise PromotionOvertaken(
             f"somebody else changed what {seen.name} stands for at the same moment; "

@@ -15,11 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.schema import Run, SourceObject, Throttle, WorkItem
-from db.session import is_sqlite, now, sql_now
+from db.session import now, sql_now, upsert
 
 LEASE_S = 180.0
 MAX_FAILURES = 5
@@ -243,9 +242,8 @@ def throttle_all(session: Session, reason: str) -> float:
         return left_s
     strikes = before.strikes + 1 if before else 1
     pause_s = min(5.0 * 2.0 ** min(strikes - 1, 10), 300.0)
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     row = {"until": sql_now(session, pause_s), "strikes": strikes, "reason": reason}
-    statement = insert(Throttle).values(name=_STORE, **row)
+    statement = upsert(session, Throttle).values(name=_STORE, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
     return pause_s
 

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db import CatalogueError
 from db.schema import Classification, ModelVersion, Run, WorkItem
-from db.session import is_sqlite, sql_now
+from db.session import sql_now, upsert
 from db.vocabulary import OPEN_STATES
 
 SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
@@ -25,9 +24,8 @@ class ScanTakenOver(CatalogueError):
 
 def register_model(session: Session, name: str, version: str, location: str | None = None) -> ModelVersion:
     """The row of a bundle, made at its first use. A location given anew replaces the old one."""
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     row = {"name": name, "version": version, "location": location, "registered_at": sql_now(session)}
-    session.execute(insert(ModelVersion).values(row).on_conflict_do_nothing())
+    session.execute(upsert(session, ModelVersion).values(row).on_conflict_do_nothing())
     found = session.execute(select(ModelVersion).filter_by(name=name, version=version)).scalar_one()
     if location is not None:
         found.location = location
@@ -45,7 +43,6 @@ def open_run(
     state: str = "scanning",
 ) -> tuple[Run, bool]:
     """The run with this logical key, and whether this call made it: two askers get one run."""
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     row = {
         "logical_key": logical_key,
         "kind": kind,
@@ -58,7 +55,9 @@ def open_run(
         "created_at": sql_now(session),
         "updated_at": sql_now(session),
     }
-    made = session.execute(insert(Run).values(row).on_conflict_do_nothing().returning(Run.id)).scalar_one_or_none()
+    made = session.execute(
+        upsert(session, Run).values(row).on_conflict_do_nothing().returning(Run.id)
+    ).scalar_one_or_none()
     return session.execute(select(Run).filter_by(logical_key=logical_key)).scalar_one(), made is not None
 
 

@@ -68,7 +68,7 @@ class ModelPromotion(Base):
     action: Mapped[str]
     model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))  # what holds from here on
     replaced_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))  # what held before
-    actor: Mapped[str]  # person:amina
+    actor: Mapped[str]  # see db.actors
     at: Mapped[datetime]
     forced: Mapped[bool]  # the comparison was against it, or could not be made
     detail: Mapped[dict[str, Any]]  # the figures of the comparison, or why there are none
@@ -211,7 +211,7 @@ class TagEvent(Base):
     seq: Mapped[int]
     old: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     new: Mapped[dict[str, Any]]
-    actor: Mapped[str]  # run:7 or person:amina
+    actor: Mapped[str]  # see db.actors
     why: Mapped[str]
     at: Mapped[datetime]
 

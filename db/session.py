@@ -12,14 +12,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, create_engine, event, func, literal, make_url
+from sqlalchemy import ColumnElement, Engine, Table, create_engine, event, func, literal, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from db import CatalogueError
-from db.columns import UtcTime
+from db.columns import Base, UtcTime
 
 Sessions = sessionmaker[Session]
 T = TypeVar("T")
@@ -47,8 +48,19 @@ def sessions_of(engine: Engine) -> Sessions:
     return sessionmaker(engine, expire_on_commit=False)
 
 
+def engine_of(sessions: Sessions) -> Engine:
+    engine = sessions.kw["bind"]
+    assert isinstance(engine, Engine)
+    return engine
+
+
 def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
+
+
+def upsert(session: Session, table: Table | type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """Start an INSERT that knows ON CONFLICT, which either database has in a dialect of its own."""
+    return sqlite.insert(table) if is_sqlite(session) else postgresql.insert(table)
 
 
 def sql_now(session: Session, after_s: float = 0.0) -> ColumnElement[datetime]:
@@ -155,5 +167,4 @@ def _postgresql(url: URL, pool_size: int, pooled: bool) -> Engine:
 
 def reading(sessions: Sessions) -> Session:
     """A session that only reads: on SQLite it takes no write lock, so looking never stops the workers."""
-    engine = sessions.kw["bind"]
-    return Session(engine.execution_options(read_only=True), expire_on_commit=False)
+    return Session(engine_of(sessions).execution_options(read_only=True), expire_on_commit=False)

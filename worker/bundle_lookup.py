@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from db import promotions
+from db import actors, promotions
 from db.promotions import Change
 from db.schema import ModelVersion
 from db.session import Sessions, reading
@@ -56,7 +56,7 @@ def _promoted(change: Change, folders: Sequence[Path]) -> Path:
     try:
         return folder_of(change.model, folders)
     except BundleNotFound as error:
-        name, by = change.model.name, change.actor.removeprefix("person:")
+        name, by = change.model.name, actors.name_of(change.actor)
         raise BundleNotFound(
             f"{name}@{change.model.version} is promoted ({change.at:%Y-%m-%d} by {by}), but is not to be found: put "
             f"its folder into the one that TAGGER_BUNDLES names, or go back with `tagger model rollback {name}`"

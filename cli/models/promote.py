@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import catalogue_if_any, load_settings, open_catalogue, person
+from cli.context import actor, catalogue_if_any, load_settings, open_catalogue
 from cli.options import AsLastLine
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def rollback(
         _check_before(settings, seen.before)
     try:
         with sessions.begin() as session:
-            model = promotions.roll_back(session, seen, actor=f"person:{person()}")
+            model = promotions.roll_back(session, seen, actor=actor())
     except (promotions.NothingBefore, promotions.PromotionOvertaken) as error:
         raise _refuse(str(error)) from error
     replaced = id_of(seen.model) if seen.model else None
@@ -123,7 +123,7 @@ def _record(
                 session,
                 seen,
                 _registered(session, candidate),
-                actor=f"person:{person()}",
+                actor=actor(),
                 instead_of=_registered(session, unpromoted) if unpromoted else None,
                 forced=forced,
                 detail=detail,

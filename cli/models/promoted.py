@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from db import promotions
+from db import actors, promotions
 from db.promotions import Change
 from db.schema import ModelVersion
 from db.session import Sessions, reading
@@ -46,7 +46,7 @@ def lines_of_history(changes: Sequence[Change]) -> Iterator[str]:
     for change in changes[: -SHOWN - 1 : -1]:
         how = "went back to" if change.action == "rollback" else "promoted by force" if change.forced else "promoted"
         place = f" in place of {id_of(change.replaced)}" if change.replaced else ""
-        who = change.actor.removeprefix("person:")
+        who = actors.name_of(change.actor)
         yield f"{change.at:%Y-%m-%d %H:%M} UTC  {who} {how} {id_of(change.model)}{place}"
     if len(changes) > SHOWN:
         yield f"… and {len(changes) - SHOWN} before: tagger model show --json"

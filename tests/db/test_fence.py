@@ -22,7 +22,7 @@ from db import catalogue as tags
 from db import queue
 from db.queue import ClaimedItem
 from db.schema import WorkItem
-from db.session import Sessions, in_transaction, sql_now
+from db.session import Sessions, engine_of, in_transaction, sql_now
 from tests.db.catalogues import Catalogue, a_catalogue, tagged
 
 WORKERS = 4
@@ -197,7 +197,7 @@ def test_without_fence_and_unique_key_the_invariants_catch_second_results(sessio
 
 
 def drop_unique_key(catalogue: Catalogue) -> None:
-    if catalogue.sessions.kw["bind"].dialect.name == "postgresql":
+    if engine_of(catalogue.sessions).dialect.name == "postgresql":
         catalogue.sql("ALTER TABLE classification DROP CONSTRAINT uq_classification_work_item_id")
         return
     made = catalogue.value("SELECT sql FROM sqlite_master WHERE name = 'classification'")

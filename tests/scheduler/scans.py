@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 from db import runs
 from db.schema import Run
+from db.session import engine_of
 from scheduler import discovery
 from scheduler.discovery import Scanned, ScanRequest
 from tests.db.catalogues import Catalogue
@@ -54,7 +55,7 @@ def items(catalogue: Catalogue) -> int:
 def statements(catalogue: Catalogue) -> Iterator[list[tuple[str, Any]]]:
     """Every statement sent inside the block, with its parameters."""
     sent: list[tuple[str, Any]] = []
-    engine = catalogue.sessions.kw["bind"]
+    engine = engine_of(catalogue.sessions)
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         sent.append((statement, parameters))
