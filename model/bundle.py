@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from model import manifest
-from model.decisions.ood import Novelty
-from model.decisions.thresholds import AS_MADE, Outcome, ReviewPolicy
+from model.decisions.ood import OodDetector
+from model.decisions.thresholds import AS_MADE, ReviewPolicy, ValidationOutcomes
 from model.decisions.thresholds import thresholds as choose
 from model.images.preprocessing import PreprocessingUnknown, check
 from model.manifest import RETRAIN, Bundle, BundleCorrupt, BundleError, BundleNotFound, BundleTooOld
@@ -28,21 +28,21 @@ __all__ = [
     "available",
     "find",
     "folders_of_bundles",
-    "novelty",
+    "ood_detector",
     "read",
     "save",
-    "tested",
+    "test_outcomes",
     "thresholds",
-    "validated",
+    "validation_outcomes",
 ]
 
 SHIPPED = Path(__file__).parent / "bundles"
 VALIDATION = "validation.npz"
-"""What the network said of the validation images: see model.decisions.thresholds.Outcome."""
+"""Outcomes on the validation images: see model.decisions.thresholds.ValidationOutcomes."""
 TEST = "test.npz"
-"""What it said of the test images, in their order: bundles are compared by it."""
-NOVELTY = "novelty.npz"
-"""What the training's features look like: see model.decisions.ood.Novelty."""
+"""Outcomes on the test images, in their order: bundles are compared by them."""
+OOD_DETECTOR = "novelty.npz"
+"""The statistics of the training's features: see model.decisions.ood.OodDetector."""
 
 
 def find(reference: str, *, folders: Sequence[Path] = ()) -> Path:
@@ -99,32 +99,32 @@ def thresholds(bundle: Bundle, policy: ReviewPolicy) -> tuple[float, ...]:
     """
     if policy == AS_MADE:
         return bundle.thresholds
-    outcome = validated(bundle)
-    if outcome is None:
+    outcomes = validation_outcomes(bundle)
+    if outcomes is None:
         raise BundleError(
             f"{bundle.id} was made before thresholds could be chosen anew: {RETRAIN},"
             " or set neither TAGGER_TARGET_PRECISION nor TAGGER_REVIEW_BUDGET"
         )
-    return choose(outcome, len(bundle.categories), policy)
+    return choose(outcomes, len(bundle.categories), policy)
 
 
-def validated(bundle: Bundle) -> Outcome | None:
-    """What it said of its validation images; None in bundles of earlier."""
-    return _outcome(bundle, VALIDATION)
+def validation_outcomes(bundle: Bundle) -> ValidationOutcomes | None:
+    """Read the outcomes on the validation images; None for bundles that kept none."""
+    return _outcomes(bundle, VALIDATION)
 
 
-def tested(bundle: Bundle) -> Outcome | None:
-    """What it said of its test images, whose digest is `metrics["test_data"]`; None in bundles of earlier."""
-    return _outcome(bundle, TEST)
+def test_outcomes(bundle: Bundle) -> ValidationOutcomes | None:
+    """Read the outcomes on the test images, whose digest is `metrics["test_data"]`; None for bundles that kept none."""
+    return _outcomes(bundle, TEST)
 
 
-def _outcome(bundle: Bundle, name: str) -> Outcome | None:
-    return Outcome.read(bundle.folder / name) if name in bundle.files else None
+def _outcomes(bundle: Bundle, name: str) -> ValidationOutcomes | None:
+    return ValidationOutcomes.read(bundle.folder / name) if name in bundle.files else None
 
 
-def novelty(bundle: Bundle) -> Novelty | None:
-    """What tells images unlike the training; None in bundles that were made without."""
-    return Novelty.read(bundle.folder / NOVELTY) if bundle.ood and NOVELTY in bundle.files else None
+def ood_detector(bundle: Bundle) -> OodDetector | None:
+    """Read the out-of-distribution detector; None for bundles made without one."""
+    return OodDetector.read(bundle.folder / OOD_DETECTOR) if bundle.ood and OOD_DETECTOR in bundle.files else None
 
 
 def save(bundle: Bundle, destination: Path) -> Bundle:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from model import bundle as bundles
 from model.bundle import Bundle, BundleCorrupt
-from model.decide import judge
+from model.decide import decide
 from model.decisions.calibration import softmax
-from model.decisions.category_mapping import Placement
+from model.decisions.category_mapping import CategoryMapping
 from model.decisions.ood import SERVED
 from model.decisions.taxonomy import Taxonomy
 from model.decisions.thresholds import AS_MADE, ReviewPolicy
@@ -52,18 +52,18 @@ class Classifier:
         bundle: Bundle,
         runtime: Runtime,
         thresholds: tuple[float, ...],
-        placement: Placement | None = None,
+        mapping: CategoryMapping | None = None,
         *,
         coarse: bool = False,
     ) -> None:
         self.bundle = bundle
         self.thresholds = thresholds
-        self.placement = placement or Placement.as_is(bundle.categories)
+        self.mapping = mapping or CategoryMapping.identity(bundle.categories)
         self._coarse = coarse
         self._runtime = runtime
         self._budget = PixelBudget()
         self._as_set = replace(bundle, thresholds=thresholds)
-        self._novelty = bundles.novelty(bundle)
+        self._detector = bundles.ood_detector(bundle)
 
     @classmethod
     def load(
@@ -85,9 +85,9 @@ class Classifier:
         """
         bundle = bundles.read(folder)
         thresholds = bundles.thresholds(bundle, policy)
-        placement = Placement.of(taxonomy, bundle.categories) if taxonomy else None
+        mapping = CategoryMapping.from_taxonomy(taxonomy, bundle.categories) if taxonomy else None
         try:
-            classifier = cls(bundle, start(folder, runtime, threads), thresholds, placement, coarse=coarse)
+            classifier = cls(bundle, start(folder, runtime, threads), thresholds, mapping, coarse=coarse)
         except (ValueError, RuntimeError, OSError) as error:
             raise BundleCorrupt(f"{runtime} cannot run bundle {folder} ({error}): {bundles.RETRAIN}") from error
         classifier._check_golden(runtime)
@@ -105,18 +105,18 @@ class Classifier:
 
     def classify(self, images: Images) -> list[Prediction]:
         """uint8[N, H, W, C] -> a prediction each."""
-        verdicts = judge(self._as_set, self._novelty, self._outputs(images), self.placement, coarse=self._coarse)
-        strange = verdicts.strangeness.get(SERVED)
+        decisions = decide(self._as_set, self._detector, self._outputs(images), self.mapping, coarse=self._coarse)
+        strange = decisions.ood_scores.get(SERVED)
         return [
             Prediction(
-                category=self.placement.names[verdicts.choice.at[at]],
-                confidence=float(verdicts.confidence[at]),
+                category=self.mapping.names[decisions.choice.index[index]],
+                confidence=float(decisions.confidence[index]),
                 scores=scores,
-                ood_score=None if strange is None else float(strange[at]),
+                ood_score=None if strange is None else float(strange[index]),
                 needs_review=bool(reason),
                 review_reason=str(reason) or None,
             )
-            for at, (scores, reason) in enumerate(zip(verdicts.scores, verdicts.reasons, strict=True))
+            for index, (scores, reason) in enumerate(zip(decisions.scores, decisions.reasons, strict=True))
         ]
 
     def _outputs(self, images: Images) -> Outputs:

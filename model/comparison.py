@@ -9,7 +9,7 @@ import numpy as np
 from model import ModelError
 from model import bundle as bundles
 from model.bundle import Bundle
-from model.decisions.thresholds import Outcome
+from model.decisions.thresholds import ValidationOutcomes
 
 SIGNIFICANT = 0.05
 """A candidate that is no worse is called worse in so many cases at most."""
@@ -29,7 +29,7 @@ class Comparison:
     only_incumbent: int
 
     @classmethod
-    def of(cls, candidate: Outcome, incumbent: Outcome) -> "Comparison":
+    def of(cls, candidate: ValidationOutcomes, incumbent: ValidationOutcomes) -> "Comparison":
         """Both in the order of the same test images."""
         new, old = candidate.correct, incumbent.correct
         counts = (int(np.sum(each)) for each in (new & old, new & ~old, old & ~new))
@@ -85,8 +85,8 @@ def compare(candidate: Bundle, incumbent: Bundle) -> Comparison:
     return Comparison.of(*outcomes)
 
 
-def _tested(bundle: Bundle) -> Outcome:
-    outcome = bundles.tested(bundle)
-    if outcome is None or "test_data" not in bundle.metrics:
+def _tested(bundle: Bundle) -> ValidationOutcomes:
+    outcomes = bundles.test_outcomes(bundle)
+    if outcomes is None or "test_data" not in bundle.metrics:
         raise NotComparable(f"{bundle.id} has kept no test outcome")
-    return outcome
+    return outcomes

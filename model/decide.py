@@ -8,23 +8,23 @@ import numpy.typing as npt
 
 from model.bundle import Bundle
 from model.decisions.calibration import softmax
-from model.decisions.category_mapping import Choice, Placement
-from model.decisions.ood import SERVED, Novelty, of_logits
+from model.decisions.category_mapping import CategoryMapping, Choice
+from model.decisions.ood import SERVED, OodDetector, logit_scores
 from model.runtimes import Outputs
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
+class Decisions:
     """On N images: calibrated scores float32[N, K] of the bundle's categories, the scores of being unlike the training
     by their names, float[N] each, and why a person would look, "" where none would: str[N].
 
-    `choice` is what each would be tagged with, of the placement's names; without a taxonomy, the bundle's categories.
+    `choice` is what each would be tagged with, of the mapping's names; without a taxonomy, the bundle's categories.
     """
 
     scores: Floats
-    strangeness: Mapping[str, Floats]
+    ood_scores: Mapping[str, Floats]
     reasons: npt.NDArray[np.str_]
     choice: Choice
 
@@ -54,37 +54,37 @@ class Verdicts:
         return flagged
 
 
-def judge(
+def decide(
     bundle: Bundle,
-    novelty: Novelty | None,
+    detector: OodDetector | None,
     outputs: Outputs,
-    placement: Placement | None = None,
+    mapping: CategoryMapping | None = None,
     *,
     coarse: bool = False,
-) -> Verdicts:
-    """By the bundle's temperature, thresholds and limit of novelty; `placement` leads to the shop's own categories.
+) -> Decisions:
+    """By the bundle's temperature, thresholds and OOD limit; `mapping` leads to the shop's own categories.
 
     Unlike anything seen says more than unsure: of such an image the confidence means nothing. With `coarse`, an image
     that is only unsure is tagged with the nearest category above that is sure, if there is one; a person still looks.
     """
     scores = softmax(outputs.logits, bundle.temperature)
-    strangeness = _strangeness(bundle, novelty, outputs)
-    placement = placement or Placement.as_is(bundle.categories)
-    choice = placement.choose(scores, bundle.thresholds)
+    ood_scores = _ood_scores(bundle, detector, outputs)
+    mapping = mapping or CategoryMapping.identity(bundle.categories)
+    choice = mapping.choose(scores, bundle.thresholds)
     unsure = choice.confidence < choice.threshold
     strange = np.zeros(len(scores), bool)
-    if SERVED in strangeness and bundle.ood:
-        strange = strangeness[SERVED] > bundle.ood["threshold"]
+    if SERVED in ood_scores and bundle.ood:
+        strange = ood_scores[SERVED] > bundle.ood["threshold"]
     general = np.zeros(len(scores), bool)
     if coarse:
-        above = placement.coarser(scores, choice, bundle.thresholds)
-        general = unsure & ~strange & (above.at >= 0)
-        choice = choice.but(general, above)
+        above = mapping.coarser(scores, choice, bundle.thresholds)
+        general = unsure & ~strange & (above.index >= 0)
+        choice = choice.where(general, above)
     reasons = np.select([strange, general, unsure], ["unlike_training", "coarse", "low_confidence"], "")
-    return Verdicts(scores, strangeness, reasons, choice)
+    return Decisions(scores, ood_scores, reasons, choice)
 
 
-def _strangeness(bundle: Bundle, novelty: Novelty | None, outputs: Outputs) -> Mapping[str, Floats]:
-    if novelty is None:
-        return of_logits(outputs.logits, bundle.temperature)
-    return novelty.scores(outputs.logits, outputs.features)
+def _ood_scores(bundle: Bundle, detector: OodDetector | None, outputs: Outputs) -> Mapping[str, Floats]:
+    if detector is None:
+        return logit_scores(outputs.logits, bundle.temperature)
+    return detector.scores(outputs.logits, outputs.features)

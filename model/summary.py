@@ -57,14 +57,14 @@ def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, A
 
     With a taxonomy also the best leaf, which the threshold is for, and what is above it.
     """
-    bundle, placement = classifier.bundle, classifier.placement
-    probable = placement.probabilities(prediction.scores[None])[0]
-    leaf = placement.choose(prediction.scores[None], classifier.thresholds)
-    best = placement.leaves[placement.shares(prediction.scores[None])[0].argsort()[::-1][:BEST]]
+    bundle, mapping = classifier.bundle, classifier.mapping
+    probable = mapping.probabilities(prediction.scores[None])[0]
+    leaf = mapping.choose(prediction.scores[None], classifier.thresholds)
+    best = mapping.leaves[mapping.shares(prediction.scores[None])[0].argsort()[::-1][:BEST]]
     row = {
         "category": prediction.category,
         "confidence": round(prediction.confidence, 4),
-        "best": {placement.names[at]: round(float(probable[at]), 4) for at in best},
+        "best": {mapping.names[at]: round(float(probable[at]), 4) for at in best},
         "needs_review": prediction.needs_review,
         "review_reason": prediction.review_reason,
         "threshold": round(float(leaf.threshold[0]), 4),
@@ -72,10 +72,10 @@ def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, A
         "ood_threshold": round(bundle.ood["threshold"], 2) if bundle.ood else None,
         "model": bundle.id,
     }
-    if placement.taxonomy is None:
+    if mapping.taxonomy is None:
         return row
-    name = placement.names[leaf.at[0]]
-    above = {each: float(probable[placement.names.index(each)]) for each in placement.taxonomy.above(name)}
+    name = mapping.names[leaf.index[0]]
+    above = {each: float(probable[mapping.names.index(each)]) for each in mapping.taxonomy.above(name)}
     return row | {"leaf": name, "above": {each: round(share, 4) for each, share in above.items()}}
 
 
@@ -186,14 +186,14 @@ def of_promise(bundle: Bundle, policy: ReviewPolicy) -> dict[str, Any] | None:
 
     Raises BundleError when the policy asks for thresholds that cannot be chosen.
     """
-    cuts, outcome = bundles.thresholds(bundle, policy), bundles.validated(bundle)
-    if outcome is None:
+    cuts, outcomes = bundles.thresholds(bundle, policy), bundles.validation_outcomes(bundle)
+    if outcomes is None:
         return None
     return {
         "target_precision": policy.aim(bundle.target_precision),
         "review_budget": policy.review_budget,
         "thresholds": {name: round(cut, 6) for name, cut in zip(bundle.categories, cuts, strict=True)},
-        **promise(outcome, cuts),
+        **promise(outcomes, cuts),
     }
 
 

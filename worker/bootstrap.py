@@ -16,7 +16,7 @@ from db.schema import ModelVersion
 from db.session import Sessions, connect, reading, sessions_of
 from model.bundle import Bundle
 from model.classifier import Classifier
-from model.decisions.category_mapping import Placement
+from model.decisions.category_mapping import CategoryMapping
 from model.decisions.taxonomy import Taxonomy
 from worker import bundle_lookup
 from worker.settings import Settings
@@ -74,7 +74,7 @@ def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
     """Raises TaxonomyWrong unless there is no taxonomy, or one that the bundle can tag with."""
     taxonomy = taxonomy_of(settings)
     if taxonomy is not None:
-        Placement.of(taxonomy, bundle.categories)
+        CategoryMapping.from_taxonomy(taxonomy, bundle.categories)
 
 
 def load_classifier(settings: Settings, folder: Path, taxonomy: Taxonomy | None) -> Classifier:

@@ -33,7 +33,7 @@ def taxonomy(
     as_json: AsJson = False,
 ) -> None:
     """Show a shop's own categories as a tree, with titles, and which of a bundle's go where; or what is wrong."""
-    from model.decisions.category_mapping import Placement
+    from model.decisions.category_mapping import CategoryMapping
     from model.decisions.taxonomy import Taxonomy, TaxonomyWrong
 
     chosen = _bundle(bundle, bundles)
@@ -42,7 +42,7 @@ def taxonomy(
     try:
         found = Taxonomy.read(file)
         rows = [*_rows(found, chosen.categories)]
-        Placement.of(found, chosen.categories)
+        CategoryMapping.from_taxonomy(found, chosen.categories)
     except TaxonomyWrong as wrong:
         error = str(wrong)
     if as_json:
@@ -73,7 +73,7 @@ def _rows(taxonomy: Taxonomy, categories: Sequence[str]) -> Iterator[Row]:
             "level": len(taxonomy.above(each.name)),
             "synonyms": list(each.synonyms),
             "titles": dict(each.titles),
-            "from_bundle": [name for name in categories if taxonomy.standing_for(name) == each.name],
+            "from_bundle": [name for name in categories if taxonomy.resolve(name) == each.name],
         }
         below.setdefault(each.parent, []).append(row)
 

@@ -10,30 +10,30 @@ from model.decisions.taxonomy import Taxonomy, TaxonomyWrong
 from model.decisions.thresholds import NOTHING_PASSES
 
 Floats = npt.NDArray[np.float32]
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What each of N images would be tagged with: `at` int64[N] in Placement.names, how probable that is float32[N],
-    and the threshold that it has to reach float64[N].
+    """What each of N images is tagged with: `index` int64[N] into CategoryMapping.names, its confidence float32[N], and
+    the threshold float64[N] that the confidence has to reach.
     """
 
-    at: Places
+    index: Indices
     confidence: Floats
     threshold: npt.NDArray[np.float64]
 
-    def but(self, where: npt.NDArray[np.bool_], other: "Choice") -> "Choice":
-        """With those of `other` where bool[N] says so."""
+    def where(self, condition: npt.NDArray[np.bool_], other: "Choice") -> "Choice":
+        """Take the choices of `other` where bool[N] `condition` is true."""
         return Choice(
-            np.where(where, other.at, self.at),
-            np.where(where, other.confidence, self.confidence),
-            np.where(where, other.threshold, self.threshold),
+            np.where(condition, other.index, self.index),
+            np.where(condition, other.confidence, self.confidence),
+            np.where(condition, other.threshold, self.threshold),
         )
 
 
 @dataclass(frozen=True)
-class Placement:
+class CategoryMapping:
     """Where a bundle's K categories stand among the T `names` that images may be tagged with.
 
     L of the names are leaves, `leaves` int64[L]: one of the bundle's categories, at least, stands for each. `own`
@@ -42,21 +42,21 @@ class Placement:
     """
 
     names: tuple[str, ...]
-    leaves: Places
+    leaves: Indices
     own: Floats
     under: Floats
-    parents: Places
+    parents: Indices
     taxonomy: Taxonomy | None = None
 
     @classmethod
-    def as_is(cls, categories: Sequence[str]) -> "Placement":
+    def identity(cls, categories: Sequence[str]) -> "CategoryMapping":
         """Without a taxonomy: each category is a leaf, and nothing is above it."""
         count = len(categories)
         each = np.eye(count, dtype=np.float32)
         return cls(tuple(categories), np.arange(count), each, each, np.full(count, -1))
 
     @classmethod
-    def of(cls, taxonomy: Taxonomy, categories: Sequence[str]) -> "Placement":
+    def from_taxonomy(cls, taxonomy: Taxonomy, categories: Sequence[str]) -> "CategoryMapping":
         """Raises TaxonomyWrong, naming every category of the bundle that no row stands for."""
         names = tuple(each.name for each in taxonomy.categories)
         at = {name: number for number, name in enumerate(names)}
@@ -98,7 +98,7 @@ class Placement:
         of the bundle's categories stand below is never sure: it says nothing of the image.
         """
         probable, limits = self.probabilities(scores), self._limits(thresholds)
-        images, at = np.arange(len(choice.at)), self.parents[choice.at]
+        images, at = np.arange(len(choice.index)), self.parents[choice.index]
         found = np.full(len(at), -1)
         while (at >= 0).any():
             sure = (found < 0) & (at >= 0) & (probable[images, at] >= limits[at])
@@ -115,7 +115,7 @@ class Placement:
 
 def _places(taxonomy: Taxonomy, categories: Sequence[str]) -> list[str]:
     """The shop's category of each of the bundle's, in their order."""
-    found = [taxonomy.standing_for(name) for name in categories]
+    found = [taxonomy.resolve(name) for name in categories]
     lost = [name for name, place in zip(categories, found, strict=True) if place is None]
     if lost:
         raise TaxonomyWrong(

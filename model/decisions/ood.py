@@ -67,7 +67,7 @@ def principal(features: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Novelty:
+class OodDetector:
     """What a bundle keeps to tell images unlike the training. `scales`: mean and deviation of each of ADDED.
 
     Where features are MANY, distances are taken along the KEPT directions in which the training's vary most, `basis`
@@ -82,7 +82,9 @@ class Novelty:
     basis: Floats | None = None
 
     @classmethod
-    def fit(cls, features: Floats, labels: Labels, validation: tuple[Floats, Floats], temperature: float) -> "Novelty":
+    def fit(
+        cls, features: Floats, labels: Labels, validation: tuple[Floats, Floats], temperature: float
+    ) -> "OodDetector":
         """The training's features float32[N, D] and labels, and the logits and features of validation images."""
         unscaled = np.tile(np.array([[0.0, 1.0]], np.float32), (len(ADDED), 1))
         basis = principal(features) if features.shape[1] > MANY else None
@@ -93,7 +95,7 @@ class Novelty:
         return cls(temperature, *parts, scales, basis)
 
     @classmethod
-    def read(cls, path: Path) -> "Novelty":
+    def read(cls, path: Path) -> "OodDetector":
         with np.load(path, allow_pickle=False) as kept:
             as_they_are = Gaussians(kept["means"], kept["inverse"])
             of_length_one = Gaussians(kept["means_of_directions"], kept["inverse_of_directions"])
@@ -128,14 +130,14 @@ class Novelty:
         """Distances as logarithms, so that none drowns the others when they are added."""
         features = features if self.basis is None else features @ self.basis
         return {
-            **of_logits(logits, self.temperature),
+            **logit_scores(logits, self.temperature),
             "mahalanobis": np.log1p(self.as_they_are.distances(features)),
             "mahalanobis of directions": np.log1p(self.of_length_one.distances(directions(features))),
         }
 
 
-def of_logits(logits: Floats, temperature: float) -> dict[str, Floats]:
-    """The scores that need nothing but float32[N, K], for bundles that keep no Novelty."""
+def logit_scores(logits: Floats, temperature: float) -> dict[str, Floats]:
+    """The scores that need nothing but float32[N, K], for bundles that keep no OodDetector."""
     scaled = logits / temperature
     top = scaled.max(1, keepdims=True)
     powers = np.exp(scaled - top)

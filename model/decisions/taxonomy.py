@@ -35,14 +35,14 @@ class Taxonomy:
         _check_cycles(path, categories)
         return cls(path, languages, categories)
 
-    def standing_for(self, name: str) -> str | None:
+    def resolve(self, name: str) -> str | None:
         """The category of that name or with that synonym; None where there is none."""
         return self._known.get(plain(name))
 
     def meant_by(self, word: str) -> str | None:
         """The category that a person means: by its name, a synonym, or a title that only one category has."""
         titled = self._titled.get(plain(word), [])
-        return self.standing_for(word) or (titled[0] if len(titled) == 1 else None)
+        return self.resolve(word) or (titled[0] if len(titled) == 1 else None)
 
     def above(self, category: str) -> tuple[str, ...]:
         """The parent, its parent and so on. Raises KeyError for a name that is no category's own."""
@@ -57,7 +57,7 @@ class Taxonomy:
 
         What a synonym names has the title of its category.
         """
-        category = self.standing_for(name)
+        category = self.resolve(name)
         titles = self._titles.get(category, {}) if category else {}
         found = (titles[tag] for tag in _wider(language) if tag in titles)
         return next(found, category or name)

@@ -1,6 +1,6 @@
 """Which predictions pass without a person: thresholds for a precision that is wanted, or for a number of reviews.
 
-A bundle keeps what its validation came to (`Outcome`), so that thresholds can be chosen anew without training.
+A bundle keeps its `ValidationOutcomes`, so that thresholds can be chosen anew without training.
 """
 
 import math
@@ -43,7 +43,7 @@ AS_MADE = ReviewPolicy()
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ValidationOutcomes:
     """Of N validation images: confidence float64[N], predicted category int64[N], and whether it is right bool[N]."""
 
     confidence: Floats
@@ -51,13 +51,13 @@ class Outcome:
     correct: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> "Outcome":
+    def of(cls, scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> "ValidationOutcomes":
         """From calibrated scores float32[N, K]."""
         predicted = scores.argmax(1)
         return cls(scores.max(1).astype(np.float64), predicted, predicted == labels)
 
     @classmethod
-    def read(cls, path: Path) -> "Outcome":
+    def read(cls, path: Path) -> "ValidationOutcomes":
         with np.load(path, allow_pickle=False) as kept:
             return cls(kept["confidence"].astype(np.float64), kept["predicted"].astype(np.int64), kept["correct"])
 
@@ -70,7 +70,7 @@ class Outcome:
         return self.confidence >= np.asarray(thresholds)[self.predicted]
 
 
-def thresholds(outcome: Outcome, categories: int, policy: ReviewPolicy) -> tuple[float, ...]:
+def thresholds(outcome: ValidationOutcomes, categories: int, policy: ReviewPolicy) -> tuple[float, ...]:
     """A threshold for each category. Raises ValueError for a policy that wants nothing."""
     if policy.review_budget is not None:
         return (_for_budget(outcome, policy.review_budget),) * categories
@@ -79,7 +79,7 @@ def thresholds(outcome: Outcome, categories: int, policy: ReviewPolicy) -> tuple
     return _for_precision(outcome, categories, policy.target_precision)
 
 
-def promise(outcome: Outcome, cuts: Sequence[float]) -> dict[str, Any]:
+def promise(outcome: ValidationOutcomes, cuts: Sequence[float]) -> dict[str, Any]:
     """What validation says of these thresholds: share that passes, its precision, and a bound under it."""
     passing = outcome.passing(cuts)
     count, right = int(passing.sum()), int(outcome.correct[passing].sum())
@@ -112,13 +112,13 @@ def _at_least(right: int, count: int, share: float) -> float:
     return float(np.exp(ways + wrong * np.log1p(-share) + (count - wrong) * np.log(share)).sum())
 
 
-def _for_budget(outcome: Outcome, budget: float) -> float:
+def _for_budget(outcome: ValidationOutcomes, budget: float) -> float:
     """One cut: at most a share `budget` of validation lies below it."""
     ordered = np.sort(outcome.confidence)
     return float(ordered[min(int(budget * len(ordered)), len(ordered) - 1)])
 
 
-def _for_precision(outcome: Outcome, categories: int, target: float) -> tuple[float, ...]:
+def _for_precision(outcome: ValidationOutcomes, categories: int, target: float) -> tuple[float, ...]:
     """The lowest thresholds at which all that passes together has the precision wanted.
 
     Each category gets its own, by one precision within categories; that is lowered as far as the whole allows.
@@ -144,7 +144,7 @@ class _Curve:
     error: Floats
 
     @classmethod
-    def of(cls, outcome: Outcome, chosen: npt.NDArray[np.bool_]) -> "_Curve":
+    def of(cls, outcome: ValidationOutcomes, chosen: npt.NDArray[np.bool_]) -> "_Curve":
         order = np.argsort(-outcome.confidence[chosen], kind="stable")
         wrong = np.cumsum(~outcome.correct[chosen][order])
         negated, counts = np.unique(-outcome.confidence[chosen], return_counts=True)

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from model import bundle as bundles
 from model.bundle import Bundle
-from model.decide import Verdicts, judge
+from model.decide import Decisions, decide
 from model.decisions.calibration import softmax
-from model.decisions.ood import Novelty
-from model.decisions.thresholds import AS_MADE, Outcome, ReviewPolicy, promise
+from model.decisions.ood import OodDetector
+from model.decisions.thresholds import AS_MADE, ReviewPolicy, ValidationOutcomes, promise
 from model.evaluation import ood_metrics, speed
 from model.evaluation.evaluation_sets import EvaluationSet
 from model.evaluation.metrics import Confusion, Metrics, compute, worst_confusions
@@ -33,7 +33,7 @@ class EvaluationResult:
     policy: ReviewPolicy
     evaluation_set: EvaluationSet
     outputs: Outputs
-    verdicts: Verdicts
+    decisions: Decisions
     metrics: Metrics
     confusions: tuple[Confusion, ...]
     ood: OodMetrics
@@ -84,32 +84,32 @@ class EvaluationResult:
 
 def evaluate(
     bundle: Bundle,
-    novelty: Novelty | None,
+    detector: OodDetector | None,
     evaluation_set: EvaluationSet,
     outputs: Outputs,
-    validation: Outcome | None,
+    validation: ValidationOutcomes | None,
     policy: ReviewPolicy = AS_MADE,
 ) -> EvaluationResult:
     """From the outputs on the labelled images; the ood_sources are asked here.
 
     The bundle need not be sealed yet: its networks have to lie in its folder, what else belongs to it is handed over.
     """
-    verdicts = judge(bundle, novelty, outputs)
+    decisions = decide(bundle, detector, outputs)
     count = len(bundle.categories)
     ood_sources = [
         (each, run(bundle.folder, each.images, count, reference=False)) for each in evaluation_set.ood_sources
     ]
-    judged = [(each, judge(bundle, novelty, found)) for each, found in ood_sources]
-    outcome = Outcome.of(verdicts.scores, evaluation_set.labels)
+    judged = [(each, decide(bundle, detector, found)) for each, found in ood_sources]
+    outcome = ValidationOutcomes.of(decisions.scores, evaluation_set.labels)
     return EvaluationResult(
         bundle=bundle,
         policy=policy,
         evaluation_set=evaluation_set,
         outputs=outputs,
-        verdicts=verdicts,
-        metrics=labelled_metrics(bundle, verdicts, outputs, evaluation_set.labels),
-        confusions=tuple(worst_confusions(verdicts.scores, evaluation_set.labels)),
-        ood=ood_metrics.measure(verdicts, judged),
+        decisions=decisions,
+        metrics=labelled_metrics(bundle, decisions, outputs, evaluation_set.labels),
+        confusions=tuple(worst_confusions(decisions.scores, evaluation_set.labels)),
+        ood=ood_metrics.measure(decisions, judged),
         promised=_promise(validation, bundle) if validation else None,
         seen=_promise(outcome, bundle),
         speed=speed.measure(bundle.folder, evaluation_set.images),
@@ -122,17 +122,19 @@ def evaluate_bundle(
     """A sealed bundle's, asking TensorFlow too if `reference`. Raises BundleError when the policy cannot be kept."""
     measured = replace(bundle, thresholds=bundles.thresholds(bundle, policy))
     outputs = run(bundle.folder, evaluation_set.images, len(bundle.categories), reference=reference)
-    return evaluate(measured, bundles.novelty(bundle), evaluation_set, outputs, bundles.validated(bundle), policy)
-
-
-def labelled_metrics(bundle: Bundle, verdicts: Verdicts, outputs: Outputs, labels: npt.NDArray[np.int64]) -> Metrics:
-    """Of labelled images, whose labels are int64[N]."""
-    return compute(
-        softmax(outputs.logits), verdicts.scores, labels, bundle.thresholds, bundle.categories, verdicts.flagged
+    return evaluate(
+        measured, bundles.ood_detector(bundle), evaluation_set, outputs, bundles.validation_outcomes(bundle), policy
     )
 
 
-def _promise(outcome: Outcome, bundle: Bundle) -> dict[str, Any]:
+def labelled_metrics(bundle: Bundle, decisions: Decisions, outputs: Outputs, labels: npt.NDArray[np.int64]) -> Metrics:
+    """Of labelled images, whose labels are int64[N]."""
+    return compute(
+        softmax(outputs.logits), decisions.scores, labels, bundle.thresholds, bundle.categories, decisions.flagged
+    )
+
+
+def _promise(outcome: ValidationOutcomes, bundle: Bundle) -> dict[str, Any]:
     told = promise(outcome, bundle.thresholds)
     return {
         "images": len(outcome.correct),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from model.decide import Verdicts
+from model.decide import Decisions
 from model.decisions.ood import SERVED
 from model.evaluation.evaluation_sets import OodSource
 from model.evaluation.metrics import rounded
@@ -16,12 +16,12 @@ from model.evaluation.metrics import rounded
 
 @dataclass(frozen=True, slots=True)
 class SourceMetrics:
-    """Metrics of one source. `auroc` by score, against the labelled images (model.decisions.ood.auroc);
+    """Metrics of one source. `auroc` by score, against the labelled images;
     `flagged` and `reviewed` are shares of its images: unlike_training, and for any reason.
     """
 
     source: OodSource
-    verdicts: Verdicts
+    decisions: Decisions
     auroc: Mapping[str, float]
     flagged: float
     reviewed: float
@@ -42,7 +42,7 @@ class OodMetrics:
         able = self.false_alarms is not None
         sources = {
             each.source.name: {
-                "images": len(each.verdicts),
+                "images": len(each.decisions),
                 "auroc": each.auroc.get(SERVED),
                 "flagged": each.flagged if able else None,
                 "reviewed": each.reviewed,
@@ -56,21 +56,21 @@ class OodMetrics:
         return found
 
 
-def measure(labelled: Verdicts, ood_sources: Sequence[tuple[OodSource, Verdicts]]) -> OodMetrics:
-    """From the verdicts on labelled images and on each kind of out-of-distribution source."""
-    sources = tuple(_of_source(labelled, source, verdicts) for source, verdicts in ood_sources)
-    able = SERVED in labelled.strangeness
+def measure(labelled: Decisions, ood_sources: Sequence[tuple[OodSource, Decisions]]) -> OodMetrics:
+    """From the decisions on labelled images and on each kind of out-of-distribution source."""
+    sources = tuple(_of_source(labelled, source, decisions) for source, decisions in ood_sources)
+    able = SERVED in labelled.ood_scores
     mix = {
-        name: auroc(inside, np.concatenate([verdicts.strangeness[name] for _, verdicts in ood_sources]))
-        for name, inside in labelled.strangeness.items()
+        name: auroc(inside, np.concatenate([decisions.ood_scores[name] for _, decisions in ood_sources]))
+        for name, inside in labelled.ood_scores.items()
         if ood_sources
     }
     return OodMetrics(float(labelled.flagged.mean()) if able else None, mix, sources)
 
 
-def _of_source(labelled: Verdicts, source: OodSource, verdicts: Verdicts) -> SourceMetrics:
-    areas = {name: auroc(inside, verdicts.strangeness[name]) for name, inside in labelled.strangeness.items()}
-    return SourceMetrics(source, verdicts, areas, float(verdicts.flagged.mean()), float(verdicts.reviewed.mean()))
+def _of_source(labelled: Decisions, source: OodSource, decisions: Decisions) -> SourceMetrics:
+    areas = {name: auroc(inside, decisions.ood_scores[name]) for name, inside in labelled.ood_scores.items()}
+    return SourceMetrics(source, decisions, areas, float(decisions.flagged.mean()), float(decisions.reviewed.mean()))
 
 
 def auroc(inside: npt.ArrayLike, outside: npt.ArrayLike) -> float:

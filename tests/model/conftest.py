@@ -64,7 +64,7 @@ def bars(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundl
 def old_bars(bars: Bundle, tmp_path: Path) -> Bundle:
     """The same as bundles were made before: nothing kept of validation, test, features and how it was trained."""
     copy = Path(shutil.copytree(bars.folder, tmp_path / "copy" / "bars"))
-    for name in (bundles.VALIDATION, bundles.TEST, bundles.NOVELTY):
+    for name in (bundles.VALIDATION, bundles.TEST, bundles.OOD_DETECTOR):
         (copy / name).unlink()
     shutil.rmtree(copy / "report")
     about = dataclasses.replace(bars, folder=copy, name="old-bars", ood=None, training={}, metrics={})

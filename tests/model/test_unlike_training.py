@@ -73,7 +73,7 @@ def test_a_budget_of_nothing_leaves_only_what_is_unlike_the_training(bundle: Bun
 
 
 def test_the_bundle_keeps_what_its_test_came_to(bundle: Bundle, small_data: Dataset) -> None:
-    outcome = bundles.tested(bundle)
+    outcome = bundles.test_outcomes(bundle)
 
     assert outcome is not None
     assert outcome.correct.mean() == bundle.metrics["test"]["accuracy"]
@@ -82,7 +82,7 @@ def test_the_bundle_keeps_what_its_test_came_to(bundle: Bundle, small_data: Data
 
 def test_a_damaged_novelty_is_found(bundle: Bundle, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(bundle.folder, tmp_path / "bars"))
-    (copy / bundles.NOVELTY).write_bytes(b"")
+    (copy / bundles.OOD_DETECTOR).write_bytes(b"")
 
     with pytest.raises(bundles.BundleCorrupt, match="novelty"):
         bundles.read(copy)

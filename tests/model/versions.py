@@ -12,30 +12,39 @@ import numpy as np
 
 from model import bundle as bundles
 from model.bundle import Bundle
-from model.decisions.thresholds import Outcome
+from model.decisions.thresholds import ValidationOutcomes
 
 
-def outcome(images: int, wrong: Collection[int] = ()) -> Outcome:
+def outcome(images: int, wrong: Collection[int] = ()) -> ValidationOutcomes:
     """Of `images` images, the surest first, those numbered in `wrong` are wrong."""
     correct = np.ones(images, bool)
     correct[list(wrong)] = False
-    return Outcome(np.linspace(0.99, 0.5, images), np.zeros(images, np.int64), correct)
+    return ValidationOutcomes(np.linspace(0.99, 0.5, images), np.zeros(images, np.int64), correct)
 
 
 def with_test(
-    source: Path, destination: Path, tested: Outcome | None, *, test_data: str = "the test images", **changes: Any
+    source: Path,
+    destination: Path,
+    tested: ValidationOutcomes | None,
+    *,
+    test_data: str = "the test images",
+    **changes: Any,
 ) -> Bundle:
     """A copy of the bundle `source` that keeps this outcome of its test, or none, with other `changes`."""
     return _saved(source, destination, {bundles.TEST: tested}, test_data if tested else None, changes)
 
 
-def with_validation(source: Path, destination: Path, validation: Outcome | None, **changes: Any) -> Bundle:
+def with_validation(source: Path, destination: Path, validation: ValidationOutcomes | None, **changes: Any) -> Bundle:
     """A copy of the bundle `source` that keeps this outcome of its validation, or none, with other `changes`."""
     return _saved(source, destination, {bundles.VALIDATION: validation}, None, changes)
 
 
 def _saved(
-    source: Path, destination: Path, kept: dict[str, Outcome | None], test_data: str | None, changes: dict[str, Any]
+    source: Path,
+    destination: Path,
+    kept: dict[str, ValidationOutcomes | None],
+    test_data: str | None,
+    changes: dict[str, Any],
 ) -> Bundle:
     before = bundles.read(source)
     aside = Path(shutil.copytree(source, destination.with_name(f".making-{destination.name}")))

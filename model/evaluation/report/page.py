@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.decide import Verdicts
+from model.decide import Decisions
 from model.decisions.ood import SERVED
 from model.evaluation.assessment import EvaluationResult
 from model.evaluation.metrics import Confusion
@@ -39,7 +39,7 @@ def render(found: EvaluationResult, pictures: Mapping[str, bytes]) -> str:
         plots={name.removesuffix(".png"): data_uri(picture) for name, picture in pictures.items()},
         confusions=[_confusion(found, each) for each in found.confusions],
         ood_sources=[_source(found, each) for each in found.ood.sources],
-        score=SERVED if SERVED in found.verdicts.strangeness else "energy",
+        score=SERVED if SERVED in found.decisions.ood_scores else "energy",
     )
 
 
@@ -116,7 +116,7 @@ def _confusion(found: EvaluationResult, each: Confusion) -> dict[str, Any]:
             found.evaluation_set.images,
             each.indices if found.evaluation_set.shown else (),
             found.evaluation_set.names,
-            found.verdicts,
+            found.decisions,
             names,
         ),
     }
@@ -124,13 +124,13 @@ def _confusion(found: EvaluationResult, each: Confusion) -> dict[str, Any]:
 
 def _source(found: EvaluationResult, each: SourceMetrics) -> dict[str, Any]:
     """With images from all over the source, or none if it is not to be shown."""
-    count = len(each.verdicts) if each.source.shown else 0
+    count = len(each.decisions) if each.source.shown else 0
     chosen = np.unique(np.linspace(0, count - 1, min(SAMPLES, count)).astype(int)).tolist() if count else []
-    names = each.source.names or [""] * len(each.verdicts)
+    names = each.source.names or [""] * len(each.decisions)
     return {
         "it": each,
-        "count": len(each.verdicts),
-        "images": _shown(each.source.images, chosen, names, each.verdicts, found.bundle.categories),
+        "count": len(each.decisions),
+        "images": _shown(each.source.images, chosen, names, each.decisions, found.bundle.categories),
     }
 
 
@@ -138,7 +138,7 @@ def _shown(
     images: npt.NDArray[np.uint8],
     indices: Sequence[int],
     names: Sequence[str],
-    verdicts: Verdicts,
+    decisions: Decisions,
     categories: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Thumbnails of the images at `indices`, with what was said of each."""
@@ -146,9 +146,9 @@ def _shown(
         {
             "src": thumbnail(images[at]),
             "name": names[at],
-            "predicted": categories[int(verdicts.predicted[at])],
-            "confidence": float(verdicts.confidence[at]),
-            "reason": str(verdicts.reasons[at]),
+            "predicted": categories[int(decisions.predicted[at])],
+            "confidence": float(decisions.confidence[at]),
+            "reason": str(decisions.reasons[at]),
         }
         for at in indices
     ]

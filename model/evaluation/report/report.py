@@ -36,7 +36,7 @@ def write(folder: Path, found: EvaluationResult) -> None:
 
 def drawn(found: EvaluationResult) -> Mapping[str, bytes]:
     """The PNGs by the names of their files."""
-    scores, labels, figures = found.verdicts.scores, found.evaluation_set.labels, found.metrics
+    scores, labels, figures = found.decisions.scores, found.evaluation_set.labels, found.metrics
     before = reliability(softmax(found.outputs.logits), labels)
     point, bound = (figures.coverage, figures.precision), found.seen["precision_lower_bound"]
     return {

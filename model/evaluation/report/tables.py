@@ -53,30 +53,30 @@ def _of_category(it: CategoryMetrics) -> tuple[float, ...]:
 
 
 def _confusion(found: EvaluationResult) -> Table:
-    counts = confusion(found.verdicts.scores, found.evaluation_set.labels).tolist()
+    counts = confusion(found.decisions.scores, found.evaluation_set.labels).tolist()
     named = zip(found.bundle.categories, counts, strict=True)
     return Table(["true", *found.bundle.categories], [[name, *row] for name, row in named])
 
 
 def _risk_coverage(found: EvaluationResult) -> Table:
-    curve = risk_coverage(found.verdicts.scores, found.evaluation_set.labels)
+    curve = risk_coverage(found.decisions.scores, found.evaluation_set.labels)
     kept = curve[np.linspace(0, len(curve) - 1, min(CURVE_POINTS, len(curve))).astype(int)]
     return Table(["coverage", "threshold", "precision"], kept.round(5).tolist())
 
 
 def _reliability(found: EvaluationResult) -> Table:
-    scores = {"before": softmax(found.outputs.logits), "after": found.verdicts.scores}
+    scores = {"before": softmax(found.outputs.logits), "after": found.decisions.scores}
     bins = {name: reliability(each, found.evaluation_set.labels) for name, each in scores.items()}
     rows = [[name, *_short(*figures)] for name, each in bins.items() for figures in each]
     return Table(["calibration", "share_of_images", "confidence", "right"], rows)
 
 
 def _unlike_training(found: EvaluationResult) -> Table:
-    scores = list(found.verdicts.strangeness)
+    scores = list(found.decisions.ood_scores)
     rows = []
     for each in found.ood.sources:
         shares = each.flagged, each.reviewed, *(each.auroc[score] for score in scores)
-        rows.append([each.source.name, len(each.verdicts), *_short(*shares)])
+        rows.append([each.source.name, len(each.decisions), *_short(*shares)])
     return Table(["source", "images", "flagged", "reviewed", *(f"auroc {score}" for score in scores)], rows)
 
 
@@ -84,12 +84,12 @@ def _images(found: EvaluationResult) -> Iterator[list[Any]]:
     """Every labelled image; then the out-of-distribution files, whose true category is none of the bundle's."""
     categories = found.bundle.categories
     true = [categories[label] for label in found.evaluation_set.labels]
-    parts = [(found.evaluation_set.names, true, found.verdicts)]
-    parts += [(it.source.names, [""] * len(it.source.names), it.verdicts) for it in found.ood.sources]
-    for names, labels, verdicts in parts:
-        sure, reasons = verdicts.confidence, verdicts.reasons
+    parts = [(found.evaluation_set.names, true, found.decisions)]
+    parts += [(it.source.names, [""] * len(it.source.names), it.decisions) for it in found.ood.sources]
+    for names, labels, decisions in parts:
+        sure, reasons = decisions.confidence, decisions.reasons
         for at, (name, label) in enumerate(zip(names, labels, strict=True)):
-            reason, predicted = str(reasons[at]), categories[int(verdicts.predicted[at])]
+            reason, predicted = str(reasons[at]), categories[int(decisions.predicted[at])]
             yield [name, label, predicted, f"{sure[at]:.4f}", str(bool(reason)).lower(), reason]
 
 

@@ -25,7 +25,7 @@ def of(found: EvaluationResult) -> dict[str, Any]:
         "sure": f"{100 * (1 - UNSURE):g} %",
         "unsure_of_hundred": f"{100 * UNSURE:.0f}",
         "mixed_up": mixed_up(found),
-        "unknown": [f"{each.source.name} ({len(each.verdicts):,})" for each in _of_folders(found)],
+        "unknown": [f"{each.source.name} ({len(each.decisions):,})" for each in _of_folders(found)],
         "hidden": [each.source.name for each in found.ood.sources if not each.source.shown],
         "aim": _aim(found),
     }
@@ -77,7 +77,7 @@ def _unlike(found: EvaluationResult) -> str:
     parts = [f"{ood.false_alarms:.2%} false alarms"] if ood.false_alarms is not None else ["no flag"]
     parts += [f"AUROC {ood.auroc[SERVED]:.3f}"] if SERVED in ood.auroc else []
     parts += [
-        f"{each.source.name} ({len(each.verdicts):,}): {each.flagged:.0%} flagged, {each.reviewed:.0%} reviewed"
+        f"{each.source.name} ({len(each.decisions):,}): {each.flagged:.0%} flagged, {each.reviewed:.0%} reviewed"
         for each in ood.sources
     ]
     return "; ".join(parts)

@@ -16,10 +16,10 @@ from model import ModelError
 from model import bundle as bundles
 from model.bundle import Bundle
 from model.data.dataset import Dataset, Split, digest_of
-from model.decide import judge
+from model.decide import decide
 from model.decisions.calibration import fit_temperature, softmax
-from model.decisions.ood import Novelty
-from model.decisions.thresholds import Outcome, ReviewPolicy, thresholds
+from model.decisions.ood import OodDetector
+from model.decisions.thresholds import ReviewPolicy, ValidationOutcomes, thresholds
 from model.evaluation.assessment import evaluate, labelled_metrics
 from model.evaluation.evaluation_sets import EvaluationSet
 from model.evaluation.report import report
@@ -70,13 +70,13 @@ def publish(
         served = task.served()
         validation, golden, weights = _export(answering, data.validation.images, served, task, made)
         draft = _calibrated(made, task, validation, data.validation, precision)
-        draft, novelty = _knowing(draft, Split(served, data.train.labels), validation)
+        draft, detector = _knowing(draft, Split(served, data.train.labels), validation)
         made_by = _provenance(trained, data, recipe, weights, mirror)
         made_by |= {"prior_taken_back": taken_back, "started_from": started_from}
         made_by["data"] |= task.data
         draft = replace(draft, training=made_by)
         _write_golden(draft, task.golden, golden)
-        return bundles.save(_measured(draft, novelty, data, validation, task.evaluation_set()), folder)
+        return bundles.save(_measured(draft, detector, data, validation, task.evaluation_set()), folder)
 
 
 def _adjust_logits(model: Any, data: Dataset, categories: int) -> float:
@@ -127,7 +127,7 @@ def _agree(outputs: Outputs) -> bool:
 def _calibrated(folder: Path, task: BundleSpec, outputs: Outputs, validation: Split, precision: float) -> Bundle:
     """Temperature and thresholds; what validation came to is kept, so that thresholds can be chosen anew."""
     temperature = round(fit_temperature(outputs.logits, validation.labels), 6)
-    outcome = Outcome.of(softmax(outputs.logits, temperature), validation.labels)
+    outcome = ValidationOutcomes.of(softmax(outputs.logits, temperature), validation.labels)
     outcome.write(folder / bundles.VALIDATION)
     found = thresholds(outcome, len(task.categories), ReviewPolicy(target_precision=precision))
     return Bundle(
@@ -142,25 +142,25 @@ def _calibrated(folder: Path, task: BundleSpec, outputs: Outputs, validation: Sp
     )
 
 
-def _knowing(draft: Bundle, train: Split, validation: Outputs) -> tuple[Bundle, Novelty]:
+def _knowing(draft: Bundle, train: Split, validation: Outputs) -> tuple[Bundle, OodDetector]:
     """With what tells images unlike the training, and the distance from which on they are."""
     features = LiteRT(draft.folder / "model.tflite", threads=1).run(train.images)[:, len(draft.categories) :]
     seen = validation.logits, validation.features
-    novelty = Novelty.fit(features, train.labels, seen, draft.temperature)
-    novelty.write(draft.folder / bundles.NOVELTY)
-    threshold = float(np.quantile(novelty.served(*seen), 1 - FALSE_ALARMS))
-    return replace(draft, ood={"threshold": round(threshold, 4), "false_alarms": FALSE_ALARMS}), novelty
+    detector = OodDetector.fit(features, train.labels, seen, draft.temperature)
+    detector.write(draft.folder / bundles.OOD_DETECTOR)
+    threshold = float(np.quantile(detector.served(*seen), 1 - FALSE_ALARMS))
+    return replace(draft, ood={"threshold": round(threshold, 4), "false_alarms": FALSE_ALARMS}), detector
 
 
 def _measured(
-    draft: Bundle, novelty: Novelty, data: Dataset, validation: Outputs, evaluation_set: EvaluationSet
+    draft: Bundle, detector: OodDetector, data: Dataset, validation: Outputs, evaluation_set: EvaluationSet
 ) -> Bundle:
     """With its figures on validation and test, and the report about test."""
     outputs = run(draft.folder, evaluation_set.images, len(draft.categories))
-    kept = Outcome.read(draft.folder / bundles.VALIDATION)
-    found = evaluate(draft, novelty, evaluation_set, outputs, kept)
-    Outcome.of(found.verdicts.scores, evaluation_set.labels).write(draft.folder / bundles.TEST)
-    judged = judge(draft, novelty, validation)
+    kept = ValidationOutcomes.read(draft.folder / bundles.VALIDATION)
+    found = evaluate(draft, detector, evaluation_set, outputs, kept)
+    ValidationOutcomes.of(found.decisions.scores, evaluation_set.labels).write(draft.folder / bundles.TEST)
+    judged = decide(draft, detector, validation)
     metrics = {
         "validation": labelled_metrics(draft, judged, validation, data.validation.labels).as_json(),
         "test": found.metrics.as_json(),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from model import bundle as bundles
 from model.classifier import Classifier
-from model.decide import Verdicts, judge
-from model.decisions.category_mapping import Placement
+from model.decide import Decisions, decide
+from model.decisions.category_mapping import CategoryMapping
 from model.decisions.ood import SERVED
 from model.decisions.taxonomy import Category, Taxonomy
 from model.decisions.thresholds import NOTHING_PASSES
@@ -22,18 +22,18 @@ from tests.model.taxonomies import KNOWN, SAMPLE, bundle, clothes, outputs, writ
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Placement:
-    return Placement.of(clothes(tmp_path), KNOWN)
+def place(tmp_path: Path) -> CategoryMapping:
+    return CategoryMapping.from_taxonomy(clothes(tmp_path), KNOWN)
 
 
-def tags(placement: Placement, verdicts: Verdicts) -> list[tuple[str, float, str]]:
+def tags(mapping: CategoryMapping, decisions: Decisions) -> list[tuple[str, float, str]]:
     """Category, confidence and reason of each image."""
-    found = zip(verdicts.choice.at, verdicts.confidence, verdicts.reasons, strict=True)
-    return [(placement.names[at], round(float(sure), 3), str(reason)) for at, sure, reason in found]
+    found = zip(decisions.choice.index, decisions.confidence, decisions.reasons, strict=True)
+    return [(mapping.names[at], round(float(sure), 3), str(reason)) for at, sure, reason in found]
 
 
 @st.composite
-def trees(draw: st.DrawFn) -> tuple[Placement, np.ndarray]:
+def trees(draw: st.DrawFn) -> tuple[CategoryMapping, np.ndarray]:
     """A random tree, a bundle's categories anywhere in it, also above each other, and scores of twenty images."""
     size, count = draw(st.integers(1, 12)), draw(st.integers(1, 8))
     parents = [draw(st.one_of(st.none(), st.integers(0, at - 1))) if at else None for at in range(size)]
@@ -45,34 +45,34 @@ def trees(draw: st.DrawFn) -> tuple[Placement, np.ndarray]:
         for at, up in enumerate(parents)
     )
     scores = np.random.default_rng(draw(st.integers(0, 99))).dirichlet(np.full(count, 0.5), 20).astype(np.float32)
-    return Placement.of(Taxonomy(Path(), (), categories), tuple(f"b{n}" for n in range(count))), scores
+    return CategoryMapping.from_taxonomy(Taxonomy(Path(), (), categories), tuple(f"b{n}" for n in range(count))), scores
 
 
 @settings(deadline=None)  # machines are shared: time says nothing
 @given(trees())
 def test_shares_are_a_distribution_over_leaves_and_a_parent_is_as_probable_as_each_child(
-    drawn: tuple[Placement, np.ndarray],
+    drawn: tuple[CategoryMapping, np.ndarray],
 ) -> None:
-    placement, scores = drawn
+    mapping, scores = drawn
 
-    shares, probable = placement.shares(scores), placement.probabilities(scores)
+    shares, probable = mapping.shares(scores), mapping.probabilities(scores)
 
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
     assert (shares >= 0).all()
-    for child, parent in enumerate(placement.parents):
+    for child, parent in enumerate(mapping.parents):
         assert parent < 0 or (probable[:, parent] >= probable[:, child] - 1e-6).all()
-    top = probable[:, placement.parents < 0]
+    top = probable[:, mapping.parents < 0]
     np.testing.assert_allclose(top.sum(1), 1, atol=1e-5)
 
 
 @settings(deadline=None)
 @given(trees(), st.floats(0.5, 1))
-def test_what_passes_without_a_taxonomy_passes_with_one(drawn: tuple[Placement, np.ndarray], cut: float) -> None:
-    placement, scores = drawn
+def test_what_passes_without_a_taxonomy_passes_with_one(drawn: tuple[CategoryMapping, np.ndarray], cut: float) -> None:
+    mapping, scores = drawn
     cuts = np.linspace(cut, 1, scores.shape[1])
 
-    alone = Placement.as_is([f"b{n}" for n in range(scores.shape[1])]).choose(scores, cuts)
-    placed = placement.choose(scores, cuts)
+    alone = CategoryMapping.identity([f"b{n}" for n in range(scores.shape[1])]).choose(scores, cuts)
+    placed = mapping.choose(scores, cuts)
 
     passing = alone.confidence >= np.nextafter(alone.threshold, 2)
     assert (placed.confidence[passing] >= placed.threshold[passing] - 1e-6).all()
@@ -81,63 +81,63 @@ def test_what_passes_without_a_taxonomy_passes_with_one(drawn: tuple[Placement, 
 @settings(deadline=None)
 @given(trees(), st.floats(0.5, 1))
 def test_a_coarse_choice_lies_above_the_leaf_and_is_at_least_as_probable(
-    drawn: tuple[Placement, np.ndarray], cut: float
+    drawn: tuple[CategoryMapping, np.ndarray], cut: float
 ) -> None:
-    placement, scores = drawn
+    mapping, scores = drawn
     cuts = [cut] * scores.shape[1]
 
-    leaf = placement.choose(scores, cuts)
-    above = placement.coarser(scores, leaf, cuts)
+    leaf = mapping.choose(scores, cuts)
+    above = mapping.coarser(scores, leaf, cuts)
 
-    assert placement.taxonomy is not None
-    for at, sure, own, before in zip(above.at, above.confidence, leaf.at, leaf.confidence, strict=True):
+    assert mapping.taxonomy is not None
+    for at, sure, own, before in zip(above.index, above.confidence, leaf.index, leaf.confidence, strict=True):
         if at >= 0:
-            assert placement.names[at] in placement.taxonomy.above(placement.names[own])
+            assert mapping.names[at] in mapping.taxonomy.above(mapping.names[own])
             assert sure >= max(cut, before - 1e-6)
 
 
 def test_without_a_taxonomy_an_image_gets_the_bundles_category_and_its_score() -> None:
-    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, outputs((0.95, 0.03, 0.01, 0.01), (0.5, 0.3, 0.1, 0.1)))
+    decisions = decide(bundle(0.9, 0.9, 0.9, 0.9), None, outputs((0.95, 0.03, 0.01, 0.01), (0.5, 0.3, 0.1, 0.1)))
 
-    assert tags(Placement.as_is(KNOWN), verdicts) == [
+    assert tags(CategoryMapping.identity(KNOWN), decisions) == [
         ("T-shirt/top", 0.95, ""),
         ("T-shirt/top", 0.5, "low_confidence"),
     ]
 
 
-def test_what_stands_for_one_category_is_added_up_and_may_win_and_pass(place: Placement) -> None:
+def test_what_stands_for_one_category_is_added_up_and_may_win_and_pass(place: CategoryMapping) -> None:
     said = outputs((0.02, 0.03, 0.5, 0.45), (0.4, 0.1, 0.3, 0.2))
 
-    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, said, place)
+    decisions = decide(bundle(0.9, 0.9, 0.9, 0.9), None, said, place)
 
-    assert tags(place, verdicts) == [("shoes", 0.95, ""), ("shoes", 0.5, "low_confidence")]
-    assert verdicts.predicted.tolist() == [2, 0]
+    assert tags(place, decisions) == [("shoes", 0.95, ""), ("shoes", 0.5, "low_confidence")]
+    assert decisions.predicted.tolist() == [2, 0]
 
 
 @pytest.mark.parametrize(("cuts", "reason"), [((0.8, 0.99), ""), ((0.99, 0.8), "low_confidence")])
 def test_the_sum_is_compared_with_the_threshold_of_what_gave_most_to_it(
-    place: Placement, cuts: tuple[float, float], reason: str
+    place: CategoryMapping, cuts: tuple[float, float], reason: str
 ) -> None:
-    verdicts = judge(bundle(0.9, 0.9, *cuts), None, outputs((0.02, 0.03, 0.5, 0.45)), place)
+    decisions = decide(bundle(0.9, 0.9, *cuts), None, outputs((0.02, 0.03, 0.5, 0.45)), place)
 
-    assert tags(place, verdicts) == [("shoes", 0.95, reason)]
+    assert tags(place, decisions) == [("shoes", 0.95, reason)]
 
 
-def test_an_unsure_leaf_is_tagged_as_what_is_sure_above_it_if_that_is_asked_for(place: Placement) -> None:
+def test_an_unsure_leaf_is_tagged_as_what_is_sure_above_it_if_that_is_asked_for(place: CategoryMapping) -> None:
     said = outputs((0.5, 0.47, 0.02, 0.01))
 
-    fine = judge(bundle(0.9, 0.9, 0.9, 0.9), None, said, place)
-    coarse = judge(bundle(0.9, 0.9, 0.9, 0.9), None, said, place, coarse=True)
+    fine = decide(bundle(0.9, 0.9, 0.9, 0.9), None, said, place)
+    coarse = decide(bundle(0.9, 0.9, 0.9, 0.9), None, said, place, coarse=True)
 
     assert tags(place, fine) == [("tee", 0.5, "low_confidence")]
     assert tags(place, coarse) == [("tops", 0.97, "coarse")]
     assert coarse.reviewed.all()
 
 
-def test_a_sure_leaf_is_never_made_coarse(place: Placement) -> None:
-    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, outputs((0.95, 0.04, 0.005, 0.005)), place, coarse=True)
+def test_a_sure_leaf_is_never_made_coarse(place: CategoryMapping) -> None:
+    decisions = decide(bundle(0.9, 0.9, 0.9, 0.9), None, outputs((0.95, 0.04, 0.005, 0.005)), place, coarse=True)
 
-    assert tags(place, verdicts) == [("tee", 0.95, "")]
+    assert tags(place, decisions) == [("tee", 0.95, "")]
 
 
 @pytest.mark.parametrize(
@@ -145,33 +145,33 @@ def test_a_sure_leaf_is_never_made_coarse(place: Placement) -> None:
     [(0.96, ("tops", 0.97, "coarse")), (0.98, ("tee", 0.5, "low_confidence")), (1.01, ("tops", 0.97, "coarse"))],
 )
 def test_a_parent_has_to_reach_the_highest_threshold_below_it_that_can_be_reached(
-    place: Placement, shirt: float, tag: tuple[str, float, str]
+    place: CategoryMapping, shirt: float, tag: tuple[str, float, str]
 ) -> None:
     said = outputs((0.5, 0.47, 0.02, 0.01))
 
-    verdicts = judge(bundle(0.9, shirt, 0.999, 0.9), None, said, place, coarse=True)
+    decisions = decide(bundle(0.9, shirt, 0.999, 0.9), None, said, place, coarse=True)
 
-    assert tags(place, verdicts) == [tag]
+    assert tags(place, decisions) == [tag]
 
 
-def test_a_parent_of_which_nothing_below_ever_passes_does_not_pass(place: Placement) -> None:
+def test_a_parent_of_which_nothing_below_ever_passes_does_not_pass(place: CategoryMapping) -> None:
     never = bundle(NOTHING_PASSES, NOTHING_PASSES, 0.9, 0.9)
 
-    verdicts = judge(never, None, outputs((0.5, 0.49, 0.005, 0.005)), place, coarse=True)
+    decisions = decide(never, None, outputs((0.5, 0.49, 0.005, 0.005)), place, coarse=True)
 
-    assert tags(place, verdicts) == [("tee", 0.5, "low_confidence")]
+    assert tags(place, decisions) == [("tee", 0.5, "low_confidence")]
 
 
 def test_the_nearest_sure_category_above_is_taken_and_never_one_that_all_are_below(tmp_path: Path) -> None:
     text = (
         "category,parent,synonyms\nclothing,,\nupper,clothing,Sneaker\ntops,upper,\ntee,tops,T-shirt/top\nshirt,tops,\n"
     )
-    place = Placement.of(Taxonomy.read(written(tmp_path, text + "sandal,clothing,\n")), KNOWN)
+    place = CategoryMapping.from_taxonomy(Taxonomy.read(written(tmp_path, text + "sandal,clothing,\n")), KNOWN)
     said = outputs((0.5, 0.47, 0.02, 0.01), (0.5, 0.2, 0.27, 0.03), (0.5, 0.1, 0.1, 0.3))
 
-    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, said, place, coarse=True)
+    decisions = decide(bundle(0.9, 0.9, 0.9, 0.9), None, said, place, coarse=True)
 
-    assert tags(place, verdicts) == [
+    assert tags(place, decisions) == [
         ("tops", 0.97, "coarse"),
         ("upper", 0.97, "coarse"),
         ("tee", 0.5, "low_confidence"),
@@ -180,29 +180,29 @@ def test_the_nearest_sure_category_above_is_taken_and_never_one_that_all_are_bel
 
 def test_a_category_with_others_below_it_is_as_probable_as_all_of_them(tmp_path: Path) -> None:
     text = "category,parent,synonyms\nshoes,,Sneaker\nsandal,shoes,\ntee,,T-shirt/top\nshirt,,\n"
-    place = Placement.of(Taxonomy.read(written(tmp_path, text)), KNOWN)
+    place = CategoryMapping.from_taxonomy(Taxonomy.read(written(tmp_path, text)), KNOWN)
 
-    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, outputs((0.03, 0.02, 0.5, 0.45)), place)
+    decisions = decide(bundle(0.9, 0.9, 0.9, 0.9), None, outputs((0.03, 0.02, 0.5, 0.45)), place)
 
-    assert tags(place, verdicts) == [("shoes", 0.95, "")]
+    assert tags(place, decisions) == [("shoes", 0.95, "")]
 
 
-def test_unlike_training_goes_before_coarse(place: Placement) -> None:
+def test_unlike_training_goes_before_coarse(place: CategoryMapping) -> None:
     strange = SimpleNamespace(scores=lambda logits, features: {SERVED: np.array([9.0, 1.0], np.float32)})
     said = outputs((0.5, 0.47, 0.02, 0.01), (0.5, 0.47, 0.02, 0.01))
 
     flagging = bundle(0.9, 0.9, 0.9, 0.9, ood={"threshold": 5.0})
-    verdicts = judge(flagging, strange, said, place, coarse=True)  # type: ignore[arg-type]
+    decisions = decide(flagging, strange, said, place, coarse=True)  # type: ignore[arg-type]
 
-    assert tags(place, verdicts) == [("tee", 0.5, "unlike_training"), ("tops", 0.97, "coarse")]
+    assert tags(place, decisions) == [("tee", 0.5, "unlike_training"), ("tops", 0.97, "coarse")]
 
 
-def test_no_images_are_no_trouble(place: Placement) -> None:
+def test_no_images_are_no_trouble(place: CategoryMapping) -> None:
     nothing = Outputs.of(np.zeros((0, len(KNOWN)), np.float32), len(KNOWN))
 
-    verdicts = judge(bundle(0.9, 0.9, 0.9, 0.9), None, nothing, place, coarse=True)
+    decisions = decide(bundle(0.9, 0.9, 0.9, 0.9), None, nothing, place, coarse=True)
 
-    assert len(verdicts) == 0
+    assert len(decisions) == 0
 
 
 def test_the_shipped_bundle_tags_with_a_shops_categories_and_keeps_its_own_scores(shipped: Classifier) -> None:

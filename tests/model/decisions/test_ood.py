@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.decisions.ood import ADDED, KEPT, SERVED, Gaussians, Novelty, directions
+from model.decisions.ood import ADDED, KEPT, SERVED, Gaussians, OodDetector, directions
 from model.evaluation.ood_metrics import auroc
 
 CATEGORIES, SIZE = 4, 12
@@ -25,9 +25,9 @@ def logits_of(features: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def novelty() -> Novelty:
+def detector() -> OodDetector:
     _, features, labels = cloud(4_000, 1)
-    return Novelty.fit(features, labels, cloud(1_000, 2)[:2], 1.0)
+    return OodDetector.fit(features, labels, cloud(1_000, 2)[:2], 1.0)
 
 
 def stranger(images: int, scale: float, seed: int = 5) -> np.ndarray:
@@ -46,29 +46,29 @@ def test_the_distance_is_mahalanobis_to_the_nearest_category() -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0, 20.0], ids=["faint", "as strong", "glaring"])
-def test_features_from_elsewhere_score_higher_whatever_their_strength(novelty: Novelty, scale: float) -> None:
+def test_features_from_elsewhere_score_higher_whatever_their_strength(detector: OodDetector, scale: float) -> None:
     logits, features, _ = cloud(1_000, 3)
     strange = stranger(500, scale)
 
-    inside, outside = novelty.served(logits, features), novelty.served(logits_of(strange), strange)
+    inside, outside = detector.served(logits, features), detector.served(logits_of(strange), strange)
 
     assert auroc(inside, outside) > 0.97
 
 
-def test_the_sum_weighs_its_parts_alike_on_validation(novelty: Novelty) -> None:
-    scores = novelty.scores(*cloud(1_000, 2)[:2])
+def test_the_sum_weighs_its_parts_alike_on_validation(detector: OodDetector) -> None:
+    scores = detector.scores(*cloud(1_000, 2)[:2])
 
     assert scores[SERVED].mean() == pytest.approx(0, abs=1e-3)
     assert set(ADDED) < set(scores)
 
 
-def test_a_novelty_comes_back_from_its_file(novelty: Novelty, tmp_path: Path) -> None:
+def test_a_novelty_comes_back_from_its_file(detector: OodDetector, tmp_path: Path) -> None:
     logits, features, _ = cloud(50, 4)
 
-    novelty.write(tmp_path / "novelty.npz")
-    back = Novelty.read(tmp_path / "novelty.npz")
+    detector.write(tmp_path / "novelty.npz")
+    back = OodDetector.read(tmp_path / "novelty.npz")
 
-    np.testing.assert_array_equal(back.served(logits, features), novelty.served(logits, features))
+    np.testing.assert_array_equal(back.served(logits, features), detector.served(logits, features))
 
 
 def test_directions_are_of_length_one_and_nothing_stays_nothing() -> None:
@@ -88,12 +88,12 @@ def wide_cloud(images: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 @pytest.fixture(scope="module")
-def wide() -> Novelty:
+def wide() -> OodDetector:
     _, features, labels = wide_cloud(1_000, 1)
-    return Novelty.fit(features, labels, wide_cloud(300, 2)[:2], 1.0)
+    return OodDetector.fit(features, labels, wide_cloud(300, 2)[:2], 1.0)
 
 
-def test_many_features_are_brought_to_the_directions_they_vary_most_along(wide: Novelty) -> None:
+def test_many_features_are_brought_to_the_directions_they_vary_most_along(wide: OodDetector) -> None:
     assert wide.basis is not None
     assert wide.basis.shape == (600, KEPT)
     assert wide.as_they_are.inverse.shape == (KEPT, KEPT)
@@ -102,7 +102,7 @@ def test_many_features_are_brought_to_the_directions_they_vary_most_along(wide: 
     np.testing.assert_allclose(np.linalg.norm(along, axis=1), np.linalg.norm(MANY_FEATURES, axis=1), rtol=1e-2)
 
 
-def test_of_many_features_directions_from_elsewhere_score_higher(wide: Novelty) -> None:
+def test_of_many_features_directions_from_elsewhere_score_higher(wide: OodDetector) -> None:
     logits, features, _ = wide_cloud(400, 3)
     strange = (stranger(400, 4.0) @ MANY_FEATURES).astype(np.float32)
 
@@ -111,11 +111,11 @@ def test_of_many_features_directions_from_elsewhere_score_higher(wide: Novelty) 
     assert auroc(inside, outside) > 0.97
 
 
-def test_a_novelty_of_many_features_comes_back_from_its_file_to_the_bit(wide: Novelty, tmp_path: Path) -> None:
+def test_a_novelty_of_many_features_comes_back_from_its_file_to_the_bit(wide: OodDetector, tmp_path: Path) -> None:
     logits, features, _ = wide_cloud(50, 4)
 
     wide.write(tmp_path / "novelty.npz")
-    back = Novelty.read(tmp_path / "novelty.npz")
+    back = OodDetector.read(tmp_path / "novelty.npz")
 
     for name, scores in wide.scores(logits, features).items():
         np.testing.assert_array_equal(back.scores(logits, features)[name], scores)

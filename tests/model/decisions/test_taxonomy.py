@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.decisions.categories import FASHION_MNIST, plain
-from model.decisions.category_mapping import Placement
+from model.decisions.category_mapping import CategoryMapping
 from model.decisions.taxonomy import Taxonomy, TaxonomyWrong
 from tests.model.taxonomies import CLOTHES, KNOWN, SAMPLE, clothes, written
 
@@ -16,7 +16,7 @@ OWN_TEN = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "
 def test_a_category_is_found_by_its_name_and_its_synonyms_whatever_their_case_and_signs(tmp_path: Path) -> None:
     shop = clothes(tmp_path)
 
-    found = [shop.standing_for(name) for name in ("TEE", "t-shirt top", "Sneaker", "Khanga", "hat", "Viatu")]
+    found = [shop.resolve(name) for name in ("TEE", "t-shirt top", "Sneaker", "Khanga", "hat", "Viatu")]
 
     assert found == ["tee", "tee", "shoes", "kanga", None, None]
 
@@ -75,7 +75,7 @@ def test_what_spreadsheets_leave_in_a_file_is_no_harm(tmp_path: Path, encoding: 
 def test_a_synonym_may_repeat_its_own_category(tmp_path: Path) -> None:
     shop = Taxonomy.read(written(tmp_path, HEAD + "t-shirt,,T-Shirt; tshirt,\n"))
 
-    assert shop.standing_for("T SHIRT") == "t-shirt"
+    assert shop.resolve("T SHIRT") == "t-shirt"
 
 
 def test_accents_and_vowel_marks_make_another_name_however_they_are_typed() -> None:
@@ -129,14 +129,14 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_categories_without_a_place_are_all_named_with_what_may_be_meant(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyWrong, match=r"'Shirts' \(a synonym of shirt or tee\?\), 'Bag', which the bundle gives"):
-        Placement.of(clothes(tmp_path), (*KNOWN, "Shirts", "Bag"))
+        CategoryMapping.from_taxonomy(clothes(tmp_path), (*KNOWN, "Shirts", "Bag"))
 
 
 @pytest.mark.parametrize("categories", [FASHION_MNIST, OWN_TEN])
 def test_the_sample_has_a_place_for_the_shipped_bundle_and_for_the_photographs(categories: tuple[str, ...]) -> None:
     shop = Taxonomy.read(SAMPLE)
 
-    placed = Placement.of(shop, categories)
+    placed = CategoryMapping.from_taxonomy(shop, categories)
 
     assert set(shop.languages) == {"en", "sw", "de"}
     assert all(set(each.titles) == set(shop.languages) for each in shop.categories)

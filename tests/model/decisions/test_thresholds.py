@@ -7,20 +7,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.decisions.thresholds import AS_MADE, NOTHING_PASSES, Outcome, ReviewPolicy, lower_bound, promise, thresholds
+from model.decisions.thresholds import (
+    AS_MADE,
+    NOTHING_PASSES,
+    ReviewPolicy,
+    ValidationOutcomes,
+    lower_bound,
+    promise,
+    thresholds,
+)
 
 EASY, HARD = 0, 1
 
 
-def drawn(images: int, seed: int = 0) -> Outcome:
+def drawn(images: int, seed: int = 0) -> ValidationOutcomes:
     """Calibrated by construction: an image of confidence p is right with probability p; the hard kind is less sure."""
     random = np.random.default_rng(seed)
     predicted = random.integers(0, 2, images)
     confidence = np.where(predicted == EASY, 1 - 0.1 * random.uniform(size=images) ** 4, random.uniform(0.5, 1, images))
-    return Outcome(confidence, predicted, random.uniform(size=images) < confidence)
+    return ValidationOutcomes(confidence, predicted, random.uniform(size=images) < confidence)
 
 
-def precision(outcome: Outcome, cuts: tuple[float, ...]) -> float:
+def precision(outcome: ValidationOutcomes, cuts: tuple[float, ...]) -> float:
     return float(outcome.correct[outcome.passing(cuts)].mean())
 
 
@@ -52,7 +60,9 @@ def test_a_higher_precision_passes_fewer_images() -> None:
 
 
 def test_images_of_equal_confidence_pass_together() -> None:
-    saturated = Outcome(np.full(1_000, 1.0), np.zeros(1_000, np.int64), np.arange(1_000) >= 20)  # 98 % are right
+    saturated = ValidationOutcomes(
+        np.full(1_000, 1.0), np.zeros(1_000, np.int64), np.arange(1_000) >= 20
+    )  # 98 % are right
 
     assert thresholds(saturated, 1, ReviewPolicy(target_precision=0.95)) == (1.0,)
     assert thresholds(saturated, 1, ReviewPolicy(target_precision=0.99)) == (NOTHING_PASSES,)
@@ -65,7 +75,7 @@ def test_a_category_never_predicted_passes_nothing() -> None:
 
 
 def test_a_precision_out_of_reach_passes_nothing() -> None:
-    wrong = Outcome(np.full(100, 0.9), np.zeros(100, np.int64), np.zeros(100, bool))
+    wrong = ValidationOutcomes(np.full(100, 0.9), np.zeros(100, np.int64), np.zeros(100, bool))
 
     assert thresholds(wrong, 1, ReviewPolicy(target_precision=0.99)) == (NOTHING_PASSES,)
 
@@ -108,7 +118,9 @@ def test_the_lower_bound_is_clopper_and_pearsons(right: int, count: int, bound: 
 
 
 def test_the_promise_counts_what_passes() -> None:
-    outcome = Outcome(np.array([0.99, 0.9, 0.6, 0.5]), np.array([0, 1, 0, 1]), np.array([True, True, False, True]))
+    outcome = ValidationOutcomes(
+        np.array([0.99, 0.9, 0.6, 0.5]), np.array([0, 1, 0, 1]), np.array([True, True, False, True])
+    )
 
     told = promise(outcome, (0.7, 0.4))
 
@@ -122,7 +134,7 @@ def test_an_outcome_comes_back_from_its_file(tmp_path: Path) -> None:
     outcome = drawn(50)
 
     outcome.write(tmp_path / "validation.npz")
-    back = Outcome.read(tmp_path / "validation.npz")
+    back = ValidationOutcomes.read(tmp_path / "validation.npz")
 
     np.testing.assert_allclose(back.confidence, outcome.confidence, rtol=1e-6)
     np.testing.assert_array_equal(back.predicted, outcome.predicted)

@@ -175,8 +175,8 @@ def test_a_report_that_is_handed_on_shows_no_labelled_image(
 def test_what_would_be_reviewed_is_what_the_classifier_says(result: EvaluationResult, bars: Bundle) -> None:
     served = Classifier.load(bars.folder).classify(result.evaluation_set.images)
 
-    assert [each.review_reason or "" for each in served] == result.verdicts.reasons.tolist()
-    np.testing.assert_array_equal([each.confidence for each in served], result.verdicts.confidence)
+    assert [each.review_reason or "" for each in served] == result.decisions.reasons.tolist()
+    np.testing.assert_array_equal([each.confidence for each in served], result.decisions.confidence)
 
 
 def test_a_bundle_carries_the_report_of_its_test_and_its_figures(bars: Bundle) -> None:
