@@ -110,7 +110,7 @@ def _sample(bundle: Bundle, data: str, names: Mapping[str, str], photographs: Pa
     if folder is None or fashion_mnist.holds_files(folder):
         if names:
             raise typer.BadParameter("it is for folders of images; name one with --data", param_hint="--map")
-        return evaluation_sets.of_test_set(fashion_mnist.load_test(folder), bundle.preprocessing, photographs)
+        return evaluation_sets.of_fashion_mnist(fashion_mnist.load_test(folder), bundle.preprocessing, photographs)
     if photographs is not None:
         raise typer.BadParameter("it goes with --data fashion-mnist", param_hint="--photographs")
     return evaluation_sets.of_folder(labelled.read(folder, bundle.categories, bundle.preprocessing, names), folder)

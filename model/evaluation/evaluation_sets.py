@@ -1,4 +1,4 @@
-"""What a bundle is measured on: labelled images, and images of which it should notice that it knows no such thing."""
+"""Evaluation sets: labelled images, and out-of-distribution images that a bundle should flag."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,16 +14,16 @@ from model.images.preprocessing import Preprocessing
 
 Images = npt.NDArray[np.uint8]
 
-SEED = 2018_10  # of the images that are made up; fixed, so that bundles are measured on the same ones
+SEED = 2018_10  # of the drawn images; fixed, so that all bundles are measured on the same ones
 OTHERS_PHOTOGRAPHS = frozenset({"photographs", "hats"})
-"""Sources of model.evaluation.ood_images that a report counts, but must not show: a report may be handed on."""
+"""Sources of model.evaluation.ood_images that a report must not show, as it may be handed on."""
 
 
 @dataclass(frozen=True, slots=True)
 class OodSource:
-    """Images uint8[N, H, W, C] of one kind that the bundle has no category for; `names` are their files, if any.
+    """Out-of-distribution images of one kind, uint8[N, H, W, C]; `names` are their files, if they have any.
 
-    `shown` says whether a report may hold some of them.
+    Unless `shown`, a report must not hold any of them.
     """
 
     name: str
@@ -34,10 +34,10 @@ class OodSource:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSet:
-    """N images uint8[N, H, W, C] with labels int64[N], each with a name: its index or its path.
+    """N images uint8[N, H, W, C] with labels int64[N] and a name each, their index or path.
 
-    `rejected` are files that gave no image, by their paths in the folder; `left_out` says in sentences what was not
-    measured. `shown` says whether a report may hold some of the labelled images.
+    `rejected` are files that could not be decoded, with paths relative to the folder; `left_out` are sentences on what
+    was not measured. Unless `shown`, a report must not hold any of the labelled images.
     """
 
     title: str
@@ -51,59 +51,62 @@ class EvaluationSet:
 
     @property
     def reasons(self) -> Mapping[str, int]:
-        """How many files were rejected, by why."""
+        """The number of rejected files by reason."""
         return by_reason(self.rejected)
 
 
-def of_test_set(split: Split, spec: Preprocessing, photographs: Path | None) -> EvaluationSet:
-    """Fashion-MNIST's test images, beside every source of ood_images; `photographs` holds a sub-folder "hat"."""
-    found = ood_images.sources(split, spec, SEED, photographs)
+def of_fashion_mnist(test: Split, spec: Preprocessing, photographs: Path | None) -> EvaluationSet:
+    """Return Fashion-MNIST's test images with all OOD sources; hats lie in sub-folders "hat" of `photographs`."""
+    sources = _sources(ood_images.for_fashion_mnist(test, spec, SEED, photographs))
+    hats = any(source.name == "hats" for source in sources)
     return EvaluationSet(
         title="Fashion-MNIST, test images",
-        images=split.images,
-        labels=split.labels,
-        names=tuple(map(str, range(len(split)))),
-        ood_sources=tuple(
-            OodSource(name, images, (), name not in OTHERS_PHOTOGRAPHS) for name, images in found.items()
-        ),
-        left_out=() if "hats" in found else ("Hats were not tried: no folder was named with --photographs.",),
+        images=test.images,
+        labels=test.labels,
+        names=tuple(map(str, range(len(test)))),
+        ood_sources=sources,
+        left_out=() if hats else ("Hats were not tried: no folder was named with --photographs.",),
     )
 
 
 def of_photographs(
-    split: Split,
+    test: Split,
     names: tuple[str, ...],
     spec: Preprocessing,
     title: str,
-    ood_sources: Sequence[OodSource] = (),
+    left_out: Sequence[OodSource] = (),
     *,
     shown: bool = True,
 ) -> EvaluationSet:
-    """Test photographs, beside what is drawn or ships with scikit-image, and `ood_sources` of categories left out."""
-    found = ood_images.beside_photographs(spec, SEED)
-    drawn = [OodSource(name, images, (), name not in OTHERS_PHOTOGRAPHS) for name, images in found.items()]
-    told = () if ood_sources else ("No category was left out of training to see whether it is noticed (--leave-out).",)
+    """Return test photographs with the OOD sources that need no folder, and with categories `left_out` of training."""
+    sentence = "No category was left out of training (--leave-out) to see whether its images are flagged."
     return EvaluationSet(
         title=f"{title}, test photographs",
-        images=split.images,
-        labels=split.labels,
+        images=test.images,
+        labels=test.labels,
         names=names,
-        ood_sources=(*drawn, *ood_sources),
-        left_out=told,
+        ood_sources=(*_sources(ood_images.for_photographs(spec, SEED)), *left_out),
+        left_out=() if left_out else (sentence,),
         shown=shown,
     )
 
 
-def of_folder(found: Labelled, folder: Path) -> EvaluationSet:
-    """A labelled folder; a sub-folder that is no category is a source of out-of-distribution images."""
-    names = np.array([path.relative_to(folder).as_posix() for path in found.paths], object)
-    known, folders = found.labels != UNKNOWN, np.array(found.folders, object)
-    unknown = {name: (folders == name) & ~known for name in found.unknown_folders}
+def of_folder(labelled: Labelled, folder: Path) -> EvaluationSet:
+    """Return a labelled folder; a sub-folder that is not a category of the bundle becomes an OOD source."""
+    names = np.array([path.relative_to(folder).as_posix() for path in labelled.paths], object)
+    known, folders = labelled.labels != UNKNOWN, np.array(labelled.folders, object)
+    unknown = {name: (folders == name) & ~known for name in labelled.unknown_folders}
     return EvaluationSet(
         title=f"the folder {folder.resolve().name}",
-        images=found.images[known],
-        labels=found.labels[known],
+        images=labelled.images[known],
+        labels=labelled.labels[known],
         names=tuple(names[known]),
-        ood_sources=tuple(OodSource(name, found.images[at], tuple(names[at])) for name, at in unknown.items()),
-        rejected=tuple(replace(each, path=each.path.relative_to(folder)) for each in found.rejected),
+        ood_sources=tuple(
+            OodSource(name, labelled.images[inside], tuple(names[inside])) for name, inside in unknown.items()
+        ),
+        rejected=tuple(replace(file, path=file.path.relative_to(folder)) for file in labelled.rejected),
     )
+
+
+def _sources(images: Mapping[str, Images]) -> tuple[OodSource, ...]:
+    return tuple(OodSource(name, source, (), name not in OTHERS_PHOTOGRAPHS) for name, source in images.items())

@@ -1,7 +1,7 @@
-"""Images that are no garments as the training shows them, to measure whether a model notices (`unlike_training`).
+"""Out-of-distribution images, by source, to measure how well a bundle flags them as `unlike_training`.
 
-Each source gives prepared images. What is made up here follows from a seed; photographs come from folders, and a folder
-that is not on this machine is left out.
+All are prepared. Drawn ones follow from a seed; photographs come from folders, and a folder that is not on this machine
+is left out.
 """
 
 import functools
@@ -22,34 +22,34 @@ from model.images.preprocessing import Preprocessing, prepare
 Images = npt.NDArray[np.uint8]
 Maker = Callable[[np.random.Generator], Image.Image]
 COUNT = 500
-"""Images of each source, where it has as many."""
+"""Most images of a source."""
 
 
-def sources(garments: Split, spec: Preprocessing, seed: int, photographs: Path | None) -> dict[str, Images]:
-    """uint8[N, H, W, C] by the name of the source. `photographs` is a folder with a subfolder "hat"."""
+def for_fashion_mnist(garments: Split, spec: Preprocessing, seed: int, photographs: Path | None) -> dict[str, Images]:
+    """Return uint8[N, H, W, C] by source, made of `garments` too; hats lie in sub-folders "hat" of `photographs`."""
     random = np.random.default_rng(seed)
     some = garments.images[random.permutation(len(garments.images))[:COUNT]]
-    found = {
-        **_made_up(random, spec, len(some)),
+    images = {
+        **_synthetic(random, spec, len(some)),
         "inverted": 255 - some,
         "rotated": np.rot90(some, axes=(1, 2)),
         "upside down": some[:, ::-1],
-        "photographs": _tiles(random, spec),
+        "photographs": _shipped_photographs(random, spec),
         "hats": _hats(photographs, spec),
     }
-    return {name: np.ascontiguousarray(images) for name, images in found.items() if len(images)}
+    return {name: np.ascontiguousarray(source) for name, source in images.items() if len(source)}
 
 
-def beside_photographs(spec: Preprocessing, seed: int) -> dict[str, Images]:
-    """The same for models of photographs, in which garments lie any way up: nothing that is a garment turned over."""
+def for_photographs(spec: Preprocessing, seed: int) -> dict[str, Images]:
+    """Return the same without turned garments, as photographs show garments any way up."""
     random = np.random.default_rng(seed)
-    found = {**_made_up(random, spec, COUNT), "photographs": _tiles(random, spec)}
-    return {name: images for name, images in found.items() if len(images)}
+    images = {**_synthetic(random, spec, COUNT), "photographs": _shipped_photographs(random, spec)}
+    return {name: source for name, source in images.items() if len(source)}
 
 
-def _made_up(random: np.random.Generator, spec: Preprocessing, noisy: int) -> dict[str, Images]:
+def _synthetic(random: np.random.Generator, spec: Preprocessing, noise: int) -> dict[str, Images]:
     return {
-        "noise": _noise(random, (noisy, spec.size, spec.size, spec.channels)),
+        "noise": _noise(random, (noise, spec.size, spec.size, spec.channels)),
         "blank": _drawn(_blank, random, spec),
         "placeholder": _drawn(_placeholder, random, spec),
         "text": _drawn(_text, random, spec),
@@ -58,13 +58,13 @@ def _made_up(random: np.random.Generator, spec: Preprocessing, noisy: int) -> di
 
 
 def drawn(spec: Preprocessing, count: int, seed: int = 1) -> Images:
-    """Placeholders and screenshots in turn, uint8[count, S, S, C]: pictures that belong to nobody."""
+    """Draw placeholders and screenshots in turn, uint8[count, S, S, C]: pictures that nobody owns."""
     random = np.random.default_rng(seed)
-    return np.stack([prepare((_screenshot if at % 2 else _placeholder)(random), spec) for at in range(count)])
+    return np.stack([prepare((_screenshot if index % 2 else _placeholder)(random), spec) for index in range(count)])
 
 
 def _noise(random: np.random.Generator, shape: tuple[int, ...]) -> Images:
-    """A third each: uniform, Gaussian around grey, and pepper and salt."""
+    """Draw uniform noise, Gaussian noise around grey, and salt and pepper, a third each."""
     kind = np.arange(shape[0])[:, None, None, None] % 3
     uniform = random.integers(0, 256, shape)
     gaussian = np.clip(random.normal(128, 50, shape), 0, 255)
@@ -87,7 +87,7 @@ def _colour(random: np.random.Generator) -> tuple[int, int, int]:
 
 
 def _blank(random: np.random.Generator) -> Image.Image:
-    """One colour, now and then with the grain of a bad scan."""
+    """Draw one colour, half of the time with the grain of a bad scan."""
     canvas = _canvas(random)
     if random.uniform() < 0.5:
         return canvas
@@ -96,7 +96,7 @@ def _blank(random: np.random.Generator) -> Image.Image:
 
 
 def _placeholder(random: np.random.Generator) -> Image.Image:
-    """ "No picture": a frame, with a cross or a landscape of a hill and a sun in it."""
+    """Draw what stands for a missing picture: a frame with a cross, or with a hill and a sun in it."""
     canvas, colour = _canvas(random), _colour(random)
     draw, (width, height) = ImageDraw.Draw(canvas), canvas.size
     edge = int(min(width, height) * random.uniform(0.05, 0.3))
@@ -112,7 +112,7 @@ def _placeholder(random: np.random.Generator) -> Image.Image:
 
 
 def _text(random: np.random.Generator) -> Image.Image:
-    """A few lines in one size, as a label or a sign."""
+    """Draw a few lines in one size, as on a label or a sign."""
     canvas = _canvas(random)
     draw, colour = ImageDraw.Draw(canvas), _colour(random)
     size = int(random.integers(14, 80))
@@ -122,7 +122,7 @@ def _text(random: np.random.Generator) -> Image.Image:
 
 
 def _screenshot(random: np.random.Generator) -> Image.Image:
-    """A window: a bar, a column of buttons, panels and small text."""
+    """Draw a window: a bar, a column of buttons, panels and small text."""
     canvas = Image.new("RGB", (480, 320), _colour(random))
     draw = ImageDraw.Draw(canvas)
     draw.rectangle((0, 0, 480, 28), fill=_colour(random))
@@ -146,15 +146,15 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _tiles(random: np.random.Generator, spec: Preprocessing) -> Images:
-    """The pictures that scikit-learn and scikit-image ship, whole and in parts."""
+def _shipped_photographs(random: np.random.Generator, spec: Preprocessing) -> Images:
+    """Return the pictures that scikit-learn and scikit-image ship, whole and in parts."""
     parts = []
-    for path in _shipped():
+    for path in _shipped_files():
         with Image.open(path) as image:
             picture = image.convert("RGB")
         parts += [picture, *(_part(picture, random) for _ in range(11))]
-    chosen = [parts[at] for at in random.permutation(len(parts))[:COUNT]]
-    return _stacked((prepare(each, spec) for each in chosen), spec)
+    chosen = [parts[index] for index in random.permutation(len(parts))[:COUNT]]
+    return _stacked((prepare(part, spec) for part in chosen), spec)
 
 
 def _part(picture: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -163,16 +163,16 @@ def _part(picture: Image.Image, random: np.random.Generator) -> Image.Image:
     return picture.crop((int(x), int(y), int(x) + width, int(y) + height))
 
 
-def _shipped() -> Iterator[Path]:
+def _shipped_files() -> Iterator[Path]:
     for package, folder in (("sklearn", "datasets/images"), ("skimage", "data")):
-        found = importlib.util.find_spec(package)
-        if found and found.origin:
-            place = Path(found.origin).parent / folder
-            yield from sorted(path for path in place.glob("*") if path.suffix in {".jpg", ".png"})
+        module = importlib.util.find_spec(package)
+        if module and module.origin:
+            files = (Path(module.origin).parent / folder).glob("*")
+            yield from sorted(path for path in files if path.suffix in {".jpg", ".png"})
 
 
 def _hats(photographs: Path | None, spec: Preprocessing) -> Images:
-    """Garments of a category that the training has not, wherever in the folder they lie."""
+    """Return the images of a category that Fashion-MNIST does not have, from any sub-folder "hat"."""
     files = sorted(photographs.glob("**/hat/*")) if photographs else []
     return _stacked((image for file in files for image in _prepared(file, spec)), spec)
 

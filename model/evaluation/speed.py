@@ -1,4 +1,4 @@
-"""How fast the runtime of the workers is, and on what."""
+"""The speed of LiteRT, the runtime of the workers, on this machine."""
 
 import os
 import platform
@@ -16,13 +16,14 @@ from model.runtimes import BATCH, LiteRT
 IMAGES = 2048  # of a pass
 PASSES = 5
 VNNI = frozenset({"avx512_vnni", "avx_vnni"})
-"""The processor's flags, in Linux's /proc/cpuinfo, for instructions that multiply int8 and add up at once."""
+"""Flags in Linux's /proc/cpuinfo of processors with instructions that multiply and add int8 at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Medians over some passes on one thread: by the clock, and by the thread's own time, which other work on the
-    machine does not lengthen. `vnni` is None where the system does not tell.
+    """Medians over several passes on one thread, by the clock and by the thread's own CPU time.
+
+    CPU time does not grow with other work on the machine. `vnni` is None where the system does not say.
     """
 
     images_per_second: float
@@ -31,6 +32,7 @@ class Speed:
     vnni: bool | None
 
     def as_json(self) -> dict[str, Any]:
+        """Return the figures, rounded, and the machine."""
         return {
             "images_per_second": round(self.images_per_second),
             "images_per_cpu_second": round(self.images_per_cpu_second),
@@ -41,7 +43,7 @@ class Speed:
 
 
 def measure(folder: Path, images: npt.NDArray[np.uint8]) -> Speed:
-    """LiteRT with the network in a bundle's folder, over whole batches of uint8[N, H, W, C]."""
+    """Time the network in a bundle's folder on whole batches of uint8[N, H, W, C]."""
     runtime = LiteRT(folder / "model.tflite", threads=1)
     count = max(1, min(len(images), IMAGES) // BATCH) * BATCH
     chosen = np.resize(images, (count, *images.shape[1:]))
@@ -51,18 +53,18 @@ def measure(folder: Path, images: npt.NDArray[np.uint8]) -> Speed:
 
 
 def _timed(runtime: LiteRT, images: npt.NDArray[np.uint8]) -> tuple[float, float]:
-    began, began_cpu = time.perf_counter(), time.process_time()
+    started, started_cpu = time.perf_counter(), time.process_time()
     runtime.run(images)
-    return time.perf_counter() - began, max(time.process_time() - began_cpu, 1e-6)
+    return time.perf_counter() - started, max(time.process_time() - started_cpu, 1e-6)
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, bool | None]:
-    """Its name with the number of cores, and whether it has VNNI."""
+    """Return the processor's name with the number of cores, and whether it has VNNI."""
     cores = f"{os.cpu_count()} cores"
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return f"{platform.machine()}, {cores}", None
-    about = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = set(about.get("flags", "").split())
-    return f"{about.get('model name', platform.machine())}, {cores}", bool(flags & VNNI) if flags else None
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = set(facts.get("flags", "").split())
+    return f"{facts.get('model name', platform.machine())}, {cores}", bool(flags & VNNI) if flags else None

@@ -1,1 +1,1 @@
-"""From a trained network to a bundle."""
+"""Publishing: from a trained network to a bundle."""

@@ -1,8 +1,8 @@
-"""A network's kernels, made ready to be rounded to int8, and rounded, so that both runtimes have the same ones.
+"""Cross-layer equalization, and rounding of kernels to int8 (Nagel et al. 2019, arXiv:1906.04721).
 
-One scale for each output channel is all that int8 has. Where a kernel meets input channels of very different size, the
-large ones take the levels that the small ones would need: they are brought to one size first, which changes nothing,
-as a ReLU lets a positive factor through (cross-layer equalization: Nagel et al. 2019, arXiv:1906.04721).
+An int8 kernel has one scale per output channel. Where its input channels differ much in size, the large ones use up the
+levels that the small ones need, so all are scaled to one size first. That does not change what the network computes, as
+ReLU(a·x) = a·ReLU(x) for positive a.
 """
 
 from typing import Any
@@ -18,25 +18,25 @@ Kernel = npt.NDArray[np.float32]
 
 LEVELS = 127
 SMALL = 1_024
-"""Kernels of fewer weights stay floats in a .tflite with "int8": TensorFlow's converter leaves them alone."""
-LOOKED_AT = 1_000
-"""Images, spread over those that are there."""
+"""TensorFlow's converter keeps kernels of fewer weights as floats in a .tflite with "int8"."""
+CALIBRATION_IMAGES = 1_000
+"""Images to measure the channels on."""
 _TINY = 1e-6
 
 
 def equalize(model: Any, images: Images) -> None:
-    """Bring the channels between a normalisation and the one convolution that reads them through a ReLU to one size.
+    """Scale the channels between a batch normalisation, a ReLU and the one convolution that reads it to one size.
 
-    `images`, uint8[N, H, W, C], tell how large each becomes. What the keras.Model answers stays as it was.
+    The outputs of the keras.Model stay the same. `images`, uint8[N, H, W, C], are what the channels are measured on.
     """
     import keras
 
     pairs = _pairs(model)
     if not pairs:
         return
-    seen = spread(images, LOOKED_AT).astype(np.float32)
-    greatest = _greatest(keras.Model(model.input, [convolution.input for _, convolution in pairs]), seen)
-    for (normalisation, convolution), largest in zip(pairs, greatest, strict=True):
+    inner = keras.Model(model.input, [convolution.input for _, convolution in pairs])
+    maxima = _channel_maxima(inner, spread(images, CALIBRATION_IMAGES).astype(np.float32))
+    for (normalisation, convolution), largest in zip(pairs, maxima, strict=True):
         factors = _factors(np.asarray(convolution.kernel), largest)
         for variable in (normalisation.gamma, normalisation.beta):
             variable.assign(np.asarray(variable) * factors)
@@ -44,53 +44,53 @@ def equalize(model: Any, images: Images) -> None:
 
 
 def round_to_int8(model: Any) -> None:
-    """Round each kernel to the 255 levels that int8 has for an output channel; small ones stay as they are."""
+    """Round each kernel to the 255 levels that int8 has per output channel; small ones stay floats."""
     for variable in model.weights:
         if len(variable.shape) > 1 and np.prod(variable.shape) >= SMALL:
             variable.assign(rounded(np.asarray(variable)))
 
 
 def rounded(kernel: Kernel) -> Kernel:
-    """float[..., channels] -> the nearest multiples of a 127th of each channel's greatest weight."""
+    """Round float[..., channels] to multiples of 1/127 of each channel's largest weight."""
     step = np.abs(kernel).max(tuple(range(kernel.ndim - 1))) / LEVELS
     levels = np.rint(kernel / np.where(step > 0, step, 1))
-    told: Kernel = (levels * step).astype(np.float32)
-    return told
+    nearest: Kernel = (levels * step).astype(np.float32)
+    return nearest
 
 
 def _pairs(model: Any) -> list[tuple[Any, Any]]:
-    """Each normalisation with the convolution after it, where one ReLU alone lies between and nothing else reads it."""
+    """Return each batch normalisation with its convolution where nothing but one ReLU lies between or reads them."""
     from keras import layers
 
     read_by = graph.readers(model)
-    found = []
-    for normalisation in (each for each in model.layers if isinstance(each, layers.BatchNormalization)):
+    pairs = []
+    for normalisation in (layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)):
         between = read_by.get(id(normalisation.output), [])
-        if len(between) != 1 or not _lets_factors_through(between[0]):
+        if len(between) != 1 or not _is_plain_relu(between[0]):
             continue
         after = read_by.get(id(between[0].output), [])
         if len(after) == 1 and type(after[0]) is layers.Conv2D:
-            found.append((normalisation, after[0]))
-    return found
+            pairs.append((normalisation, after[0]))
+    return pairs
 
 
-def _lets_factors_through(layer: Any) -> bool:
+def _is_plain_relu(layer: Any) -> bool:
     from keras import layers
 
     return isinstance(layer, layers.ReLU) and layer.max_value is None and not layer.negative_slope
 
 
-def _greatest(told: Any, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-    """Of each output of a keras.Model, float[N, H, W, C], the greatest value in each channel, float[C]."""
-    values = told(images)
-    values = values if isinstance(values, list | tuple) else [values]
-    return [np.asarray(each).max((0, 1, 2)) for each in values]
+def _channel_maxima(model: Any, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+    """Return the largest value of each channel, float[C], for each output float[N, H, W, C] of a keras.Model."""
+    outputs = model(images)
+    outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+    return [np.asarray(output).max((0, 1, 2)) for output in outputs]
 
 
 def _factors(kernel: Kernel, largest: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """float[h, w, C, D] and the greatest value in each input channel, float[C] -> a factor for each, 1 for dead ones.
+    """Return a factor for each input channel of a kernel float[h, w, C, D], from its largest value; 1 for dead ones.
 
-    Between what would make the weights of all channels alike in size and what would make their values so.
+    It is the geometric mean of the factor that would equalize the weights and the one that would equalize the values.
     """
     of_output = np.maximum(np.abs(kernel).max((0, 1, 2)), _TINY)
     weights = (np.abs(kernel).max((0, 1)) / of_output).mean(1)

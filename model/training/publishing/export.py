@@ -1,4 +1,4 @@
-"""A trained keras.Model -> model.keras and model.tflite, and back."""
+"""Export of a trained keras.Model as model.keras and model.tflite."""
 
 import contextlib
 import io
@@ -17,38 +17,34 @@ from model.training.publishing import quantization
 Images = npt.NDArray[np.uint8]
 
 LARGE = 60_000
-"""Weights of a layer, from which on they are rounded to int8 where float16 would be too many bytes."""
+"""Layers of at least so many weights become int8 in the file ("int8 weights")."""
 
 
 def write_keras(model: Any, folder: Path) -> None:
-    """Write model.keras into `folder`: no optimizer in it, and it gives logits.
-
-    Packed once more, as Keras leaves its archive as large as the weights are.
-    """
+    """Write model.keras into `folder`, without the optimizer, and compressed, which Keras does not do."""
     aside = folder / "unpacked.keras"
     model.save(aside, include_optimizer=False)
     with (
         zipfile.ZipFile(aside) as source,
         zipfile.ZipFile(folder / "model.keras", "w", zipfile.ZIP_DEFLATED) as packed,
     ):
-        for each in source.infolist():
-            packed.writestr(each.filename, source.read(each))
+        for member in source.infolist():
+            packed.writestr(member.filename, source.read(member))
     aside.unlink()
 
 
 def write_tflite(model: Any, folder: Path, weights: str, images: Images | None = None) -> None:
-    """Write model.tflite into `folder`: it takes float32[N, H, W, C] and gives logits and features side by side,
-    float32[N, K + D].
+    """Write model.tflite, float32[N, H, W, C] -> logits and features float32[N, K + D], into `folder`.
 
-    Its `weights`: "static int8", with activations whose ranges `images`, uint8[N, H, W, C] as it is served, tell
-    beforehand; "int8", with activations quantised as they come ("dynamic range"); "int8 weights", which are int8 in
-    the file alone, so that only they are rounded; or "float16". Raises ValueError if the first comes without images.
+    `weights` are "static int8" (int8 activations too, whose ranges are measured beforehand on `images`,
+    uint8[N, H, W, C] as served), "int8" (activations quantised as they come: "dynamic range"), "int8 weights" (int8 in
+    the file alone, floats when run) or "float16". Raises ValueError for "static int8" without images.
     """
     (folder / "model.tflite").write_bytes(_tflite(with_features(model), weights, images))
 
 
 def in_half_precision(model: Any) -> None:
-    """Round a keras.Model's kernels to what float16 can say: half the bytes to keep, and hardly an answer changes."""
+    """Round a keras.Model's kernels to float16, which halves the compressed file and hardly changes an output."""
     for variable in model.weights:
         if len(variable.shape) > 1:
             variable.assign(np.asarray(variable).astype(np.float16).astype(np.float32))
@@ -58,7 +54,7 @@ def _tflite(model: Any, weights: str, images: Images | None) -> bytes:
     match weights:
         case "static int8":
             if images is None:
-                raise ValueError("static int8 takes images, to see how far the activations range")
+                raise ValueError("static int8 needs images to measure the ranges of activations on")
             return quantization.static(_converted(model), images, _early_layers(model))
         case "int8 weights":
             layers = _large_layers(model)
@@ -69,7 +65,7 @@ def _tflite(model: Any, weights: str, images: Images | None) -> bytes:
 
 
 def _converted(model: Any, weights: str = "") -> bytes:
-    """By TensorFlow alone, which knows "int8" and "float16"; unless told, all stays float32."""
+    """Convert by TensorFlow alone, which can do "int8" and "float16"; otherwise all stays float32."""
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
@@ -82,33 +78,34 @@ def _converted(model: Any, weights: str = "") -> bytes:
 
 
 def _early_layers(model: Any) -> list[str]:
-    """Names of the layers with numbers of their own up to the first depthwise convolution; none where there is none.
+    """Return the names of the layers up to the first depthwise convolution; none where there is no such layer.
 
-    What a depthwise convolution makes is of another scale in each channel, and what is lost early is lost to all that
-    follows: left as floats, these few layers take a third off the error of the whole (docs/research/experiments.md).
+    Channels of a depthwise convolution differ in scale, and an early error passes through all that follows: kept as
+    floats, these few layers take a third off the error of the whole (docs/research/experiments.md).
     """
     from keras import layers
 
-    found = _layers(model)
-    depthwise = [isinstance(each, layers.DepthwiseConv2D) for each in found]
-    early = found[: depthwise.index(True) + 1] if any(depthwise) else []
-    return [each.name for each in early if isinstance(each, layers.Rescaling | layers.Conv2D | layers.DepthwiseConv2D)]
+    inner = _layers(model)
+    depthwise = [isinstance(layer, layers.DepthwiseConv2D) for layer in inner]
+    early = inner[: depthwise.index(True) + 1] if any(depthwise) else []
+    kinds = layers.Rescaling | layers.Conv2D | layers.DepthwiseConv2D
+    return [layer.name for layer in early if isinstance(layer, kinds)]
 
 
 def _large_layers(model: Any) -> list[str]:
-    """Names of convolutions with many weights: most of the bytes, and the least of what rounding changes."""
+    """Return the names of convolutions with many weights: most of the bytes, and the least harmed by rounding."""
     import keras
 
     kinds = (keras.layers.Conv2D, keras.layers.SeparableConv2D)
     return [
-        each.name
-        for each in _layers(model)
-        if isinstance(each, kinds) and max(math.prod(weights.shape) for weights in each.weights) >= LARGE
+        layer.name
+        for layer in _layers(model)
+        if isinstance(layer, kinds) and max(math.prod(weights.shape) for weights in layer.weights) >= LARGE
     ]
 
 
 def _layers(model: Any) -> list[Any]:
-    """Those of the models inside it, too."""
+    """Return its layers, those of models inside it included."""
     import keras
 
     parts = (layer.layers if isinstance(layer, keras.Model) else [layer] for layer in model.layers)

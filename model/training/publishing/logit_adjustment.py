@@ -1,7 +1,7 @@
-"""Categories that training shows often are said too often; how much of that is taken back, validation decides.
+"""Logit adjustment for class imbalance; its strength is fitted on validation (Menon et al. 2020, arXiv:2007.07314).
 
-Logit adjustment (Menon et al. 2020, arXiv:2007.07314): strength × log share of a category is subtracted from its logit.
-One number is fitted, so a few hundred photographs are enough.
+From the logit of each category, strength × log of its share of the training images is subtracted. As one number is
+fitted, a few hundred photographs are enough.
 """
 
 from typing import Any
@@ -13,14 +13,17 @@ from model.decisions.calibration import fit_temperature, negative_log_likelihood
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
-EVEN = 0.1
-"""Where no two logarithms of shares lie further apart, there is nothing to take back."""
+BALANCED = 0.1
+"""Where no two log shares lie further apart, nothing is adjusted."""
 STRENGTHS = np.linspace(0, 1, 21)
-"""From none of it to all."""
+"""From no adjustment to the full log share."""
 
 
 def log_shares(labels: Labels, categories: int) -> Floats:
-    """int64[N] of training -> float64[K], 0 on average; a category without an image counts as if it had one."""
+    """Return the log share of each category in training labels int64[N], centred on 0.
+
+    A category without images counts as having one.
+    """
     counts = np.bincount(labels, minlength=categories)
     logs = np.log(np.maximum(counts, 1))
     centred: Floats = logs - logs.mean()
@@ -28,19 +31,19 @@ def log_shares(labels: Labels, categories: int) -> Floats:
 
 
 def strength(logits: npt.ArrayLike, labels: Labels, shares: Floats) -> float:
-    """Of STRENGTHS the one of least negative log-likelihood, each with the temperature that suits it best.
+    """Return the one of STRENGTHS with the least negative log-likelihood, each at its best temperature.
 
-    `logits` float[N, K] and `labels` int64[N] are of validation, `shares` as `log_shares` gives them.
+    `logits` float[N, K] and `labels` int64[N] are of validation, `shares` as `log_shares` returns them.
     """
 
-    def lost(each: float) -> float:
-        adjusted = np.asarray(logits, np.float64) - each * shares
+    def loss(candidate: float) -> float:
+        adjusted = np.asarray(logits, np.float64) - candidate * shares
         return negative_log_likelihood(adjusted, labels, fit_temperature(adjusted, labels))
 
-    return round(float(min(STRENGTHS, key=lost)), 2)
+    return round(float(min(STRENGTHS, key=loss)), 2)
 
 
 def apply(model: Any, adjustment: Floats) -> None:
-    """Subtract float64[K] from the logits of a keras.Model, for good."""
+    """Subtract float64[K] from the logits of a keras.Model, by changing its last bias."""
     bias = model.get_layer("logits").bias
     bias.assign(np.asarray(bias) - adjustment.astype(np.float32))

@@ -82,7 +82,7 @@ def publish(
 def _adjust_logits(model: Any, data: Dataset, categories: int) -> float:
     """Take back, as far as validation says, what categories owe to their frequency in training; how far that is."""
     shares = logit_adjustment.log_shares(data.train.labels, categories)
-    if np.ptp(shares) < logit_adjustment.EVEN:
+    if np.ptp(shares) < logit_adjustment.BALANCED:
         return 0.0
     found = logit_adjustment.strength(logits(model, data.validation.images), data.validation.labels, shares)
     logit_adjustment.apply(model, found * shares)

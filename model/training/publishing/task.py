@@ -1,4 +1,4 @@
-"""What a bundle is about: its categories, how pictures are prepared for it, and what it is measured on."""
+"""The publishing task: categories, preprocessing and evaluation set of the bundle to make."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,16 @@ Images = npt.NDArray[np.uint8]
 
 GOLDEN_IMAGES = 64
 DRAWN = 8
-"""Golden images that are drawn: nobody's photographs go along with a bundle."""
+"""Golden images that are drawn, so that nobody's photographs are passed on with a bundle."""
 
 
 @dataclass(frozen=True)
 class BundleSpec:
-    """What `publish` has to know beside the training.
+    """What `publish` needs beside the trained network.
 
-    `data` tells where the images come from, for people. `golden` uint8[N, S, S, C] are what both runtimes have to
-    answer alike. `weights` are kinds of `export.write_tflite`, tried in turn. `served` are the training images
-    as the network will be served, uint8[M, S, S, C], and `evaluation_set` what it is measured on;
-    both are made when asked for.
+    `data` says where the images come from. On the `golden` images, uint8[N, S, S, C], both runtimes must agree.
+    `weights` are kinds of `export.write_tflite`, tried in turn. `served` returns the training images as the network
+    will be served, uint8[M, S, S, C], and `evaluation_set` what the bundle is measured on.
     """
 
     categories: tuple[str, ...]
@@ -43,7 +42,7 @@ class BundleSpec:
 
 
 def fashion_mnist(data: Dataset, hats: Path | None = None) -> BundleSpec:
-    """`hats` is a folder of photographs with a sub-folder "hat", to measure `unlike_training` on, too."""
+    """Return the task for Fashion-MNIST; sub-folders "hat" of `hats` become an out-of-distribution source."""
     return BundleSpec(
         categories=GARMENTS,
         preprocessing=FASHION_MNIST,
@@ -52,7 +51,7 @@ def fashion_mnist(data: Dataset, hats: Path | None = None) -> BundleSpec:
         golden=data.validation.images[:GOLDEN_IMAGES],
         weights=("int8", "float16"),
         served=lambda: data.train.images,
-        evaluation_set=lambda: evaluation_sets.of_test_set(data.test, FASHION_MNIST, hats),
+        evaluation_set=lambda: evaluation_sets.of_fashion_mnist(data.test, FASHION_MNIST, hats),
     )
 
 
@@ -66,9 +65,9 @@ def photographs(
     ood_sources: Sequence[OodSource] = (),
     shown: bool = True,
 ) -> BundleSpec:
-    """Of one's own photographs, called `name`; `tested` are the names of the test photographs.
+    """Return the task for photographs, called `name`, of which those in `tested` are the test.
 
-    `ood_sources` are of categories that were left out. Unless `shown`, no photograph is in the report.
+    `ood_sources` are categories left out of training. Unless `shown`, no photograph is in the report.
     """
     return BundleSpec(
         categories=tuple(categories),

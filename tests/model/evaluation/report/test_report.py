@@ -18,7 +18,7 @@ from model.data.dataset import Dataset
 from model.decisions.ood import SERVED
 from model.decisions.thresholds import ReviewPolicy
 from model.evaluation.assessment import EvaluationResult, evaluate_bundle
-from model.evaluation.evaluation_sets import EvaluationSet, OodSource, of_test_set
+from model.evaluation.evaluation_sets import EvaluationSet, OodSource, of_fashion_mnist
 from model.evaluation.report import report, wording
 from model.evaluation.report.page import thumbnail
 from model.evaluation.speed import processor
@@ -59,7 +59,7 @@ class Page(HTMLParser):
 def sample(bars: Bundle, small_data: Dataset) -> EvaluationSet:
     """Test images of bars, of which ten have a label that is not theirs, so that there are mistakes to show."""
     labels = np.where(np.arange(100) % 10 == 3, (small_data.test.labels + 1) % 10, small_data.test.labels)
-    return dataclasses.replace(of_test_set(small_data.test, bars.preprocessing, None), labels=labels)
+    return dataclasses.replace(of_fashion_mnist(small_data.test, bars.preprocessing, None), labels=labels)
 
 
 @pytest.fixture(scope="module")
