@@ -1,8 +1,10 @@
-"""Real servers, started once for the whole suite, and a fresh catalogue on each database for each test."""
+"""A home of its own for the suite, real servers, and a fresh catalogue on each database for each test."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,29 @@ import structlog
 
 from db import migrations
 from db.session import Sessions, connect, sessions_of
+from stack.processes import temporary_folder
 from stack.servers import Postgres, Seaweed, Valkey, postgres, seaweed, valkey
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "images"
 PHOTOS = ROOT.parent / "shared" / "clothing-dataset-small"
+PERSONAL = ("TAGGER_", "AWS_", "PG", "XDG_", "KERAS_", "MPL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+"""How variables begin that bring a person's own set-up to us or to a library we use."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the suite an empty home and no personal settings, before any library reads them.
+
+    Workers of pytest-xdist inherit both from the process that starts them.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for name in [name for name in os.environ if name.upper().startswith(PERSONAL)]:
+            patch.delenv(name)
+        patch.setenv("HOME", str(stack.enter_context(temporary_folder("home"))))
+        config.add_cleanup(stack.pop_all().close)
 
 
 @pytest.fixture(scope="session")
@@ -54,12 +74,8 @@ def sessions(database_url: str) -> Iterator[Sessions]:
 
 
 @pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A person's own TAGGER_* variables and .env must not reach a test."""
-    import os
-
-    for name in [name for name in os.environ if name.startswith("TAGGER_")]:
-        monkeypatch.delenv(name)
+def folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run every test in an empty folder: a person's .env must not reach it, nor what another test has written."""
     monkeypatch.chdir(tmp_path)
 
 
