@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint check bench stack clean
+.PHONY: demo test lint check docs bench stack clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,9 @@ lint: $(VENV)/.full        ## ruff, mypy strict, import rules
 	$(BIN)/lint-imports --no-cache
 
 check: lint test           ## what CI runs, to the letter
+
+docs: $(VENV)/.full        ## docs/files.md, from the docstrings
+	$(BIN)/python -m tests.file_map
 
 bench: $(VENV)/.full       ## S3 -> Redis -> Celery -> PostgreSQL beside the naive way; ARGS=--json
 	$(BIN)/python -m bench.pipeline $(ARGS)

@@ -1,0 +1,1 @@
+"""Sample images with their labels, and the demo on them."""

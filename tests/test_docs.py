@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ from db.catalogue import EXPORT_COLUMNS
 from db.invariants import INVARIANTS
 from db.vocabulary import REASONS
 from model.data.inspection.findings import KINDS
+from tests import file_map
 from worker.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
-PACKAGES = ("cli", "scheduler", "worker", "review", "model", "db")
 
 
 def _text(path: Path) -> str:
@@ -95,26 +94,20 @@ def test_reasons_columns_findings_and_invariants_are_documented() -> None:
         assert f"| {name} | {meaning} |" in COMMANDS_PAGE
 
 
-def _file_map() -> list[str]:
-    [block] = re.findall(r"^## Files\n.*?^```\n(.*?)^```", _text(ROOT / "README.md"), re.MULTILINE | re.DOTALL)
-    return [line.split()[0] for line in block.splitlines() if line]
+def test_the_file_map_is_what_make_docs_writes() -> None:
+    assert _text(file_map.PAGE) == file_map.page()
 
 
-def test_the_file_map_names_what_exists() -> None:
-    assert [path for path in _file_map() if not (ROOT / path).exists()] == []
-    assert [path for path in _file_map() if path.endswith("/") != (ROOT / path).is_dir()] == []
+def test_the_file_map_has_words_for_every_file() -> None:
+    named = [path for package in file_map.PACKAGES for path in (ROOT / package, *file_map.files(ROOT / package))]
+
+    assert [path for path in named if not file_map.summary(path)] == []
 
 
-def test_the_file_map_is_complete() -> None:
-    named = set(_file_map())
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=False, capture_output=True, text=True)
-    if listed.returncode:
-        pytest.skip("not a git checkout")
-    folders = {path.split("/")[0] + "/" for path in listed.stdout.splitlines() if "/" in path}
-    modules = {path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).glob("*.py")}
+def test_the_file_map_has_every_package() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 
-    assert {folder for folder in folders if not any(path.startswith(folder) for path in named)} == set()
-    assert {path for path in modules if not path.endswith("__init__.py")} - named == set()
+    assert packages - {"tests"} == set(file_map.PACKAGES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
