@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.photograph_data import CATALOGUE, inspected, open_parted
+from cli.models.inspect import open_photographs, run_inspection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +52,8 @@ class Wanted:
 
 def name_of(data: str) -> str:
     """What a bundle is called when nobody says: as its folder or table."""
+    from worker.labelled_photographs import CATALOGUE
+
     return data if data == CATALOGUE else Path(data).resolve().stem
 
 
@@ -140,8 +142,10 @@ def _prepared(wanted: Wanted, recipe: Recipe) -> tuple[Path, Preprocessing]:
 
 def _looked_at(wanted: Wanted, settings: Settings) -> tuple[Inspection, list[Photograph]]:
     """The photographs, and those of categories that are left out. Raises typer.Exit(1) where something stops them."""
-    photographs, left_out = open_parted(wanted.data, wanted.images, settings, wanted.leave_out)
-    found = inspected(wanted.data, photographs, settings, wanted.leave_out)
+    photographs, left_out = open_photographs(wanted.data, wanted.images, settings, wanted.leave_out)
+    found = run_inspection(wanted.data, photographs, settings, wanted.leave_out)
+    for line in found.lines():
+        typer.echo(line, err=True)
     if found.stops:
         raise typer.Exit(1)
     return found, left_out

@@ -9,7 +9,7 @@ import typer
 
 from cli.lessons import Lessons
 from cli.models import spread
-from cli.photograph_data import DATA, IMAGES
+from cli.options import DATA, IMAGES
 from cli.photograph_training import Wanted, name_of
 from cli.quiet import quieten_tensorflow
 

@@ -157,4 +157,4 @@ def test_a_report_that_cannot_be_written_is_exit_code_3(folder: Path, tmp_path: 
     done = RUN.invoke(app, ["model", "inspect", str(folder), "--out", str(tmp_path / "file" / "out")])
 
     assert done.exit_code == 3
-    assert "name another folder" in done.stderr
+    assert "file/out cannot be used (Not a directory): name another" in done.stderr

@@ -141,4 +141,4 @@ def test_a_catalogue_without_a_persons_word_says_what_else_to_name(catalogue: Se
     done = RUN.invoke(app, ["model", "inspect", "catalogue"])
 
     assert done.exit_code == 3
-    assert "nobody has said a category" in done.stderr
+    assert "nobody has categorized an image" in done.stderr
