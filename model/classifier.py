@@ -1,6 +1,6 @@
 """Photographs -> categories with calibrated confidence, and whether a person should look. Needs no TensorFlow."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from model import bundle as bundles
 from model.bundle import Bundle, BundleCorrupt
-from model.decide import decide
+from model.decide import DecisionRule, decide
 from model.decisions.calibration import softmax
-from model.decisions.category_mapping import CategoryMapping
 from model.decisions.ood import SERVED
 from model.decisions.taxonomy import Taxonomy
 from model.decisions.thresholds import AS_MADE, ReviewPolicy
@@ -47,28 +46,15 @@ class Prediction:
 class Classifier:
     """A bundle, running. `prepare` may be called from several threads, `scores` and `classify` from one at a time."""
 
-    def __init__(
-        self,
-        bundle: Bundle,
-        runtime: Runtime,
-        thresholds: tuple[float, ...],
-        mapping: CategoryMapping | None = None,
-        *,
-        coarse: bool = False,
-    ) -> None:
-        self.bundle = bundle
-        self.thresholds = thresholds
-        self.mapping = mapping or CategoryMapping.identity(bundle.categories)
-        self._coarse = coarse
+    def __init__(self, bundle: Bundle, rule: DecisionRule, runtime: Runtime) -> None:
+        self.bundle, self.rule = bundle, rule
         self._runtime = runtime
         self._budget = PixelBudget()
-        self._as_set = replace(bundle, thresholds=thresholds)
-        self._detector = bundles.ood_detector(bundle)
 
     @classmethod
     def load(
         cls,
-        folder: Path,
+        source: Bundle | Path,
         runtime: RuntimeName = "litert",
         *,
         threads: int = 1,
@@ -76,20 +62,17 @@ class Classifier:
         taxonomy: Taxonomy | None = None,
         coarse: bool = False,
     ) -> "Classifier":
-        """Read the bundle, start the runtime and let it answer the golden images, which warms it up, too.
+        """Start the runtime of a bundle, which is read if `source` is its folder, and run the golden images.
 
-        With a taxonomy it gives the shop's own categories; with `coarse`, one further up where only that is sure.
-
-        Raises BundleError: see model.bundle.read and .thresholds; BundleCorrupt also when the golden images get other
-        scores. Raises TaxonomyWrong when nothing in the taxonomy stands for one of the bundle's categories.
+        `policy`, `taxonomy` and `coarse` are those of DecisionRule.of. Raises BundleError: see model.bundle.read and
+        .thresholds; BundleCorrupt also when the golden images get other scores than recorded. Raises TaxonomyWrong.
         """
-        bundle = bundles.read(folder)
-        thresholds = bundles.thresholds(bundle, policy)
-        mapping = CategoryMapping.from_taxonomy(taxonomy, bundle.categories) if taxonomy else None
+        bundle = source if isinstance(source, Bundle) else bundles.read(source)
+        rule = DecisionRule.of(bundle, policy, taxonomy, coarse=coarse)
         try:
-            classifier = cls(bundle, start(folder, runtime, threads), thresholds, mapping, coarse=coarse)
+            classifier = cls(bundle, rule, start(bundle.folder, runtime, threads))
         except (ValueError, RuntimeError, OSError) as error:
-            raise BundleCorrupt(f"{runtime} cannot run bundle {folder} ({error}): {bundles.RETRAIN}") from error
+            raise BundleCorrupt(f"{runtime} cannot run bundle {bundle.folder} ({error}): {bundles.RETRAIN}") from error
         classifier._check_golden(runtime)
         return classifier
 
@@ -105,14 +88,14 @@ class Classifier:
 
     def classify(self, images: Images) -> list[Prediction]:
         """uint8[N, H, W, C] -> a prediction each."""
-        decisions = decide(self._as_set, self._detector, self._outputs(images), self.mapping, coarse=self._coarse)
-        strange = decisions.ood_scores.get(SERVED)
+        decisions = decide(self.rule, self._outputs(images))
+        ood_scores = decisions.ood_scores.get(SERVED)
         return [
             Prediction(
-                category=self.mapping.names[decisions.choice.index[index]],
+                category=self.rule.mapping.names[decisions.choice.index[index]],
                 confidence=float(decisions.confidence[index]),
                 scores=scores,
-                ood_score=None if strange is None else float(strange[index]),
+                ood_score=None if ood_scores is None else float(ood_scores[index]),
                 needs_review=bool(reason),
                 review_reason=str(reason) or None,
             )

@@ -1,4 +1,4 @@
-"""What would be tagged, and what a person would see: the one place that decides it, for tagging and for reports."""
+"""Decisions: what an image is tagged with, and why a person reviews it. Tagging and reports both decide here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,21 +6,62 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from model import bundle as bundles
 from model.bundle import Bundle
 from model.decisions.calibration import softmax
 from model.decisions.category_mapping import CategoryMapping, Choice
 from model.decisions.ood import SERVED, OodDetector, logit_scores
+from model.decisions.taxonomy import Taxonomy
+from model.decisions.thresholds import AS_MADE, ReviewPolicy
 from model.runtimes import Outputs
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
-    """On N images: calibrated scores float32[N, K] of the bundle's categories, the scores of being unlike the training
-    by their names, float[N] each, and why a person would look, "" where none would: str[N].
+class DecisionRule:
+    """How outputs become decisions. `thresholds` holds one confidence for each of the bundle's categories.
 
-    `choice` is what each would be tagged with, of the mapping's names; without a taxonomy, the bundle's categories.
+    `mapping` leads to the shop's own categories, or to the bundle's. With `coarse`, an image that is only unsure is
+    tagged with the nearest category above that is sure, if there is one; it is reviewed all the same.
+    """
+
+    temperature: float
+    thresholds: tuple[float, ...]
+    ood: OodDetector | None
+    ood_threshold: float | None
+    mapping: CategoryMapping
+    coarse: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        bundle: Bundle,
+        policy: ReviewPolicy = AS_MADE,
+        taxonomy: Taxonomy | None = None,
+        *,
+        coarse: bool = False,
+    ) -> "DecisionRule":
+        """Read the rule that a bundle was sealed with, its thresholds chosen anew if the policy says so.
+
+        Raises BundleError if they cannot be (model.bundle.thresholds), and TaxonomyWrong if nothing in the taxonomy
+        stands for one of the bundle's categories.
+        """
+        names = bundle.categories
+        return cls(
+            temperature=bundle.temperature,
+            thresholds=bundles.thresholds(bundle, policy),
+            ood=bundles.ood_detector(bundle),
+            ood_threshold=bundle.ood["threshold"] if bundle.ood else None,
+            mapping=CategoryMapping.from_taxonomy(taxonomy, names) if taxonomy else CategoryMapping.identity(names),
+            coarse=coarse,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Decisions on N images: `scores`, calibrated probabilities float32[N, K] of the bundle's categories; `ood_scores`
+    by name, float[N] each; `reasons` for a review, str[N], "" where none is needed; and `choice`, the tags.
     """
 
     scores: Floats
@@ -33,13 +74,13 @@ class Decisions:
 
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """Of the bundle's categories."""
+        """Indices of the bundle's categories, int64[N]."""
         best: npt.NDArray[np.int64] = self.scores.argmax(1)
         return best
 
     @property
     def confidence(self) -> Floats:
-        """That the tag is right."""
+        """The probability that the tag is right, float32[N]."""
         return self.choice.confidence
 
     @property
@@ -49,42 +90,31 @@ class Decisions:
 
     @property
     def flagged(self) -> npt.NDArray[np.bool_]:
-        """As unlike anything in training."""
+        """Whether each image is out of distribution, bool[N]."""
         flagged: npt.NDArray[np.bool_] = self.reasons == "unlike_training"
         return flagged
 
 
-def decide(
-    bundle: Bundle,
-    detector: OodDetector | None,
-    outputs: Outputs,
-    mapping: CategoryMapping | None = None,
-    *,
-    coarse: bool = False,
-) -> Decisions:
-    """By the bundle's temperature, thresholds and OOD limit; `mapping` leads to the shop's own categories.
+def decide(rule: DecisionRule, outputs: Outputs) -> Decisions:
+    """Apply the rule to the network's outputs.
 
-    Unlike anything seen says more than unsure: of such an image the confidence means nothing. With `coarse`, an image
-    that is only unsure is tagged with the nearest category above that is sure, if there is one; a person still looks.
+    Being out of distribution goes before being unsure: the confidence of such an image means nothing.
     """
-    scores = softmax(outputs.logits, bundle.temperature)
-    ood_scores = _ood_scores(bundle, detector, outputs)
-    mapping = mapping or CategoryMapping.identity(bundle.categories)
-    choice = mapping.choose(scores, bundle.thresholds)
+    scores, ood_scores = softmax(outputs.logits, rule.temperature), _ood_scores(rule, outputs)
+    choice = rule.mapping.choose(scores, rule.thresholds)
     unsure = choice.confidence < choice.threshold
-    strange = np.zeros(len(scores), bool)
-    if SERVED in ood_scores and bundle.ood:
-        strange = ood_scores[SERVED] > bundle.ood["threshold"]
-    general = np.zeros(len(scores), bool)
-    if coarse:
-        above = mapping.coarser(scores, choice, bundle.thresholds)
-        general = unsure & ~strange & (above.index >= 0)
+    unlike, general = np.zeros(len(scores), bool), np.zeros(len(scores), bool)
+    if rule.ood is not None and rule.ood_threshold is not None:
+        unlike = ood_scores[SERVED] > rule.ood_threshold
+    if rule.coarse:
+        above = rule.mapping.coarser(scores, choice, rule.thresholds)
+        general = unsure & ~unlike & (above.index >= 0)
         choice = choice.where(general, above)
-    reasons = np.select([strange, general, unsure], ["unlike_training", "coarse", "low_confidence"], "")
+    reasons = np.select([unlike, general, unsure], ["unlike_training", "coarse", "low_confidence"], "")
     return Decisions(scores, ood_scores, reasons, choice)
 
 
-def _ood_scores(bundle: Bundle, detector: OodDetector | None, outputs: Outputs) -> Mapping[str, Floats]:
-    if detector is None:
-        return logit_scores(outputs.logits, bundle.temperature)
-    return detector.scores(outputs.logits, outputs.features)
+def _ood_scores(rule: DecisionRule, outputs: Outputs) -> Mapping[str, Floats]:
+    if rule.ood is None:
+        return logit_scores(outputs.logits, rule.temperature)
+    return rule.ood.scores(outputs.logits, outputs.features)

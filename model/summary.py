@@ -57,9 +57,10 @@ def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, A
 
     With a taxonomy also the best leaf, which the threshold is for, and what is above it.
     """
-    bundle, mapping = classifier.bundle, classifier.mapping
+    bundle, rule = classifier.bundle, classifier.rule
+    mapping = rule.mapping
     probable = mapping.probabilities(prediction.scores[None])[0]
-    leaf = mapping.choose(prediction.scores[None], classifier.thresholds)
+    leaf = mapping.choose(prediction.scores[None], rule.thresholds)
     best = mapping.leaves[mapping.shares(prediction.scores[None])[0].argsort()[::-1][:BEST]]
     row = {
         "category": prediction.category,
@@ -69,7 +70,7 @@ def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, A
         "review_reason": prediction.review_reason,
         "threshold": round(float(leaf.threshold[0]), 4),
         "ood_score": None if prediction.ood_score is None else round(prediction.ood_score, 2),
-        "ood_threshold": round(bundle.ood["threshold"], 2) if bundle.ood else None,
+        "ood_threshold": None if rule.ood_threshold is None else round(rule.ood_threshold, 2),
         "model": bundle.id,
     }
     if mapping.taxonomy is None:

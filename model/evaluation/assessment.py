@@ -1,7 +1,7 @@
 """A bundle measured on an evaluation set, for `tagger model evaluate` and for the report inside a new bundle."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from model import bundle as bundles
 from model.bundle import Bundle
-from model.decide import Decisions, decide
+from model.decide import DecisionRule, Decisions, decide
 from model.decisions.calibration import softmax
-from model.decisions.ood import OodDetector
 from model.decisions.thresholds import AS_MADE, ReviewPolicy, ValidationOutcomes, promise
 from model.evaluation import ood_metrics, speed
 from model.evaluation.evaluation_sets import EvaluationSet
@@ -23,13 +22,14 @@ from model.runtimes import Outputs, run
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
-    """What was measured. `bundle` has the thresholds that were used, `policy` how they were chosen.
+    """What was measured. `rule` has the thresholds that were used, `policy` says how they were chosen.
 
     `promised` is what validation says of these (thresholds.promise), None where the bundle kept none of it; `seen` is
     the same of the evaluation set, which had no part in choosing them.
     """
 
     bundle: Bundle
+    rule: DecisionRule
     policy: ReviewPolicy
     evaluation_set: EvaluationSet
     outputs: Outputs
@@ -84,7 +84,7 @@ class EvaluationResult:
 
 def evaluate(
     bundle: Bundle,
-    detector: OodDetector | None,
+    rule: DecisionRule,
     evaluation_set: EvaluationSet,
     outputs: Outputs,
     validation: ValidationOutcomes | None,
@@ -94,24 +94,25 @@ def evaluate(
 
     The bundle need not be sealed yet: its networks have to lie in its folder, what else belongs to it is handed over.
     """
-    decisions = decide(bundle, detector, outputs)
+    decisions = decide(rule, outputs)
     count = len(bundle.categories)
     ood_sources = [
         (each, run(bundle.folder, each.images, count, reference=False)) for each in evaluation_set.ood_sources
     ]
-    judged = [(each, decide(bundle, detector, found)) for each, found in ood_sources]
+    judged = [(each, decide(rule, found)) for each, found in ood_sources]
     outcome = ValidationOutcomes.of(decisions.scores, evaluation_set.labels)
     return EvaluationResult(
         bundle=bundle,
+        rule=rule,
         policy=policy,
         evaluation_set=evaluation_set,
         outputs=outputs,
         decisions=decisions,
-        metrics=labelled_metrics(bundle, decisions, outputs, evaluation_set.labels),
+        metrics=labelled_metrics(bundle, rule, decisions, outputs, evaluation_set.labels),
         confusions=tuple(worst_confusions(decisions.scores, evaluation_set.labels)),
         ood=ood_metrics.measure(decisions, judged),
-        promised=_promise(validation, bundle) if validation else None,
-        seen=_promise(outcome, bundle),
+        promised=_promise(validation, rule) if validation else None,
+        seen=_promise(outcome, rule),
         speed=speed.measure(bundle.folder, evaluation_set.images),
     )
 
@@ -120,22 +121,22 @@ def evaluate_bundle(
     bundle: Bundle, evaluation_set: EvaluationSet, policy: ReviewPolicy = AS_MADE, *, reference: bool = True
 ) -> EvaluationResult:
     """A sealed bundle's, asking TensorFlow too if `reference`. Raises BundleError when the policy cannot be kept."""
-    measured = replace(bundle, thresholds=bundles.thresholds(bundle, policy))
+    rule = DecisionRule.of(bundle, policy)
     outputs = run(bundle.folder, evaluation_set.images, len(bundle.categories), reference=reference)
-    return evaluate(
-        measured, bundles.ood_detector(bundle), evaluation_set, outputs, bundles.validation_outcomes(bundle), policy
-    )
+    return evaluate(bundle, rule, evaluation_set, outputs, bundles.validation_outcomes(bundle), policy)
 
 
-def labelled_metrics(bundle: Bundle, decisions: Decisions, outputs: Outputs, labels: npt.NDArray[np.int64]) -> Metrics:
+def labelled_metrics(
+    bundle: Bundle, rule: DecisionRule, decisions: Decisions, outputs: Outputs, labels: npt.NDArray[np.int64]
+) -> Metrics:
     """Of labelled images, whose labels are int64[N]."""
     return compute(
-        softmax(outputs.logits), decisions.scores, labels, bundle.thresholds, bundle.categories, decisions.flagged
+        softmax(outputs.logits), decisions.scores, labels, rule.thresholds, bundle.categories, decisions.flagged
     )
 
 
-def _promise(outcome: ValidationOutcomes, bundle: Bundle) -> dict[str, Any]:
-    told = promise(outcome, bundle.thresholds)
+def _promise(outcome: ValidationOutcomes, rule: DecisionRule) -> dict[str, Any]:
+    told = promise(outcome, rule.thresholds)
     return {
         "images": len(outcome.correct),
         "passing": told["images"],

@@ -1,13 +1,12 @@
 """Taxonomies made up here, and outputs of a network that was never there."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from model.bundle import Bundle
+from model.decide import DecisionRule
+from model.decisions.category_mapping import CategoryMapping
 from model.decisions.taxonomy import Taxonomy
-from model.images.preprocessing import FASHION_MNIST
 from model.runtimes import Outputs
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "taxonomy.csv"
@@ -34,9 +33,9 @@ def clothes(folder: Path) -> Taxonomy:
     return Taxonomy.read(written(folder))
 
 
-def bundle(*thresholds: float, ood: Mapping[str, float] | None = None) -> Bundle:
-    """Of the categories KNOWN, as its bundle.json would be read."""
-    return Bundle(Path(), "known", KNOWN, FASHION_MNIST, 1.0, thresholds, 0.99, ood)
+def rule(*thresholds: float, mapping: CategoryMapping | None = None, coarse: bool = False) -> DecisionRule:
+    """A rule for outputs of the categories KNOWN, without an out-of-distribution detector."""
+    return DecisionRule(1.0, thresholds, None, None, mapping or CategoryMapping.identity(KNOWN), coarse)
 
 
 def outputs(*scores: tuple[float, ...]) -> Outputs:

@@ -15,9 +15,11 @@ import pytest
 from model import bundle as bundles
 from model.bundle import BundleCorrupt
 from model.classifier import Classifier
+from model.decisions.taxonomy import Taxonomy
 from model.images.decoding import ImageRejected
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import SHARED, encode, noise, photograph
+from tests.model.taxonomies import SAMPLE
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -98,7 +100,7 @@ def test_what_is_strange_or_below_its_threshold_is_reviewed_and_nothing_else(
 
     assert ood is not None
     for prediction in predictions:
-        threshold = shipped.thresholds[shipped.bundle.categories.index(prediction.category)]
+        threshold = shipped.rule.thresholds[shipped.bundle.categories.index(prediction.category)]
         strange = prediction.ood_score is not None and prediction.ood_score > ood["threshold"]
         unsure = "low_confidence" if prediction.confidence < threshold else None
         assert prediction.review_reason == ("unlike_training" if strange else unsure)
@@ -196,3 +198,19 @@ def test_every_one_of_the_shared_test_photographs_gets_a_prediction(shipped: Cla
 
     assert len(predictions) == len(photos) == 372
     assert all(0.1 <= prediction.confidence <= 1 for prediction in predictions)
+
+
+def test_the_shipped_bundle_tags_with_a_shops_categories_and_keeps_its_own_scores(shipped: Classifier) -> None:
+    shop = Taxonomy.read(SAMPLE)
+    own = Classifier.load(bundles.find("fashion-mnist"), taxonomy=shop, coarse=True)
+    images = np.stack([shipped.prepare(path.read_bytes()) for path in sorted((SAMPLE.parent / "images").iterdir())])
+
+    before, after = shipped.classify(images), own.classify(images)
+
+    assert {each.category for each in after} <= {each.name for each in shop.categories}
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one.scores, other.scores)
+        assert other.confidence >= one.confidence - 1e-6
+        assert other.needs_review <= one.needs_review
+        assert (other.review_reason == "unlike_training") == (one.review_reason == "unlike_training")
+    assert "coarse" in {each.review_reason for each in after}

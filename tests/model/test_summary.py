@@ -8,7 +8,10 @@ import pytest
 from model import bundle as bundles
 from model.bundle import Bundle
 from model.classifier import Classifier
-from model.summary import purpose
+from model.decisions.taxonomy import Taxonomy
+from model.summary import lines_of_file, of_prediction, purpose
+from tests.model.pictures import encode, photograph
+from tests.model.taxonomies import SAMPLE
 
 OWN = "Photographs of clothes – on floors, beds and hangers – in ten categories"
 
@@ -46,3 +49,24 @@ def test_without_words_of_its_own_it_says_categories_colours_size_and_data(plain
 )
 def test_few_categories_are_all_named(plain: Bundle, names: str, told: str) -> None:
     assert told in purpose(replace(plain, categories=tuple(names)))
+
+
+def test_a_summary_tells_the_leaf_what_is_above_it_and_why_it_was_not_taken(shipped: Classifier) -> None:
+    own = Classifier.load(bundles.find("fashion-mnist"), taxonomy=Taxonomy.read(SAMPLE))
+    image = own.prepare(encode(photograph(), "JPEG"))[None]
+    plain, row = (of_prediction(each.classify(image)[0], each) for each in (shipped, own))
+
+    told = lines_of_file(
+        row
+        | {"category": "tops", "confidence": 0.97, "review_reason": "coarse", "threshold": 0.9}
+        | {"leaf": "shirt", "best": {"shirt": 0.5, "t-shirt": 0.47}, "above": {"tops": 0.97}}
+    )
+
+    assert set(row) == {*plain, "leaf", "above"}
+    assert row["best"][row["leaf"]] == max(row["best"].values())
+    assert told == (
+        "tops 97.0%",
+        "would be reviewed (coarse: shirt only 50.0%, under 90.0%)",
+        "best: shirt 50.0%, t-shirt 47.0%",
+        "above: tops 97.0%",
+    )

@@ -69,7 +69,7 @@ def test_a_budget_of_nothing_leaves_only_what_is_unlike_the_training(bundle: Bun
     found = set(reasons(generous, small_data.validation.images))
 
     assert found <= {None, "unlike_training"}
-    assert len(set(generous.thresholds)) == 1
+    assert len(set(generous.rule.thresholds)) == 1
 
 
 def test_the_bundle_keeps_what_its_test_came_to(bundle: Bundle, small_data: Dataset) -> None:

@@ -101,7 +101,7 @@ def photograph(picture: Image.Image | bytes, edge: int, quality: int) -> str | N
 
 
 def _categories(found: EvaluationResult) -> list[dict[str, Any]]:
-    named = zip(found.metrics.categories.items(), found.bundle.thresholds, strict=True)
+    named = zip(found.metrics.categories.items(), found.rule.thresholds, strict=True)
     return [{"name": name, "it": category, "threshold": threshold} for (name, category), threshold in named]
 
 

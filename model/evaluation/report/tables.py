@@ -42,7 +42,7 @@ def tables(found: EvaluationResult) -> Mapping[str, Table]:
 
 
 def _categories(found: EvaluationResult) -> Table:
-    named = zip(found.metrics.categories.items(), found.bundle.thresholds, strict=True)
+    named = zip(found.metrics.categories.items(), found.rule.thresholds, strict=True)
     rows = [[name, it.images, it.predicted, *_short(threshold, *_of_category(it))] for (name, it), threshold in named]
     header = ["category", "images", "predicted", "threshold"]
     return Table([*header, "precision", "recall", "f1", "coverage", "precision_passing"], rows)

@@ -16,8 +16,9 @@ from model import ModelError
 from model import bundle as bundles
 from model.bundle import Bundle
 from model.data.dataset import Dataset, Split, digest_of
-from model.decide import decide
+from model.decide import DecisionRule, decide
 from model.decisions.calibration import fit_temperature, softmax
+from model.decisions.category_mapping import CategoryMapping
 from model.decisions.ood import OodDetector
 from model.decisions.thresholds import ReviewPolicy, ValidationOutcomes, thresholds
 from model.evaluation.assessment import evaluate, labelled_metrics
@@ -70,13 +71,13 @@ def publish(
         served = task.served()
         validation, golden, weights = _export(answering, data.validation.images, served, task, made)
         draft = _calibrated(made, task, validation, data.validation, precision)
-        draft, detector = _knowing(draft, Split(served, data.train.labels), validation)
+        draft, rule = _knowing(draft, Split(served, data.train.labels), validation)
         made_by = _provenance(trained, data, recipe, weights, mirror)
         made_by |= {"prior_taken_back": taken_back, "started_from": started_from}
         made_by["data"] |= task.data
         draft = replace(draft, training=made_by)
         _write_golden(draft, task.golden, golden)
-        return bundles.save(_measured(draft, detector, data, validation, task.evaluation_set()), folder)
+        return bundles.save(_measured(draft, rule, data, validation, task.evaluation_set()), folder)
 
 
 def _adjust_logits(model: Any, data: Dataset, categories: int) -> float:
@@ -142,27 +143,29 @@ def _calibrated(folder: Path, task: BundleSpec, outputs: Outputs, validation: Sp
     )
 
 
-def _knowing(draft: Bundle, train: Split, validation: Outputs) -> tuple[Bundle, OodDetector]:
+def _knowing(draft: Bundle, train: Split, validation: Outputs) -> tuple[Bundle, DecisionRule]:
     """With what tells images unlike the training, and the distance from which on they are."""
     features = LiteRT(draft.folder / "model.tflite", threads=1).run(train.images)[:, len(draft.categories) :]
     seen = validation.logits, validation.features
     detector = OodDetector.fit(features, train.labels, seen, draft.temperature)
     detector.write(draft.folder / bundles.OOD_DETECTOR)
-    threshold = float(np.quantile(detector.served(*seen), 1 - FALSE_ALARMS))
-    return replace(draft, ood={"threshold": round(threshold, 4), "false_alarms": FALSE_ALARMS}), detector
+    threshold = round(float(np.quantile(detector.served(*seen), 1 - FALSE_ALARMS)), 4)
+    mapping = CategoryMapping.identity(draft.categories)
+    rule = DecisionRule(draft.temperature, draft.thresholds, detector, threshold, mapping)
+    return replace(draft, ood={"threshold": threshold, "false_alarms": FALSE_ALARMS}), rule
 
 
 def _measured(
-    draft: Bundle, detector: OodDetector, data: Dataset, validation: Outputs, evaluation_set: EvaluationSet
+    draft: Bundle, rule: DecisionRule, data: Dataset, validation: Outputs, evaluation_set: EvaluationSet
 ) -> Bundle:
     """With its figures on validation and test, and the report about test."""
     outputs = run(draft.folder, evaluation_set.images, len(draft.categories))
     kept = ValidationOutcomes.read(draft.folder / bundles.VALIDATION)
-    found = evaluate(draft, detector, evaluation_set, outputs, kept)
+    found = evaluate(draft, rule, evaluation_set, outputs, kept)
     ValidationOutcomes.of(found.decisions.scores, evaluation_set.labels).write(draft.folder / bundles.TEST)
-    judged = decide(draft, detector, validation)
+    judged = decide(rule, validation)
     metrics = {
-        "validation": labelled_metrics(draft, judged, validation, data.validation.labels).as_json(),
+        "validation": labelled_metrics(draft, rule, judged, validation, data.validation.labels).as_json(),
         "test": found.metrics.as_json(),
         "test_data": digest_of(data.test),
         "test_accuracy_tensorflow": round(found.reference_accuracy, 4),
