@@ -131,7 +131,7 @@ class _Job:
 
         ready = Classifiers(self.settings, self.sessions)
         if self.settings.embedded:
-            ready.warm_up()
+            ready.warm_up(self.bundle)
         return ready
 
     def scan(self, limit: int | None, allow_mass_removal: bool) -> tuple[int, Scanned]:

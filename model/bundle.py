@@ -68,12 +68,15 @@ def folders_of_bundles(folders: Sequence[Path] = ()) -> list[Path]:
 
 
 def available(folders: Sequence[Path] = ()) -> list[Bundle]:
-    """Every bundle in `folders` and among the shipped ones that is sound; the others are left out."""
+    """Every bundle in `folders` and among the shipped ones that has a sound bundle.json and all its files.
+
+    To describe bundles, not to run them: the files' content is not looked at.
+    """
     return [bundle for path in folders_of_bundles(folders) if (bundle := _sound(path))]
 
 
-def read(folder: Path) -> Bundle:
-    """Read and check a bundle, every file's SHA-256 included; no runtime is started.
+def read(folder: Path, *, hash_files: bool = True) -> Bundle:
+    """Read and check a bundle, every file's SHA-256 included unless told otherwise; no runtime is started.
 
     Raises BundleNotFound, BundleCorrupt, BundleTooOld, or BundleError for one from a later version of this code.
     """
@@ -88,7 +91,7 @@ def read(folder: Path) -> Bundle:
         raise BundleCorrupt(f"{folder}/bundle.json lacks or garbles {error}: {RETRAIN}") from error
     if manifest.version_of(about) != bundle.version:
         raise BundleCorrupt(f"{folder}/bundle.json was altered after it was written: {RETRAIN}")
-    manifest.check_files(bundle)
+    manifest.check_files(bundle, hash_files=hash_files)
     return bundle
 
 
@@ -167,6 +170,6 @@ def _identity(folder: Path) -> tuple[str, str, str]:
 
 def _sound(folder: Path) -> Bundle | None:
     try:
-        return read(folder)
+        return read(folder, hash_files=False)
     except BundleError:
         return None

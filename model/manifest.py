@@ -92,17 +92,17 @@ def check_format(folder: Path, about: Mapping[str, Any]) -> None:
         raise BundleError(f"bundle {folder} has format {made}, newer than {FORMAT_VERSION}: update the tagger")
 
 
-def check_files(bundle: Bundle) -> None:
-    """Raises BundleCorrupt when a file is not there or not what it was."""
+def check_files(bundle: Bundle, *, hash_files: bool) -> None:
+    """Raise BundleCorrupt when a file is not there or, if files are to be hashed, not what it was."""
     missing = NEEDED - set(bundle.files)
-    altered = [name for name, digest in bundle.files.items() if not _holds(bundle.folder / name, digest)]
+    altered = [
+        name
+        for name, digest in bundle.files.items()
+        if not (path := bundle.folder / name).is_file() or (hash_files and sha256(path) != digest)
+    ]
     if missing or altered:
         which = ", ".join(sorted([*missing, *altered]))
         raise BundleCorrupt(f"bundle {bundle.folder}: {which} missing or altered: fetch the bundle again")
-
-
-def _holds(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256(path) == digest
 
 
 def sha256(path: Path) -> str:

@@ -77,10 +77,10 @@ def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
         CategoryMapping.from_taxonomy(taxonomy, bundle.categories)
 
 
-def load_classifier(settings: Settings, folder: Path, taxonomy: Taxonomy | None) -> Classifier:
+def load_classifier(settings: Settings, source: Path | Bundle, taxonomy: Taxonomy | None) -> Classifier:
     """A bundle as the settings want it to tag. Raises what Classifier.load does."""
     return Classifier.load(
-        folder,
+        source,
         cast(Literal["litert", "tensorflow"], settings.runtime),
         policy=settings.review_policy,
         taxonomy=taxonomy,
@@ -126,16 +126,17 @@ class Classifiers:
         self._loaded.move_to_end(bundle_id)
         return self._loaded[bundle_id]
 
-    def warm_up(self) -> None:
-        """Load the bundle that the settings name, before the first image waits for it."""
-        self._load(bundle_lookup.chosen(self._settings.model, self._settings.bundle_folders, self._sessions))
+    def warm_up(self, bundle: Bundle | None = None) -> None:
+        """Load a bundle, or else the one that the settings name, before the first image waits for it."""
+        settings = self._settings
+        self._load(bundle or bundle_lookup.chosen(settings.model, settings.bundle_folders, self._sessions))
 
     @cached_property
     def _taxonomy(self) -> Taxonomy | None:
         return taxonomy_of(self._settings)
 
-    def _load(self, folder: Path) -> None:
-        loaded = load_classifier(self._settings, folder, self._taxonomy)
+    def _load(self, source: Path | Bundle) -> None:
+        loaded = load_classifier(self._settings, source, self._taxonomy)
         self._loaded[loaded.bundle.id] = loaded
         while len(self._loaded) > _LOADED_AT_ONCE:
             self._loaded.popitem(last=False)

@@ -1,0 +1,64 @@
+"""`tagger run` in this process: what it reads, and what it says."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from sqlalchemy import Engine
+from typer.testing import CliRunner
+
+from cli.app import app
+from db.session import connect
+from model import bundle as bundles
+from model import manifest
+from tests.conftest import SAMPLES
+from worker import bootstrap
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three photographs."""
+    (tmp_path / "photos").mkdir()
+    for file in sorted(SAMPLES.rglob("*.jpg"))[:3]:
+        shutil.copyfile(file, tmp_path / "photos" / file.name)
+    return tmp_path / "photos"
+
+
+@pytest.fixture(autouse=True)
+def connections_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The end of a process closes them otherwise; so it is with the number of threads."""
+    opened: list[Engine] = []
+
+    def open_engine(url: str, **options: Any) -> Engine:
+        opened.append(connect(url, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(bootstrap, "connect", open_engine)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    for engine in opened:
+        engine.dispose()
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["run", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("options", [[], ["--model", "fashion-mnist"], ["--json"]])
+def test_a_run_hashes_each_file_of_its_bundle_once_and_no_other(
+    folder: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    sha256 = manifest.sha256
+    monkeypatch.setattr(manifest, "sha256", lambda path: hashed.append(path) or sha256(path))
+
+    done = run(folder, *options)
+
+    assert done.exit_code == 0, done.output
+    bundle = bundles.read(bundles.find("fashion-mnist"), hash_files=False)
+    assert sorted(hashed) == sorted(bundle.folder / name for name in bundle.files)
