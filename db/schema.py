@@ -52,6 +52,11 @@ class ModelVersion(Base):
     location: Mapped[str | None]  # a folder, for bundles given by path
     registered_at: Mapped[datetime]
 
+    @property
+    def bundle_id(self) -> str:
+        """The bundle's own id, which the views show."""
+        return f"{self.name}@{self.version}"
+
 
 class ModelPromotion(Base):
     """One change of the version that a bundle's name alone stands for: who, when, why. Append-only; the last holds."""

@@ -120,7 +120,7 @@ class Classifiers:
             with reading(self._sessions) as session:
                 self._wanted[model_version_id] = session.get_one(ModelVersion, model_version_id)
         wanted = self._wanted[model_version_id]
-        bundle_id = f"{wanted.name}@{wanted.version}"
+        bundle_id = wanted.bundle_id
         if bundle_id not in self._loaded:
             self._load(bundle_lookup.folder_of(wanted, self._settings.bundle_folders))
         self._loaded.move_to_end(bundle_id)

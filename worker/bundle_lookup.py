@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from db import actors, promotions
+from sqlalchemy.orm import Session
+
+from db import actors, promotions, runs
 from db.promotions import Change
 from db.schema import ModelVersion
 from db.session import Sessions, reading
 from model import bundle
-from model.bundle import BundleNotFound
+from model.bundle import Bundle, BundleNotFound
 
 
 def chosen(reference: str, folders: Sequence[Path], sessions: Sessions | None) -> Path:
@@ -34,17 +36,22 @@ def folder_of(wanted: ModelVersion, folders: Sequence[Path]) -> Path:
     Raises BundleNotFound.
     """
     try:
-        return bundle.find(f"{wanted.name}@{wanted.version}", folders=folders)
+        return bundle.find(wanted.bundle_id, folders=folders)
     except BundleNotFound:
         if wanted.location is None or not Path(wanted.location).is_dir():
             raise
     folder = Path(wanted.location)
     if bundle.read(folder).version != wanted.version:
         raise BundleNotFound(
-            f"the bundle {wanted.name}@{wanted.version} was at {folder}, which now holds another version; "
+            f"the bundle {wanted.bundle_id} was at {folder}, which now holds another version; "
             "put it into the folder that TAGGER_BUNDLES names"
         )
     return folder
+
+
+def register(session: Session, bundle: Bundle) -> ModelVersion:
+    """Return the catalogue's row of a bundle, made at its first use."""
+    return runs.register_model(session, bundle.name, bundle.version, str(bundle.folder.absolute()))
 
 
 def _last(sessions: Sessions, name: str) -> Change | None:
@@ -58,6 +65,6 @@ def _promoted(change: Change, folders: Sequence[Path]) -> Path:
     except BundleNotFound as error:
         name, by = change.model.name, actors.name_of(change.actor)
         raise BundleNotFound(
-            f"{name}@{change.model.version} is promoted ({change.at:%Y-%m-%d} by {by}), but is not to be found: put "
+            f"{change.model.bundle_id} is promoted ({change.at:%Y-%m-%d} by {by}), but is not to be found: put "
             f"its folder into the one that TAGGER_BUNDLES names, or go back with `tagger model rollback {name}`"
         ) from error

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from db import runs
 from db.schema import Run
 from model.bundle import Bundle
+from worker.bundle_lookup import register
 from worker.storage.store import Store
 
 SCAN = "scan"
@@ -24,7 +25,7 @@ def open_or_continue(
     session: Session, store: Store, bundle: Bundle, *, requested_by: str, limit: int | None = None
 ) -> tuple[Run, bool]:
     """The run that tags what is new in `store` with `bundle`, set to scanning; and whether it was begun before."""
-    model = runs.register_model(session, bundle.name, bundle.version, str(bundle.folder.absolute()))
+    model = register(session, bundle)
     selection = {"source": source_of(store)} | ({} if limit is None else {"limit": limit})
     run = runs.unfinished(session, kind=SCAN, selection=selection, model_version_id=model.id)
     if run is not None:

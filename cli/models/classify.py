@@ -64,13 +64,15 @@ def classify(
 def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
     """List the bundles that there are, what each is for, which are promoted, and what is wrong with broken ones."""
     from cli.context import catalogue_if_usable, load_settings
-    from cli.models.promoted import marked
+    from cli.models.promote import with_promotions
     from model.bundle import folders_of_bundles
     from model.summary import of_folder
 
     settings = load_settings()
     folders = bundles or settings.bundle_folders
-    rows = marked([of_folder(each) for each in folders_of_bundles(folders)], catalogue_if_usable(settings), folders)
+    rows = with_promotions(
+        [of_folder(each) for each in folders_of_bundles(folders)], catalogue_if_usable(settings), folders
+    )
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
@@ -88,21 +90,22 @@ def show(
 ) -> None:
     """Show what a bundle is for, how it was trained, how good it is, when it asks for reviews, and who promoted it."""
     from cli.context import catalogue_if_usable, load_settings
-    from cli.models.promoted import history_as_json, history_of, lines_of_history
+    from cli.models.promote import history_as_json, lines_of_history
     from model import bundle as library
     from model.summary import lines_of_bundle, lines_of_promise, of_bundle, of_promise
     from worker.bundle_lookup import chosen
+    from worker.promotion import history
 
     settings = load_settings(model=model)
     catalogue = catalogue_if_usable(settings)
     bundle = library.read(chosen(settings.model, bundles or settings.bundle_folders, catalogue))
     promise = of_promise(bundle, settings.review_policy)
-    history = history_of(bundle.name, catalogue)
+    changes = history(catalogue, bundle.name)
     if as_json:
-        about = of_bundle(bundle) | {"promise": promise, "promotions": history_as_json(history)}
+        about = of_bundle(bundle) | {"promise": promise, "promotions": history_as_json(changes)}
         typer.echo(json.dumps(about, ensure_ascii=False))
         return
-    for line in (*lines_of_bundle(bundle), *lines_of_promise(promise), *lines_of_history(history)):
+    for line in (*lines_of_bundle(bundle), *lines_of_promise(promise), *lines_of_history(changes)):
         typer.echo(line)
 
 

@@ -1,9 +1,11 @@
-"""`tagger model promote` and `rollback`: which version of a bundle its name alone stands for, and who decided so."""
+"""`tagger model promote` and `rollback`, and what `tagger model list` and `show` tell of promotions."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,15 +14,14 @@ from cli.context import actor, catalogue_if_any, load_settings, open_catalogue
 from cli.options import AsLastLine
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    from db.promotions import Standing
+    from db.promotions import Change
     from db.schema import ModelVersion
     from db.session import Sessions
     from model.bundle import Bundle
     from worker.settings import Settings
 
 FROM_NOW_ON = "Runs opened from now on use it; no worker needs a restart."
+SHOWN = 5  # changes that `tagger model show` tells
 
 
 def register(app: typer.Typer) -> None:
@@ -35,32 +36,32 @@ def promote(
     as_json: AsLastLine = False,
 ) -> None:
     """Make a bundle what its name alone stands for, unless it did worse on the test than the one it replaces."""
-    from cli.judging import able, found_by_name, judge
-    from cli.models.promoted import id_of
+    from db.promotions import PromotionOvertaken
     from model.bundle import find
+    from worker import promotion
 
     settings = load_settings()
-    candidate = able(settings, find(bundle, folders=settings.bundle_folders))
-    known = catalogue_if_any(settings)
-    seen = _standing(known, candidate.name)
-    if seen.model and id_of(seen.model) == candidate.id:
-        _tell(as_json, f"{candidate.id} is promoted already", model=candidate.id, changed=False)
+    folder = find(bundle, folders=settings.bundle_folders)
+    sessions = catalogue_if_any(settings)
+    proposal = promotion.propose(settings, sessions, folder)
+    candidate, replaced = proposal.candidate, proposal.replaced
+    if proposal.is_promoted:
+        _print(as_json, f"{candidate.id} is promoted already", model=candidate.id, changed=False)
         return
-    unpromoted = None if seen.model else found_by_name(settings, candidate)
-    figures, objection = judge(settings, candidate, seen, unpromoted)
-    if objection and not force:
-        raise _refuse(f"{objection}; --force promotes it all the same")
-    sessions = known or open_catalogue(settings, create=True)
-    _record(sessions, seen, candidate, unpromoted, forced=objection is not None, detail=figures)
-    before = id_of(seen.model) if seen.model else unpromoted.id if unpromoted else None
-    _tell(
+    if proposal.objection and not force:
+        raise _refuse(f"{proposal.objection}; --force promotes it all the same")
+    try:
+        promotion.promote(sessions or open_catalogue(settings, create=True), proposal, actor=actor())
+    except PromotionOvertaken as error:
+        raise _refuse(str(error)) from error
+    _print(
         as_json,
-        f"{candidate.id} is promoted{f' in place of {before}' if before else ''}. {FROM_NOW_ON}",
+        f"{candidate.id} is promoted{f' in place of {replaced}' if replaced else ''}. {FROM_NOW_ON}",
         model=candidate.id,
         changed=True,
-        replaced=before,
-        forced=objection is not None,
-        comparison=figures,
+        replaced=replaced,
+        forced=proposal.objection is not None,
+        comparison=proposal.detail,
     )
     _warn_of_place(settings, candidate)
 
@@ -70,72 +71,73 @@ def rollback(
     as_json: AsLastLine = False,
 ) -> None:
     """Go back to the version that a name stood for before its last promotion; called again, one step further."""
-    from cli.models.promoted import id_of
-    from db import promotions
+    from db.promotions import NothingBefore, PromotionOvertaken
+    from worker import promotion
 
     settings = load_settings()
-    sessions = open_catalogue(settings)
-    seen = _standing(sessions, (name or settings.model).partition("@")[0])
-    if seen.before is not None:
-        _check_before(settings, seen.before)
+    name = (name or settings.model).partition("@")[0]
     try:
-        with sessions.begin() as session:
-            model = promotions.roll_back(session, seen, actor=actor())
-    except (promotions.NothingBefore, promotions.PromotionOvertaken) as error:
+        restored, replaced = promotion.roll_back(settings, open_catalogue(settings), name, actor=actor())
+    except (NothingBefore, PromotionOvertaken) as error:
         raise _refuse(str(error)) from error
-    replaced = id_of(seen.model) if seen.model else None
-    text = f"{id_of(model)} is promoted again, in place of {replaced}. {FROM_NOW_ON}"
-    _tell(as_json, text, model=id_of(model), changed=True, replaced=replaced)
+    text = f"{restored.bundle_id} is promoted again, in place of {replaced.bundle_id}. {FROM_NOW_ON}"
+    _print(as_json, text, model=restored.bundle_id, changed=True, replaced=replaced.bundle_id)
 
 
-def _standing(sessions: Sessions | None, name: str) -> Standing:
+def with_promotions(
+    rows: Sequence[dict[str, Any]], sessions: Sessions | None, folders: Sequence[Path]
+) -> list[dict[str, Any]]:
+    """Mark which rows of `tagger model list` are promoted, and add the promoted bundles that are not among them."""
     from db import promotions
     from db.session import reading
 
     if sessions is None:
-        return promotions.Standing(name)
+        return [row | {"promoted": False} for row in rows]
     with reading(sessions) as session:
-        return promotions.standing(session, name)
+        models = {model.bundle_id: model for model in promotions.promoted(session).values()}
+    listed = {row["model"] for row in rows}
+    elsewhere = [_elsewhere(model, folders) for bundle_id, model in models.items() if bundle_id not in listed]
+    return [row | {"promoted": row["model"] in models} for row in (*rows, *elsewhere)]
 
 
-def _check_before(settings: Settings, before: ModelVersion) -> None:
-    from cli.judging import able
-    from model.bundle import BundleNotFound
+def lines_of_history(changes: Sequence[Change]) -> Iterator[str]:
+    """Describe the last changes, the newest first."""
+    from db import actors
+
+    for change in changes[: -SHOWN - 1 : -1]:
+        how = "went back to" if change.action == "rollback" else "promoted by force" if change.forced else "promoted"
+        place = f" in place of {change.replaced.bundle_id}" if change.replaced else ""
+        who = actors.name_of(change.actor)
+        yield f"{change.at:%Y-%m-%d %H:%M} UTC  {who} {how} {change.model.bundle_id}{place}"
+    if len(changes) > SHOWN:
+        yield f"… and {len(changes) - SHOWN} before: tagger model show --json"
+
+
+def history_as_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Convert all changes, the oldest first."""
+    return [
+        {
+            "action": change.action,
+            "model": change.model.bundle_id,
+            "replaced": change.replaced.bundle_id if change.replaced else None,
+            "by": change.actor,
+            "at": change.at.isoformat(timespec="seconds"),
+            "forced": change.forced,
+            "comparison": change.detail,
+        }
+        for change in changes
+    ]
+
+
+def _elsewhere(model: ModelVersion, folders: Sequence[Path]) -> dict[str, Any]:
+    from model.bundle import BundleError
+    from model.summary import of_folder
     from worker.bundle_lookup import folder_of
 
     try:
-        able(settings, folder_of(before, settings.bundle_folders))
-    except BundleNotFound as error:
-        raise BundleNotFound(
-            f"{before.name}@{before.version}, which was promoted before, is not to be found: put its folder into the "
-            "one that TAGGER_BUNDLES names, or promote another version"
-        ) from error
-
-
-def _record(
-    sessions: Sessions, seen: Standing, candidate: Bundle, unpromoted: Bundle | None, *, forced: bool, detail: Any
-) -> None:
-    from db import promotions
-
-    try:
-        with sessions.begin() as session:
-            promotions.promote(
-                session,
-                seen,
-                _registered(session, candidate),
-                actor=actor(),
-                instead_of=_registered(session, unpromoted) if unpromoted else None,
-                forced=forced,
-                detail=detail,
-            )
-    except promotions.PromotionOvertaken as error:
-        raise _refuse(str(error)) from error
-
-
-def _registered(session: Session, bundle: Bundle) -> ModelVersion:
-    from db.runs import register_model
-
-    return register_model(session, bundle.name, bundle.version, str(bundle.folder.absolute()))
+        return of_folder(folder_of(model, folders))
+    except BundleError as error:
+        return {"model": model.bundle_id, "folder": model.location or "", "error": str(error)}
 
 
 def _warn_of_place(settings: Settings, bundle: Bundle) -> None:
@@ -151,11 +153,11 @@ def _warn_of_place(settings: Settings, bundle: Bundle) -> None:
         )
 
 
-def _tell(as_json: bool, text: str, **values: Any) -> None:
+def _print(as_json: bool, text: str, **values: Any) -> None:
     print(json.dumps(values) if as_json else text)
 
 
 def _refuse(message: str) -> typer.Exit:
-    """Raise what is returned (exit code 1)."""
+    """Report why nothing was changed; raise what is returned (exit code 1)."""
     print(f"tagger: {message}", file=sys.stderr)
     return typer.Exit(1)

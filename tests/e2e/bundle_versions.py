@@ -47,4 +47,4 @@ class Shelf:
 
     def promoted(self) -> str | None:
         model = self.stands().model
-        return f"{model.name}@{model.version}" if model else None
+        return model.bundle_id if model else None
