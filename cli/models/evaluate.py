@@ -103,7 +103,7 @@ def _check_out(out: Path | None, bundle: Bundle) -> None:
 
 
 def _sample(bundle: Bundle, data: str, names: Mapping[str, str], photographs: Path | None) -> EvaluationSet:
-    from model.data import fashion_mnist, labelled
+    from model.data import fashion_mnist, pixels
     from model.evaluation import evaluation_sets
 
     folder = None if data == FASHION_MNIST else Path(data)
@@ -113,7 +113,7 @@ def _sample(bundle: Bundle, data: str, names: Mapping[str, str], photographs: Pa
         return evaluation_sets.of_fashion_mnist(fashion_mnist.load_test(folder), bundle.preprocessing, photographs)
     if photographs is not None:
         raise typer.BadParameter("it goes with --data fashion-mnist", param_hint="--photographs")
-    return evaluation_sets.of_folder(labelled.read(folder, bundle.categories, bundle.preprocessing, names), folder)
+    return evaluation_sets.of_folder(pixels.read_folder(folder, bundle.categories, bundle.preprocessing, names), folder)
 
 
 def _default(bundle: Bundle) -> Path:

@@ -11,7 +11,7 @@ from model import ModelError
 
 
 class DataMissing(ModelError):
-    """Fashion-MNIST is nowhere to be found, or a file of it is damaged; the message says what to do."""
+    """Labelled data that is missing, damaged or not laid out as needed; the message says what to do."""
 
 
 Images = npt.NDArray[np.uint8]

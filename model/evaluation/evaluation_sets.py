@@ -1,14 +1,14 @@
 """Evaluation sets: labelled images, and out-of-distribution images that a bundle should flag."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from model.data.dataset import Split
-from model.data.labelled import UNKNOWN, Labelled, Rejected, by_reason
+from model.data.pixels import UNKNOWN, LabelledImages, Rejected, count_reasons
 from model.evaluation import ood_images
 from model.images.preprocessing import Preprocessing
 
@@ -52,7 +52,7 @@ class EvaluationSet:
     @property
     def reasons(self) -> Mapping[str, int]:
         """The number of rejected files by reason."""
-        return by_reason(self.rejected)
+        return count_reasons(self.rejected)
 
 
 def of_fashion_mnist(test: Split, spec: Preprocessing, photographs: Path | None) -> EvaluationSet:
@@ -91,9 +91,9 @@ def of_photographs(
     )
 
 
-def of_folder(labelled: Labelled, folder: Path) -> EvaluationSet:
+def of_folder(labelled: LabelledImages, folder: Path) -> EvaluationSet:
     """Return a labelled folder; a sub-folder that is not a category of the bundle becomes an OOD source."""
-    names = np.array([path.relative_to(folder).as_posix() for path in labelled.paths], object)
+    names = np.array(labelled.names, object)
     known, folders = labelled.labels != UNKNOWN, np.array(labelled.folders, object)
     unknown = {name: (folders == name) & ~known for name in labelled.unknown_folders}
     return EvaluationSet(
@@ -104,7 +104,7 @@ def of_folder(labelled: Labelled, folder: Path) -> EvaluationSet:
         ood_sources=tuple(
             OodSource(name, labelled.images[inside], tuple(names[inside])) for name, inside in unknown.items()
         ),
-        rejected=tuple(replace(file, path=file.path.relative_to(folder)) for file in labelled.rejected),
+        rejected=labelled.rejected,
     )
 
 

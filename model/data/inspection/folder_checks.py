@@ -4,7 +4,14 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from model.data.inspection.findings import Finding
-from model.data.photographs import Place, files_below, folders_in, name_of, places, split_folders
+from model.data.photographs import (
+    CategoryFolder,
+    category_folders,
+    files_below,
+    folders_in,
+    name_of,
+    split_folders,
+)
 from model.images.file_type import DECODED, kind_of
 
 _HEAD = 64  # bytes that tell a file's kind
@@ -15,16 +22,16 @@ def check_folder(folder: Path, leave_out: Collection[str] = ()) -> list[Finding]
 
     Raises DataUnusable as model.data.photographs.of_folder does.
     """
-    categories = [place for place in places(folder) if place.category not in leave_out]
+    categories = [category for category in category_folders(folder) if category.name not in leave_out]
     return [*_nested(folder, categories), *_stray(folder), *_empty(folder, categories)]
 
 
-def _nested(folder: Path, categories: Collection[Place]) -> Iterator[Finding]:
-    for place in categories:
-        for inner in folders_in(place.path):
+def _nested(folder: Path, categories: Collection[CategoryFolder]) -> Iterator[Finding]:
+    for category in categories:
+        for inner in folders_in(category.path):
             count = len(files_below(inner))
             name = name_of(inner, folder)
-            outcome = f"its files ({count:,}) count as {place.category}; move it up if it is a category of its own"
+            outcome = f"its files ({count:,}) count as {category.name}; move it up if it is a category of its own"
             yield Finding("name_with_slash", f"the folder {name} is inside a category folder: {outcome}", (name,))
 
 
@@ -37,16 +44,14 @@ def _stray(folder: Path) -> Iterator[Finding]:
                 yield Finding("stray_file", f"{name} is outside the category folders: {outcome}", (name,))
 
 
-def _empty(folder: Path, categories: Collection[Place]) -> Iterator[Finding]:
-    filled = {place.path for place in categories if files_below(place.path)}
-    known = {place.category for place in categories if place.path in filled}
-    for place in categories:
-        if place.path in filled:
+def _empty(folder: Path, categories: Collection[CategoryFolder]) -> Iterator[Finding]:
+    filled = {category.path for category in categories if files_below(category.path)}
+    known = {category.name for category in categories if category.path in filled}
+    for category in categories:
+        if category.path in filled:
             continue
-        name = name_of(place.path, folder)
-        outcome = (
-            f"{place.split} has no {place.category}" if place.category in known else "it is not used as a category"
-        )
+        name = name_of(category.path, folder)
+        outcome = f"{category.split} has no {category.name}" if category.name in known else "it is no category"
         yield Finding("empty_category", f"the folder {name} has no files: {outcome}", (name,))
 
 

@@ -37,7 +37,7 @@ def tables(found: EvaluationResult) -> Mapping[str, Table]:
         "unlike_training.csv": _unlike_training(found),
         "images.csv": Table(["image", "true", "predicted", "confidence", "needs_review", "reason"], _images(found)),
     }
-    files = [[file.path.as_posix(), file.reason, file.detail] for file in found.evaluation_set.rejected]
+    files = [[file.name, file.reason, file.detail] for file in found.evaluation_set.rejected]
     return every | ({"rejected.csv": Table(["file", "reason", "detail"], files)} if files else {})
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from model.classifier import Classifier
 from model.data.dataset import DataMissing
-from model.data.labelled import UNKNOWN, Labelled, read
+from model.data.pixels import UNKNOWN, LabelledImages, read_folder
 from model.decisions.categories import FASHION_MNIST
 from model.images.preprocessing import FASHION_MNIST as SPEC
 from tests.model.pictures import encode, noise, photograph
@@ -28,12 +28,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def found(folder: Path, **names: str) -> Labelled:
-    return read(folder, FASHION_MNIST, SPEC, names)
+def found(folder: Path, **names: str) -> LabelledImages:
+    return read_folder(folder, FASHION_MNIST, SPEC, names)
 
 
 def test_a_sub_folder_is_a_category_whatever_its_case_and_signs(folder: Path) -> None:
-    labels = {path.relative_to(folder).as_posix(): int(label) for path, label in _labels(found(folder))}
+    labelled = found(folder)
+
+    labels = dict(zip(labelled.names, labelled.labels.tolist(), strict=True))
 
     assert labels == {
         "Dress/b.jpg": 3,
@@ -52,9 +54,9 @@ def test_a_mapped_folder_gets_its_category(folder: Path) -> None:
 
 
 def test_images_are_what_the_classifier_would_see(folder: Path, shipped: Classifier) -> None:
-    read_in = read(folder, FASHION_MNIST, shipped.bundle.preprocessing, {})
+    read_in = read_folder(folder, FASHION_MNIST, shipped.bundle.preprocessing, {})
 
-    served = [shipped.prepare(path.read_bytes()) for path in read_in.paths]
+    served = [shipped.prepare((folder / name).read_bytes()) for name in read_in.names]
 
     np.testing.assert_array_equal(read_in.images, np.stack(served))
 
@@ -69,7 +71,7 @@ def test_broken_files_are_listed_by_reason_and_the_others_read(folder: Path) -> 
     read_in = found(folder)
 
     assert read_in.reasons == {"empty": 1, "unsupported_format": 1}
-    assert {each.path.name for each in read_in.rejected} == {"empty.jpg", "notes.txt"}
+    assert {file.name for file in read_in.rejected} == {"Dress/empty.jpg", "Dress/notes.txt"}
     assert len(read_in) == 5
 
 
@@ -92,7 +94,3 @@ def test_a_folder_without_any_known_category_says_what_to_do(folder: Path, tmp_p
         found(tmp_path / "nowhere")
     with pytest.raises(DataMissing, match="none with images"):
         found(tmp_path / "xDress" / "more")
-
-
-def _labels(read_in: Labelled) -> list[tuple[Path, int]]:
-    return list(zip(read_in.paths, read_in.labels.tolist(), strict=True))
