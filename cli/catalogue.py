@@ -128,57 +128,19 @@ def export(
 
 
 def _status(settings: Settings, sessions: Sessions) -> dict[str, Any]:
-    from sqlalchemy import select
-
-    from db import catalogue, heartbeats, queue
-    from db.schema import Run
     from db.session import reading
+    from db.status import status
 
-    doorbells = _doorbells(settings)
+    doorbells: dict[str, int] = {}
+    if not settings.embedded:  # importing Celery takes a third of a second
+        from worker.celery import depths
+
+        doorbells = depths(settings)
     with reading(sessions) as session:
-        unfinished = select(Run).where(Run.state.not_in(("finished", "cancelled"))).order_by(Run.id)
-        leader = heartbeats.leader(session, "scheduler")
-        until = queue.throttled_until(session)
-        return {
-            "items": catalogue.items_by_state(session),
-            "runs": [_run(run) for run in session.execute(unfinished).scalars()],
-            "workers": [
-                {"name": worker.name, "slots": worker.slots, "seen_at": worker.seen_at.isoformat()}
-                for worker in heartbeats.alive(session)
-            ],
-            "scheduler": leader.holder if leader else None,
-            "queues": {
-                name: {"claimable": queue.claimable(session, name), "doorbells": doorbells.get(name)}
-                for name in queue.QUEUES
-            },
-            "held_until": until.isoformat() if until else None,
-        }
-
-
-def _run(run: Any) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "logical_key": run.logical_key,
-        "kind": run.kind,
-        "state": run.state,
-        "created_at": run.created_at.isoformat(),
-        **run.counts,
-    }
-
-
-def _doorbells(settings: Settings) -> dict[str, int]:
-    """Messages waiting, by queue; empty where there is no broker, or it does not answer."""
-    if settings.embedded:
-        return {}
-    from db.queue import QUEUES
-    from worker.celery import BrokerUnavailable, check_broker, create_app, depth
-
-    app = create_app(settings)
-    try:
-        check_broker(app)
-    except BrokerUnavailable:
-        return {}
-    return {name: depth(app, name) for name in QUEUES}
+        found = status(session)
+    for name, queue in found["queues"].items():
+        queue["doorbells"] = doorbells.get(name)
+    return found
 
 
 def _status_table(found: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, Row, exists, func, insert, select, text
+from sqlalchemy import Boolean, Float, Row, exists, insert, select, text
 from sqlalchemy.orm import Session, aliased
 
 from db import CatalogueError, actors, queue
@@ -122,11 +122,6 @@ def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple
         .order_by(SourceObject.bucket, SourceObject.key)
     )
     return session.execute(statement.where(WorkItem.reason == reason) if reason else statement).all()
-
-
-def items_by_state(session: Session) -> dict[str, int]:
-    counted = select(WorkItem.state, func.count()).group_by(WorkItem.state)
-    return dict(session.execute(counted).all())
 
 
 def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from db.schema import LeaderLease, WorkerHeartbeat
 from db.session import sql_now, upsert
 
+SCHEDULER = "scheduler"
+"""The lease of the one acting scheduler."""
 ALIVE_S = 45.0
 LEADER_S = 30.0
 

@@ -26,7 +26,6 @@ from worker.storage.store import StorageError
 
 log = structlog.get_logger()
 
-LEASE = "scheduler"
 TICK_S = 5.0
 STALE_SCAN_S = 60.0
 
@@ -78,13 +77,13 @@ class Scheduler:
     def resign(self) -> None:
         try:
             with self.sessions.begin() as session:
-                heartbeats.resign(session, LEASE, self.holder)
+                heartbeats.resign(session, heartbeats.SCHEDULER, self.holder)
         except SQLAlchemyError as error:
             log.warning("resign_failed", error=str(error))
 
     def _leads(self) -> bool:
         with self.sessions.begin() as session:
-            return heartbeats.lead(session, LEASE, self.holder)
+            return heartbeats.lead(session, heartbeats.SCHEDULER, self.holder)
 
     def _scan_waiting(self) -> None:
         """Runs that were planned, and scans whose process died: go on at their cursor."""

@@ -57,6 +57,16 @@ def depth(app: Celery, queue: str) -> int:
             return 0  # Redis forgets an empty list
 
 
+def depths(settings: Settings) -> dict[str, int]:
+    """Count the doorbells that wait, by queue; empty when the broker does not answer."""
+    app = create_app(settings)
+    try:
+        check_broker(app)
+    except BrokerUnavailable:
+        return {}
+    return {name: depth(app, name) for name in QUEUES}
+
+
 _BEHAVIOUR: dict[str, Any] = {
     "result_backend": None,
     "task_ignore_result": True,

@@ -1,4 +1,4 @@
-"""What readers are shown of the catalogue: views, export, people's tags, failures, counts."""
+"""What readers are shown of the catalogue: views, export, people's tags, failures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from db import catalogue as tags
 from db.catalogue import HumanTag
-from db.schema import WorkItem
 from tests.db.catalogues import LONG_AGO, Catalogue, an_image_tagged, reprocess
 
 
@@ -166,14 +165,3 @@ def test_a_failure_that_a_later_try_made_good_is_no_longer_told(catalogue: Catal
     reprocess(catalogue, catalogue.value("SELECT id FROM source_object"), "Bag")
 
     assert failures(catalogue) == []
-
-
-def test_items_are_counted_by_state(catalogue: Catalogue) -> None:
-    an_image_tagged(catalogue, "done")
-    catalogue.items("a", "b")
-
-    with catalogue.sessions() as session:
-        counts = tags.items_by_state(session)
-
-    assert counts == {"done": 1, "pending": 2}
-    assert catalogue.value(f"SELECT count(*) FROM {WorkItem.__tablename__}") == 3

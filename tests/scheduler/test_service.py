@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from db import heartbeats, runs
 from db.session import connect, sessions_of
-from scheduler.service import LEASE, STALE_SCAN_S, Scheduler
+from scheduler.service import STALE_SCAN_S, Scheduler
 from tests.db.catalogues import LONG_AGO, Catalogue, in_the_future
 from worker import celery as broker
 from worker.settings import Settings
@@ -34,7 +34,7 @@ def second(catalogue: Catalogue, app: Celery) -> Scheduler:
 
 def leader(catalogue: Catalogue) -> str | None:
     with catalogue.sessions() as session:
-        lease = heartbeats.leader(session, LEASE)
+        lease = heartbeats.leader(session, heartbeats.SCHEDULER)
         return lease.holder if lease else None
 
 

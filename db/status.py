@@ -1,0 +1,55 @@
+"""The state of the whole catalogue in one read, for `tagger status` and the dashboard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from db import heartbeats, queue
+from db.schema import Run, WorkItem
+from db.session import sql_now
+
+FAILED_SHOWN_S = 7 * 86_400.0
+
+
+def status(session: Session) -> dict[str, Any]:
+    """Collect images by state, runs, workers, the leading scheduler and the queues, as JSON takes them."""
+    leader = heartbeats.leader(session, heartbeats.SCHEDULER)
+    held_until = queue.throttled_until(session)
+    return {
+        "items": items_by_state(session),
+        "runs": _runs(session),
+        "workers": [
+            {"name": worker.name, "slots": worker.slots, "seen_at": worker.seen_at.isoformat()}
+            for worker in heartbeats.alive(session)
+        ],
+        "scheduler": leader.holder if leader else None,
+        "queues": {name: {"claimable": queue.claimable(session, name)} for name in queue.QUEUES},
+        "held_until": held_until.isoformat() if held_until else None,
+    }
+
+
+def items_by_state(session: Session) -> dict[str, int]:
+    counted = select(WorkItem.state, func.count()).group_by(WorkItem.state)
+    return dict(session.execute(counted).all())
+
+
+def _runs(session: Session) -> list[dict[str, Any]]:
+    """The runs that have not ended, and for a week those that failed, with the reason among their counts."""
+    open_or_failed = or_(
+        Run.state.not_in(("finished", "cancelled", "failed")),
+        (Run.state == "failed") & (Run.finished_at > sql_now(session, -FAILED_SHOWN_S)),
+    )
+    return [
+        {
+            "id": run.id,
+            "logical_key": run.logical_key,
+            "kind": run.kind,
+            "state": run.state,
+            "created_at": run.created_at.isoformat(),
+            **run.counts,
+        }
+        for run in session.execute(select(Run).where(open_or_failed).order_by(Run.id)).scalars()
+    ]

@@ -1,0 +1,48 @@
+"""What `tagger status` shows of a catalogue: images by state, the runs that matter, who is alive."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from db import heartbeats
+from db.status import status
+from tests.db.catalogues import Catalogue, an_image_tagged, ask
+
+
+def status_of(catalogue: Catalogue) -> dict[str, Any]:
+    found = ask(catalogue, status)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_images_are_counted_by_state_and_queue(catalogue: Catalogue) -> None:
+    an_image_tagged(catalogue, "done")
+    catalogue.items("a", "b")
+
+    found = status_of(catalogue)
+
+    assert found["items"] == {"done": 1, "pending": 2}
+    assert found["queues"] == {"ops": {"claimable": 0}, "nightly": {"claimable": 2}}
+
+
+def test_runs_are_shown_until_they_end(catalogue: Catalogue) -> None:
+    shown = {state: catalogue.another_run(state, state=state) for state in ("planned", "scanning", "paused")}
+    for state in ("finished", "cancelled"):
+        catalogue.another_run(state, state=state)
+
+    runs = status_of(catalogue)["runs"]
+
+    assert {run["id"] for run in runs} == {catalogue.run_id, *shown.values()}
+    assert all(run["seen"] == 0 for run in runs)
+
+
+def test_workers_and_the_scheduler_are_shown_while_they_live(catalogue: Catalogue) -> None:
+    with catalogue.sessions.begin() as session:
+        heartbeats.beat(session, "host:1", slots=4, started_at=datetime.now(UTC))
+        heartbeats.lead(session, heartbeats.SCHEDULER, "host:2")
+
+    found = status_of(catalogue)
+
+    assert [(worker["name"], worker["slots"]) for worker in found["workers"]] == [("host:1", 4)]
+    assert (found["scheduler"], found["held_until"]) == ("host:2", None)
