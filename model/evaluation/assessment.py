@@ -1,4 +1,4 @@
-"""A bundle measured on an evaluation set, for `tagger model evaluate` and for the report inside a new bundle."""
+"""The evaluation of a bundle, for `tagger model evaluate` and for the report inside a new bundle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,13 +19,15 @@ from model.evaluation.ood_metrics import OodMetrics
 from model.evaluation.speed import Speed
 from model.runtimes import Outputs, run
 
+Guarantee = Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
     """What was measured. `rule` has the thresholds that were used, `policy` says how they were chosen.
 
-    `promised` is what validation says of these (thresholds.promise), None where the bundle kept none of it; `seen` is
-    the same of the evaluation set, which had no part in choosing them.
+    `validation` is what the validation images guarantee of these thresholds (thresholds.promise), None where the bundle
+    has not kept them. `here` is the same of the evaluation set, which had no part in choosing them.
     """
 
     bundle: Bundle
@@ -37,49 +39,61 @@ class EvaluationResult:
     metrics: Metrics
     confusions: tuple[Confusion, ...]
     ood: OodMetrics
-    promised: Mapping[str, Any] | None
-    seen: Mapping[str, Any]
+    validation: Guarantee | None
+    here: Guarantee
     speed: Speed
 
     @property
     def reference_accuracy(self) -> float:
-        """TensorFlow's; NaN where it was not asked."""
+        """The accuracy of TensorFlow; NaN where it did not run."""
         if not self.outputs.has_reference:
             return float("nan")
         return float(np.mean(self.outputs.reference.argmax(1) == self.evaluation_set.labels))
 
     @property
     def target(self) -> float | None:
-        """The precision that the thresholds were chosen for; None if for a number of reviews."""
+        """The precision that the thresholds were chosen for; None if they were chosen for a review budget."""
         return self.policy.aim(self.bundle.target_precision)
 
     def as_json(self) -> dict[str, Any]:
-        """The keys of Evaluation.as_json, and all else; null for what is not known."""
-        asked = self.outputs.has_reference
+        """Return the content of evaluation.json; null for what is not known."""
+        compared = self.outputs.has_reference
         return {
             "model": self.bundle.id if self.bundle.version else self.bundle.name,
             "data": self.evaluation_set.title,
             **self.metrics.as_json(),
-            "confusions": [self._confusion(each) for each in self.confusions],
+            "confusions": [self._confusion(confusion) for confusion in self.confusions],
             "target_precision": self.target,
             "review_budget": self.policy.review_budget,
-            "guarantee": {"validation": self.promised, "here": self.seen},
+            "guarantee": {"validation": self.validation, "here": self.here},
             "unlike_training": self.ood.as_json(),
-            "agreement": round(self.outputs.agreement, 5) if asked else None,
-            "accuracy_tensorflow": round(self.reference_accuracy, 4) if asked else None,
+            "agreement": round(self.outputs.agreement, 5) if compared else None,
+            "accuracy_tensorflow": round(self.reference_accuracy, 4) if compared else None,
             "speed": self.speed.as_json(),
             "rejected": dict(self.evaluation_set.reasons),
             "left_out": list(self.evaluation_set.left_out),
         }
 
-    def _confusion(self, each: Confusion) -> dict[str, Any]:
+    def _confusion(self, confusion: Confusion) -> dict[str, Any]:
         return {
-            "true": self.bundle.categories[each.true],
-            "predicted": self.bundle.categories[each.predicted],
-            "images": each.count,
-            "share": round(each.share, 4),
-            "surest": [self.evaluation_set.names[at] for at in each.indices],
+            "true": self.bundle.categories[confusion.true],
+            "predicted": self.bundle.categories[confusion.predicted],
+            "images": confusion.count,
+            "share": round(confusion.share, 4),
+            "surest": [self.evaluation_set.names[index] for index in confusion.indices],
         }
+
+
+def evaluate_bundle(
+    bundle: Bundle, evaluation_set: EvaluationSet, policy: ReviewPolicy = AS_MADE, *, reference: bool = True
+) -> EvaluationResult:
+    """Evaluate a sealed bundle, with TensorFlow too if `reference`.
+
+    Raises BundleError where it cannot keep to `policy`.
+    """
+    rule = DecisionRule.of(bundle, policy)
+    outputs = run(bundle.folder, evaluation_set.images, len(bundle.categories), reference=reference)
+    return evaluate(bundle, rule, evaluation_set, outputs, bundles.validation_outcomes(bundle), policy)
 
 
 def evaluate(
@@ -90,17 +104,11 @@ def evaluate(
     validation: ValidationOutcomes | None,
     policy: ReviewPolicy = AS_MADE,
 ) -> EvaluationResult:
-    """From the outputs on the labelled images; the ood_sources are asked here.
+    """Evaluate a bundle from its outputs on the labelled images, running it on the out-of-distribution ones.
 
-    The bundle need not be sealed yet: its networks have to lie in its folder, what else belongs to it is handed over.
+    It need not be sealed: only the networks must be in its folder, the rest is passed in.
     """
-    decisions = decide(rule, outputs)
-    count = len(bundle.categories)
-    ood_sources = [
-        (each, run(bundle.folder, each.images, count, reference=False)) for each in evaluation_set.ood_sources
-    ]
-    judged = [(each, decide(rule, found)) for each, found in ood_sources]
-    outcome = ValidationOutcomes.of(decisions.scores, evaluation_set.labels)
+    decisions, labels = decide(rule, outputs), evaluation_set.labels
     return EvaluationResult(
         bundle=bundle,
         rule=rule,
@@ -108,39 +116,36 @@ def evaluate(
         evaluation_set=evaluation_set,
         outputs=outputs,
         decisions=decisions,
-        metrics=labelled_metrics(bundle, rule, decisions, outputs, evaluation_set.labels),
-        confusions=tuple(worst_confusions(decisions.scores, evaluation_set.labels)),
-        ood=ood_metrics.measure(decisions, judged),
-        promised=_promise(validation, rule) if validation else None,
-        seen=_promise(outcome, rule),
+        metrics=labelled_metrics(bundle, rule, decisions, outputs, labels),
+        confusions=tuple(worst_confusions(decisions.scores, labels)),
+        ood=_ood_metrics(bundle, rule, evaluation_set, decisions),
+        validation=_guarantee(validation, rule) if validation else None,
+        here=_guarantee(ValidationOutcomes.of(decisions.scores, labels), rule),
         speed=speed.measure(bundle.folder, evaluation_set.images),
     )
-
-
-def evaluate_bundle(
-    bundle: Bundle, evaluation_set: EvaluationSet, policy: ReviewPolicy = AS_MADE, *, reference: bool = True
-) -> EvaluationResult:
-    """A sealed bundle's, asking TensorFlow too if `reference`. Raises BundleError when the policy cannot be kept."""
-    rule = DecisionRule.of(bundle, policy)
-    outputs = run(bundle.folder, evaluation_set.images, len(bundle.categories), reference=reference)
-    return evaluate(bundle, rule, evaluation_set, outputs, bundles.validation_outcomes(bundle), policy)
 
 
 def labelled_metrics(
     bundle: Bundle, rule: DecisionRule, decisions: Decisions, outputs: Outputs, labels: npt.NDArray[np.int64]
 ) -> Metrics:
-    """Of labelled images, whose labels are int64[N]."""
-    return compute(
-        softmax(outputs.logits), decisions.scores, labels, rule.thresholds, bundle.categories, decisions.flagged
-    )
+    """Compute the metrics of images with labels int64[N]."""
+    uncalibrated = softmax(outputs.logits)
+    return compute(uncalibrated, decisions.scores, labels, rule.thresholds, bundle.categories, decisions.flagged)
 
 
-def _promise(outcome: ValidationOutcomes, rule: DecisionRule) -> dict[str, Any]:
-    told = promise(outcome, rule.thresholds)
+def _ood_metrics(bundle: Bundle, rule: DecisionRule, evaluation_set: EvaluationSet, decisions: Decisions) -> OodMetrics:
+    count = len(bundle.categories)
+    outputs = [run(bundle.folder, source.images, count, reference=False) for source in evaluation_set.ood_sources]
+    decided = [decide(rule, output) for output in outputs]
+    return ood_metrics.measure(decisions, list(zip(evaluation_set.ood_sources, decided, strict=True)))
+
+
+def _guarantee(outcomes: ValidationOutcomes, rule: DecisionRule) -> Guarantee:
+    promised = promise(outcomes, rule.thresholds)
     return {
-        "images": len(outcome.correct),
-        "passing": told["images"],
-        "coverage": told["validation_coverage"],
-        "precision": told["validation_precision"],
-        "precision_lower_bound": told["precision_lower_bound"],
+        "images": len(outcomes.correct),
+        "passing": promised["images"],
+        "coverage": promised["validation_coverage"],
+        "precision": promised["validation_precision"],
+        "precision_lower_bound": promised["precision_lower_bound"],
     }

@@ -1,4 +1,4 @@
-"""How well a bundle notices images that it has no category for. Pure numpy."""
+"""Metrics of how well a bundle flags out-of-distribution images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,9 @@ from model.evaluation.metrics import rounded
 
 @dataclass(frozen=True, slots=True)
 class SourceMetrics:
-    """Metrics of one source. `auroc` by score, against the labelled images;
-    `flagged` and `reviewed` are shares of its images: unlike_training, and for any reason.
+    """Metrics of one source: `auroc` by score against the labelled images, and shares of its images.
+
+    `flagged` is the share that is flagged as unlike the training, `reviewed` the share reviewed for any reason.
     """
 
     source: OodSource
@@ -29,8 +30,9 @@ class SourceMetrics:
 
 @dataclass(frozen=True, slots=True)
 class OodMetrics:
-    """`false_alarms` is the share of labelled images that are flagged, None where the bundle flags nothing; `auroc` is
-    by score, over all ood_sources together, each image counting once.
+    """Metrics of all sources: `auroc` by score over all their images together.
+
+    `false_alarms` is the share of labelled images that is flagged; None where the bundle flags nothing.
     """
 
     false_alarms: float | None
@@ -38,39 +40,49 @@ class OodMetrics:
     sources: tuple[SourceMetrics, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """`auroc` of a source is the served score's; null where the bundle has none."""
-        able = self.false_alarms is not None
+        """Return all metrics; `auroc` of a source is that of the score in use, null where the bundle has none."""
+        flags = self.false_alarms is not None
         sources = {
-            each.source.name: {
-                "images": len(each.decisions),
-                "auroc": each.auroc.get(SERVED),
-                "flagged": each.flagged if able else None,
-                "reviewed": each.reviewed,
-                "auroc_by_score": dict(each.auroc),
+            source.source.name: {
+                "images": len(source.decisions),
+                "auroc": source.auroc.get(SERVED),
+                "flagged": source.flagged if flags else None,
+                "reviewed": source.reviewed,
+                "auroc_by_score": dict(source.auroc),
             }
-            for each in self.sources
+            for source in self.sources
         }
-        found: dict[str, Any] = rounded(
+        metrics: dict[str, Any] = rounded(
             {"false_alarms": self.false_alarms, "auroc": dict(self.auroc), "sources": sources}
         )
-        return found
+        return metrics
 
 
-def measure(labelled: Decisions, ood_sources: Sequence[tuple[OodSource, Decisions]]) -> OodMetrics:
-    """From the decisions on labelled images and on each kind of out-of-distribution source."""
-    sources = tuple(_of_source(labelled, source, decisions) for source, decisions in ood_sources)
-    able = SERVED in labelled.ood_scores
-    mix = {
-        name: auroc(inside, np.concatenate([decisions.ood_scores[name] for _, decisions in ood_sources]))
-        for name, inside in labelled.ood_scores.items()
-        if ood_sources
+def measure(labelled: Decisions, sources: Sequence[tuple[OodSource, Decisions]]) -> OodMetrics:
+    """Compute the metrics from the decisions on labelled images and on those of each source."""
+    everything = {
+        name: np.concatenate([decisions.ood_scores[name] for _, decisions in sources])
+        for name in labelled.ood_scores
+        if sources
     }
-    return OodMetrics(float(labelled.flagged.mean()) if able else None, mix, sources)
+    return OodMetrics(
+        false_alarms=float(labelled.flagged.mean()) if SERVED in labelled.ood_scores else None,
+        auroc=_auroc_by_score(labelled, everything),
+        sources=tuple(
+            SourceMetrics(
+                source,
+                decisions,
+                _auroc_by_score(labelled, decisions.ood_scores),
+                float(decisions.flagged.mean()),
+                float(decisions.reviewed.mean()),
+            )
+            for source, decisions in sources
+        ),
+    )
 
 
-def _of_source(labelled: Decisions, source: OodSource, decisions: Decisions) -> SourceMetrics:
-    areas = {name: auroc(inside, decisions.ood_scores[name]) for name, inside in labelled.ood_scores.items()}
-    return SourceMetrics(source, decisions, areas, float(decisions.flagged.mean()), float(decisions.reviewed.mean()))
+def _auroc_by_score(labelled: Decisions, outside: Mapping[str, npt.NDArray[np.float32]]) -> Mapping[str, float]:
+    return {name: auroc(labelled.ood_scores[name], scores) for name, scores in outside.items()}
 
 
 def auroc(inside: npt.ArrayLike, outside: npt.ArrayLike) -> float:

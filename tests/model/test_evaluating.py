@@ -47,7 +47,7 @@ def test_fashion_mnist_is_measured_by_default(
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     accuracy = bars.metrics["test"]["accuracy"]
     assert lines[bars.id].endswith("100 images")
-    assert lines["right"].startswith(f"{accuracy:.2%} (95% interval ")
+    assert lines["accuracy"].startswith(f"{accuracy:.2%} (95% interval ")
     assert "TensorFlow is not installed" in lines["runtimes"]
     assert "no folder was named with --photographs" in done.stdout
     assert (tmp_path / lines["report"]).is_file()

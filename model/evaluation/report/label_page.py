@@ -1,4 +1,4 @@
-"""label_problems.html and .csv: the labels to look at, each with its picture, for a person to settle."""
+"""The label issues for review, as label_problems.html, with pictures, and label_problems.csv, to be corrected."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from model.evaluation.report.tables import Table
 PAGE = "label_problems.html"
 TABLE = "label_problems.csv"
 TEMPLATE = "label_issues.html"
-SHOWN = 300  # a person looks through no more, and the page stays below 4 MB
-EDGE = 220  # pixels; shown at about 150, which screens of phones have twice as many for
+SHOWN = 300  # enough for a person, and the page stays below 4 MB
+EDGE = 220  # pixels; shown at about 150, for screens of greater density
 QUALITY = 70  # of JPEG
 
 Picture = Callable[[int], Image.Image | bytes | None]
@@ -32,7 +32,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Those of one label that look like one other category, the clearest first; `count` are there, shown or not."""
+    """The issues of one label that look like one other category, the clearest first; `count` includes hidden ones."""
 
     given: str
     suggested: str
@@ -41,11 +41,10 @@ class Pair:
 
 
 def write(folder: Path, found: LabelIssues, names: Sequence[str], picture: Picture) -> Path:
-    """Write both into `folder`, nothing else there changes, and return the page.
+    """Write both into `folder`, leaving other files there alone, and return the page.
 
-    `names` has the key or path of each image by its index. `picture` gives an image by its index, or a file's bytes, or
-    None where it can no longer be had; it is called for those on the page alone. Raises ModuleNotFoundError without
-    Jinja2.
+    `names` are the keys or paths of the images by index. `picture`, called for the images on the page, returns an image
+    by its index, or a file's content, or None where it cannot be read. Raises ModuleNotFoundError without Jinja2.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table(found, names).write(folder / TABLE)
@@ -55,36 +54,36 @@ def write(folder: Path, found: LabelIssues, names: Sequence[str], picture: Pictu
 
 
 def table(found: LabelIssues, names: Sequence[str]) -> Table:
-    """All issues, the clearest first; `key` and `category` as in a table of photographs, to be corrected in place."""
+    """List all issues, the clearest first; `category` is there to be corrected, as in a table of photographs."""
     rows = [
         [
-            names[each.index],
-            found.categories[each.given],
-            found.categories[each.suggested],
-            f"{each.probability_given:.4f}",
-            f"{each.probability_suggested:.4f}",
+            names[issue.index],
+            found.categories[issue.given],
+            found.categories[issue.suggested],
+            f"{issue.probability_given:.4f}",
+            f"{issue.probability_suggested:.4f}",
         ]
-        for each in found.issues
+        for issue in found.issues
     ]
     return Table(["key", "category", "suggested", "probability_given", "probability_suggested"], rows)
 
 
 def render(found: LabelIssues, names: Sequence[str], picture: Picture) -> str:
-    """The page, every picture in it."""
+    """Render the page with every picture in it."""
     shown = [
-        Shown(rank, each, names[each.index], _thumbnail(picture(each.index)))
-        for rank, each in enumerate(found.issues[:SHOWN], start=1)
+        Shown(rank, issue, names[issue.index], _thumbnail(picture(issue.index)))
+        for rank, issue in enumerate(found.issues[:SHOWN], start=1)
     ]
     return filled(TEMPLATE, found=found, pairs=_pairs(found, shown), shown=len(shown), table=TABLE)
 
 
 def _pairs(found: LabelIssues, shown: Sequence[Shown]) -> list[Pair]:
-    """The most frequent first."""
+    """Group the issues by pair, the most frequent first."""
     pairs = []
-    for given, suggested in dict.fromkeys((each.given, each.suggested) for each in found.issues):
-        mine = tuple(each for each in shown if (each.issue.given, each.issue.suggested) == (given, suggested))
+    for given, suggested in dict.fromkeys((issue.given, issue.suggested) for issue in found.issues):
+        of_pair = tuple(image for image in shown if (image.issue.given, image.issue.suggested) == (given, suggested))
         count = int(found.counts[given, suggested])
-        pairs.append(Pair(found.categories[given], found.categories[suggested], count, mine))
+        pairs.append(Pair(found.categories[given], found.categories[suggested], count, of_pair))
     return sorted(pairs, key=lambda pair: -pair.count)
 
 

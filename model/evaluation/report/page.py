@@ -1,4 +1,4 @@
-"""report.html: an evaluation on one page that opens without a network."""
+"""The page of a report, report.html, and what all pages are made with: they open without a network."""
 
 import base64
 import io
@@ -20,67 +20,68 @@ from model.evaluation.report import wording
 from model.images.decoding import ImageRejected, decode
 
 TEMPLATES = Path(__file__).parent / "templates"
-SAMPLES = 12  # images shown of each out-of-distribution source
+EXAMPLES = 12  # images shown of each out-of-distribution source
 THUMBNAIL = 112
 NO_BREAK = "\N{NARROW NO-BREAK SPACE}"
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
-def render(found: EvaluationResult, pictures: Mapping[str, bytes]) -> str:
-    """The page, every picture in it: `pictures` are the PNGs of model.evaluation.report.report.drawn, by file name."""
+def render(result: EvaluationResult, pictures: Mapping[str, bytes]) -> str:
+    """Render the page with everything in it; `pictures` are the PNGs of report.plotted by file name."""
     return filled(
         "report.html",
-        it=found,
-        figures=found.metrics,
-        categories=_categories(found),
-        words=wording.of(found),
-        facts=wording.training(found.bundle),
-        limits=wording.limits(found),
+        result=result,
+        metrics=result.metrics,
+        categories=_categories(result),
+        phrases=wording.phrases(result),
+        facts=wording.training(result.bundle),
+        limits=wording.limits(result),
         plots={name.removesuffix(".png"): data_uri(picture) for name, picture in pictures.items()},
-        confusions=[_confusion(found, each) for each in found.confusions],
-        ood_sources=[_source(found, each) for each in found.ood.sources],
-        score=SERVED if SERVED in found.decisions.ood_scores else "energy",
+        confusions=[_confusion(result, confusion) for confusion in result.confusions],
+        sources=[_source(result, source) for source in result.ood.sources],
+        score=SERVED if SERVED in result.decisions.ood_scores else "energy",
     )
 
 
 def filled(template: str, **values: Any) -> str:
-    """A page of model/templates; a value that it asks for and that is not given is an error."""
+    """Fill a template; a value that it uses and that is not given is an error."""
     import jinja2
 
-    around = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    around.filters |= {"percent": percent, "decimals": decimals, "options_whole": options_whole}
-    return around.get_template(template).render(**values)
+    environment.filters |= {"percent": percent, "decimals": decimals, "options_whole": options_whole}
+    return environment.get_template(template).render(**values)
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """0.9294 -> 92.9 %, with a space that does not break."""
+    """Format 0.9294 as 92.9 %, with a space that does not break."""
     return f"{100 * share:.{digits}f}{NO_BREAK}%"
 
 
-def decimals(figure: float, digits: int = 3) -> str:
-    return f"{figure:.{digits}f}"
+def decimals(number: float, digits: int = 3) -> str:
+    """Format a number with so many digits after the point."""
+    return f"{number:.{digits}f}"
 
 
 def options_whole(sentence: str) -> str:
-    """Markup of a sentence whose --options are not broken after their dashes: they are of the class "whole"."""
+    """Return markup that keeps each --option of a sentence on one line."""
     from markupsafe import Markup, escape
 
     return Markup(_OPTION.sub(r'<span class="whole">\g<0></span>', str(escape(sentence))))
 
 
 def data_uri(picture: bytes, kind: str = "png") -> str:
-    """For an <img>, so that the page needs no other file (RFC 2397)."""
+    """Return a picture as the address of an <img>, so that the page needs no other file (RFC 2397)."""
     return f"data:image/{kind};base64," + base64.b64encode(picture).decode()
 
 
 def thumbnail(image: npt.NDArray[np.uint8]) -> str:
-    """uint8[H, W, C], as the network saw it: pixel for pixel, or of THUMBNAIL pixels at most."""
+    """Return uint8[H, W, C] as the network sees it, shrunk to THUMBNAIL pixels if it is larger."""
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     sink = io.BytesIO()
@@ -89,7 +90,7 @@ def thumbnail(image: npt.NDArray[np.uint8]) -> str:
 
 
 def photograph(picture: Image.Image | bytes, edge: int, quality: int) -> str | None:
-    """All of a picture, or of a file's, as a JPEG of `edge` pixels at most in a data: address; None if it is none."""
+    """Return a picture, or a file's content, as a JPEG of at most `edge` pixels; None if it cannot be decoded."""
     try:
         image = decode(picture, min_edge=edge) if isinstance(picture, bytes) else picture.convert("RGB")
     except ImageRejected:
@@ -100,55 +101,52 @@ def photograph(picture: Image.Image | bytes, edge: int, quality: int) -> str | N
     return data_uri(sink.getvalue(), "jpeg")
 
 
-def _categories(found: EvaluationResult) -> list[dict[str, Any]]:
-    named = zip(found.metrics.categories.items(), found.rule.thresholds, strict=True)
-    return [{"name": name, "it": category, "threshold": threshold} for (name, category), threshold in named]
+def _categories(result: EvaluationResult) -> list[dict[str, Any]]:
+    named = zip(result.metrics.categories.items(), result.rule.thresholds, strict=True)
+    return [{"name": name, "metrics": metrics, "threshold": threshold} for (name, metrics), threshold in named]
 
 
-def _confusion(found: EvaluationResult, each: Confusion) -> dict[str, Any]:
-    names = found.bundle.categories
+def _confusion(result: EvaluationResult, confusion: Confusion) -> dict[str, Any]:
+    names, shown = result.bundle.categories, result.evaluation_set
+    indices = confusion.indices if shown.shown else ()
     return {
-        "true": names[each.true],
-        "predicted": names[each.predicted],
-        "count": each.count,
-        "share": each.share,
-        "images": _shown(
-            found.evaluation_set.images,
-            each.indices if found.evaluation_set.shown else (),
-            found.evaluation_set.names,
-            found.decisions,
-            names,
-        ),
+        "true": names[confusion.true],
+        "predicted": names[confusion.predicted],
+        "count": confusion.count,
+        "share": confusion.share,
+        "images": _thumbnails(shown.images, indices, shown.names, result.decisions, names),
     }
 
 
-def _source(found: EvaluationResult, each: SourceMetrics) -> dict[str, Any]:
-    """With images from all over the source, or none if it is not to be shown."""
-    count = len(each.decisions) if each.source.shown else 0
-    chosen = np.unique(np.linspace(0, count - 1, min(SAMPLES, count)).astype(int)).tolist() if count else []
-    names = each.source.names or [""] * len(each.decisions)
+def _source(result: EvaluationResult, metrics: SourceMetrics) -> dict[str, Any]:
+    """Add images from all over the source, unless they must not be shown."""
+    source, decisions = metrics.source, metrics.decisions
+    count = len(decisions) if source.shown else 0
+    chosen = np.unique(np.linspace(0, count - 1, min(EXAMPLES, count)).astype(int)).tolist() if count else []
+    names = source.names or [""] * len(decisions)
     return {
-        "it": each,
-        "count": len(each.decisions),
-        "images": _shown(each.source.images, chosen, names, each.decisions, found.bundle.categories),
+        "metrics": metrics,
+        "name": source.name,
+        "count": len(decisions),
+        "images": _thumbnails(source.images, chosen, names, decisions, result.bundle.categories),
     }
 
 
-def _shown(
+def _thumbnails(
     images: npt.NDArray[np.uint8],
     indices: Sequence[int],
     names: Sequence[str],
     decisions: Decisions,
     categories: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """Thumbnails of the images at `indices`, with what was said of each."""
+    """Return thumbnails of the images at `indices`, with what was predicted."""
     return [
         {
-            "src": thumbnail(images[at]),
-            "name": names[at],
-            "predicted": categories[int(decisions.predicted[at])],
-            "confidence": float(decisions.confidence[at]),
-            "reason": str(decisions.reasons[at]),
+            "src": thumbnail(images[index]),
+            "name": names[index],
+            "predicted": categories[int(decisions.predicted[index])],
+            "confidence": float(decisions.confidence[index]),
+            "reason": str(decisions.reasons[index]),
         }
-        for at in indices
+        for index in indices
     ]

@@ -1,4 +1,4 @@
-"""The pictures of a report, as the bytes of PNGs."""
+"""The plots of a report, as PNGs."""
 
 import io
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ import numpy.typing as npt
 
 from model.evaluation.metrics import Bins, Curve
 
-DOTS = 130  # an inch
+DOTS = 130  # per inch
 BLUE, ORANGE, GREY, INK = "#1f5fbf", "#d9652b", "#8a93a0", "#1c2430"
 
 
 def confusion(counts: npt.NDArray[np.int64], categories: Sequence[str]) -> bytes:
-    """int64[K, K] -> the share of each true category, row by row."""
+    """Draw the confusion matrix int64[K, K], as shares of each true category."""
     edge = 1.7 + 0.36 * len(categories)
-    figure, axes = _axes(edge + 0.4, edge, across="what the model said", up="what it was")
+    figure, axes = _axes(edge + 0.4, edge, across="predicted category", up="true category")
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    axes.imshow(shares**0.5, cmap="Blues", vmin=0, vmax=1)  # the root, so that small shares can be seen
+    axes.imshow(shares**0.5, cmap="Blues", vmin=0, vmax=1)  # the square root, so that small shares are visible
     axes.set_xticks(range(len(categories)), categories, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(categories)), categories)
     axes.tick_params(length=0)
@@ -31,15 +31,15 @@ def confusion(counts: npt.NDArray[np.int64], categories: Sequence[str]) -> bytes
 
 
 def reliability(before: Bins, after: Bins, errors: tuple[float, float]) -> bytes:
-    """The bins of metrics.reliability before and after calibration, with the calibration error of each."""
+    """Draw the bins of metrics.reliability before and after calibration, with the calibration error of each."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.8, 3.1), layout="constrained")
-    parts = (("before calibration", before, GREY), ("after", after, BLUE))
+    parts = (("before calibration", before, GREY), ("after calibration", after, BLUE))
     for axes, (title, bins, colour), error in zip(figure.subplots(1, 2, sharey=True), parts, errors, strict=True):
-        shares, sure, right = np.array(bins).T
+        shares, confidence, right = np.array(bins).T
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.scatter(sure, right, s=15 + 220 * shares, alpha=0.75, color=colour, linewidths=0)
+        axes.scatter(confidence, right, s=15 + 220 * shares, alpha=0.75, color=colour, linewidths=0)
         axes.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="confidence", title=f"{title}: off by {100 * error:.1f} points")
         _plain(axes)
     figure.axes[0].set_ylabel("share that is right")
@@ -47,10 +47,8 @@ def reliability(before: Bins, after: Bins, errors: tuple[float, float]) -> bytes
 
 
 def risk_coverage(curve: Curve, point: tuple[float, float], bound: float, target: float | None) -> bytes:
-    """The risk-coverage curve, where the thresholds come to lie on it (coverage, precision), and how low the true
-    precision may be there.
-    """
-    figure, axes = _axes(5.8, 3.4, across="share tagged without a person", up="share of these that is right")
+    """Draw the risk-coverage curve with the thresholds' coverage and precision, and its lower `bound`."""
+    figure, axes = _axes(5.8, 3.4, across="share tagged without review", up="share of these that is right")
     low = max(0.0, min(0.98, float(curve[len(curve) // 20 :, 2].min()), bound) - 0.01)
     axes.plot(curve[:, 0], curve[:, 2], color=BLUE, linewidth=2)
     if target is not None:
@@ -61,7 +59,7 @@ def risk_coverage(curve: Curve, point: tuple[float, float], bound: float, target
         axes.scatter(*point, s=70, color=ORANGE, zorder=3)
         across, side = (-10, "right") if point[0] > 0.5 else (10, "left")
         place = {"xytext": (across, -14), "textcoords": "offset points", "ha": side, "va": "top"}
-        text = f"the thresholds: {100 * point[0]:.1f} % tagged,\n{100 * point[1]:.2f} % of these right"
+        text = f"thresholds: {100 * point[0]:.1f} % tagged,\n{100 * point[1]:.2f} % of these right"
         on_top = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
         axes.annotate(text, point, color=ORANGE, fontsize=9, bbox=on_top, **place)
     axes.set(xlim=(0, 1.01), ylim=(low, 1.002))

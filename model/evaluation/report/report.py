@@ -1,4 +1,4 @@
-"""What people look at of an evaluation: a page that needs no network; figures, tables and pictures beside it."""
+"""The report of an evaluation: a page that needs no network, with figures, tables and plots beside it."""
 
 import importlib
 import json
@@ -16,31 +16,31 @@ FIGURES = "evaluation.json"
 
 
 def check_installed() -> None:
-    """Before any work is done for a report. Raises ModuleNotFoundError."""
+    """Raise ModuleNotFoundError where a report could not be written, before any work is done for it."""
     for name in ("jinja2", "matplotlib"):
         importlib.import_module(name)
 
 
-def write(folder: Path, found: EvaluationResult) -> None:
-    """Write report.html, evaluation.json, and the CSVs and PNGs into `folder`; of other files there nothing changes."""
+def write(folder: Path, result: EvaluationResult) -> None:
+    """Write report.html, evaluation.json, and the CSVs and PNGs into `folder`, leaving other files there alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = drawn(found)
-    text = json.dumps(found.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
+    pictures = plotted(result)
+    text = json.dumps(result.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / FIGURES).write_text(text + "\n", encoding="utf-8")
-    for name, table in tables(found).items():
+    for name, table in tables(result).items():
         table.write(folder / name)
     for name, picture in pictures.items():
         (folder / name).write_bytes(picture)
-    (folder / PAGE).write_text(page.render(found, pictures), encoding="utf-8")
+    (folder / PAGE).write_text(page.render(result, pictures), encoding="utf-8")
 
 
-def drawn(found: EvaluationResult) -> Mapping[str, bytes]:
-    """The PNGs by the names of their files."""
-    scores, labels, figures = found.decisions.scores, found.evaluation_set.labels, found.metrics
-    before = reliability(softmax(found.outputs.logits), labels)
-    point, bound = (figures.coverage, figures.precision), found.seen["precision_lower_bound"]
+def plotted(result: EvaluationResult) -> Mapping[str, bytes]:
+    """Draw the plots; PNGs by file name."""
+    scores, labels, metrics = result.decisions.scores, result.evaluation_set.labels, result.metrics
+    before, after = (reliability(some, labels) for some in (softmax(result.outputs.logits), scores))
+    point, bound = (metrics.coverage, metrics.precision), result.here["precision_lower_bound"]
     return {
-        "confusion.png": plots.confusion(confusion(scores, labels), found.bundle.categories),
-        "reliability.png": plots.reliability(before, reliability(scores, labels), (figures.ece_before, figures.ece)),
-        "risk_coverage.png": plots.risk_coverage(risk_coverage(scores, labels), point, bound, found.target),
+        "confusion.png": plots.confusion(confusion(scores, labels), result.bundle.categories),
+        "reliability.png": plots.reliability(before, after, (metrics.ece_before, metrics.ece)),
+        "risk_coverage.png": plots.risk_coverage(risk_coverage(scores, labels), point, bound, result.target),
     }

@@ -1,4 +1,4 @@
-"""The page of labels to look at: complete, open to whoever has the file and no network, and with a table to correct."""
+"""The page of labels for review: complete, readable without a network, and with a table to correct."""
 
 import csv
 import io
@@ -59,7 +59,7 @@ def test_the_page_needs_no_network_and_believes_no_name() -> None:
     page = Page(text)
 
     assert page.fetched
-    assert all(each.startswith("data:image/jpeg;base64,") for each in page.fetched)
+    assert all(address.startswith("data:image/jpeg;base64,") for address in page.fetched)
     assert not set(page.tags) & {"script", "link", "iframe", "object", "embed"}
     assert not re.search(r"https?://|@import|url\(", text)
     assert "default-src 'none'" in text
@@ -73,7 +73,7 @@ def test_issues_are_shown_by_pair_the_most_frequent_first() -> None:
     assert page.tags.count("img") == 3
     first, second = (page.text.index(f"Labelled {given},") for given in ("coat", "dress"))
     assert first < second
-    for text in ("bag & belt", "3 of\n  10", "2. coat/4.jpg", "98\N{NARROW NO-BREAK SPACE}%"):
+    for text in ("bag & belt", "3 of 10", "2. coat/4.jpg", "98\N{NARROW NO-BREAK SPACE}%"):
         assert text in page.text
 
 
@@ -105,16 +105,16 @@ def test_bytes_are_read_and_thumbnails_are_small() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "sentence"),
     [
         (problems(), "No label is clearly contradicted"),
-        (problems(images=0, unjudged=CATEGORIES), "Nothing can be said of these labels"),
+        (problems(images=0, unjudged=CATEGORIES), "These labels cannot be checked"),
         (problems(unjudged=("coat",)), "fewer than three products: coat"),
     ],
 )
-def test_it_says_so_when_there_is_nothing_to_look_at(found: LabelIssues, told: str) -> None:
+def test_it_says_so_when_there_is_nothing_to_review(found: LabelIssues, sentence: str) -> None:
     page = rendered(found)
 
-    assert told in page.text
+    assert sentence in page.text
     assert page.ids == {"summary"}
     assert "img" not in page.tags

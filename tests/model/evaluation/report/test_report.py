@@ -1,4 +1,4 @@
-"""The report of an evaluation: complete, true to the figures, and open to whoever has the file and no network."""
+"""The report of an evaluation: complete, true to the figures, and readable without a network."""
 
 import csv
 import dataclasses
@@ -56,15 +56,15 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def sample(bars: Bundle, small_data: Dataset) -> EvaluationSet:
+def evaluation_set(bars: Bundle, small_data: Dataset) -> EvaluationSet:
     """Test images of bars, of which ten have a label that is not theirs, so that there are mistakes to show."""
     labels = np.where(np.arange(100) % 10 == 3, (small_data.test.labels + 1) % 10, small_data.test.labels)
     return dataclasses.replace(of_fashion_mnist(small_data.test, bars.preprocessing, None), labels=labels)
 
 
 @pytest.fixture(scope="module")
-def result(bars: Bundle, sample: EvaluationSet) -> EvaluationResult:
-    return evaluate_bundle(bars, sample)
+def result(bars: Bundle, evaluation_set: EvaluationSet) -> EvaluationResult:
+    return evaluate_bundle(bars, evaluation_set)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_the_page_needs_no_network_and_no_other_file(folder: Path, page: Page) -
     text = (folder / "report.html").read_text(encoding="utf-8")
 
     assert page.fetched
-    assert all(each.startswith("data:image/png;base64,") for each in page.fetched)
+    assert all(address.startswith("data:image/png;base64,") for address in page.fetched)
     assert not set(page.tags) & {"script", "link", "iframe", "object", "embed"}
     assert not re.search(r"https?://|@import|url\(", text)
     assert "default-src 'none'" in text
@@ -103,12 +103,12 @@ def test_every_section_picture_and_category_is_there(page: Page, bars: Bundle, f
 
 
 def test_the_page_says_what_the_figures_say(page: Page, result: EvaluationResult) -> None:
-    figures = result.metrics
+    metrics = result.metrics
 
-    for share in (figures.accuracy, figures.unreviewed, figures.unreviewed_precision, *figures.accuracy_interval):
+    for share in (metrics.accuracy, metrics.unreviewed, metrics.unreviewed_precision, *metrics.accuracy_interval):
         assert f"{100 * share:.1f}\N{NARROW NO-BREAK SPACE}%" in page.text
-    assert "99 % of what is tagged without a person are to be right" in page.text
-    assert wording.mixed_up(result)[0] in page.text
+    assert "99 % of what is tagged without review is right" in page.text
+    assert wording.mistakes(result)[0] in page.text
 
 
 def test_the_figures_are_written_as_json_with_documented_keys(folder: Path, result: EvaluationResult) -> None:
@@ -135,39 +135,39 @@ def test_the_tables_hold_every_category_and_image(folder: Path, bars: Bundle, re
     assert not (folder / "rejected.csv").exists()
 
 
-def test_every_source_of_strangers_is_measured_by_every_score(folder: Path, result: EvaluationResult) -> None:
-    found = {row["source"]: row for row in rows(folder / "unlike_training.csv")}
-    told = result.as_json()["unlike_training"]
+def test_every_ood_source_is_measured_by_every_score(folder: Path, result: EvaluationResult) -> None:
+    table = {row["source"]: row for row in rows(folder / "unlike_training.csv")}
+    unlike = result.as_json()["unlike_training"]
 
-    assert set(found) == set(told["sources"]) >= {"noise", "blank", "text", "inverted", "upside down", "photographs"}
-    assert set(told["auroc"]) == {"maximum softmax", "energy", "mahalanobis", "mahalanobis of directions", SERVED}
-    assert float(found["noise"][f"auroc {SERVED}"]) == told["sources"]["noise"]["auroc"] > 0.9
-    assert told["false_alarms"] <= 0.1
+    assert set(table) == set(unlike["sources"]) >= {"noise", "blank", "text", "inverted", "upside down", "photographs"}
+    assert set(unlike["auroc"]) == {"maximum softmax", "energy", "mahalanobis", "mahalanobis of directions", SERVED}
+    assert float(table["noise"][f"auroc {SERVED}"]) == unlike["sources"]["noise"]["auroc"] > 0.9
+    assert unlike["false_alarms"] <= 0.1
 
 
 def test_other_peoples_photographs_are_counted_and_not_shown(
     page: Page, result: EvaluationResult, bars: Bundle
 ) -> None:
-    hidden = [each.source for each in result.ood.sources if not each.source.shown]
+    hidden = [metrics.source for metrics in result.ood.sources if not metrics.source.shown]
 
-    assert [each.name for each in hidden] == ["photographs"]
+    assert [source.name for source in hidden] == ["photographs"]
     assert not {thumbnail(image) for image in hidden[0].images} & set(page.fetched)
     assert "Hats were not tried" in page.text
 
 
 def test_a_report_that_is_handed_on_shows_no_labelled_image(
-    folder: Path, sample: EvaluationSet, bars: Bundle, tmp_path: Path
+    folder: Path, evaluation_set: EvaluationSet, bars: Bundle, tmp_path: Path
 ) -> None:
     hidden = dataclasses.replace(
-        sample, shown=False, ood_sources=(OodSource("mine", sample.images[:9], (), shown=False),)
+        evaluation_set, shown=False, ood_sources=(OodSource("mine", evaluation_set.images[:9], (), shown=False),)
     )
-    thumbnails = [thumbnail(image) for image in sample.images]
+    thumbnails = [thumbnail(image) for image in evaluation_set.images]
 
     report.write(tmp_path, evaluate_bundle(bars, hidden, reference=False))
 
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert any(each in (folder / "report.html").read_text(encoding="utf-8") for each in thumbnails)
-    assert not any(each in text for each in thumbnails)
+    assert any(image in (folder / "report.html").read_text(encoding="utf-8") for image in thumbnails)
+    assert not any(image in text for image in thumbnails)
     assert "not in this report" in text
     assert "Not shown, because they are other people's: mine." in text
 
@@ -175,8 +175,8 @@ def test_a_report_that_is_handed_on_shows_no_labelled_image(
 def test_what_would_be_reviewed_is_what_the_classifier_says(result: EvaluationResult, bars: Bundle) -> None:
     served = Classifier.load(bars.folder).classify(result.evaluation_set.images)
 
-    assert [each.review_reason or "" for each in served] == result.decisions.reasons.tolist()
-    np.testing.assert_array_equal([each.confidence for each in served], result.decisions.confidence)
+    assert [prediction.review_reason or "" for prediction in served] == result.decisions.reasons.tolist()
+    np.testing.assert_array_equal([prediction.confidence for prediction in served], result.decisions.confidence)
 
 
 def test_a_bundle_carries_the_report_of_its_test_and_its_figures(bars: Bundle) -> None:
@@ -192,15 +192,15 @@ def test_a_bundle_carries_the_report_of_its_test_and_its_figures(bars: Bundle) -
 
 
 def test_an_old_bundle_gets_a_report_that_says_what_is_missing(
-    old_bars: Bundle, sample: EvaluationSet, tmp_path: Path
+    old_bars: Bundle, evaluation_set: EvaluationSet, tmp_path: Path
 ) -> None:
-    result = evaluate_bundle(old_bars, sample, reference=False)
+    result = evaluate_bundle(old_bars, evaluation_set, reference=False)
     report.write(tmp_path, result)
 
     page, about = Page((tmp_path / "report.html").read_text(encoding="utf-8")), result.as_json()
 
     assert page.ids >= SECTIONS
-    assert "kept nothing of its validation" in page.text
+    assert "has not kept its validation outcomes" in page.text
     assert "made before images unlike the training could be flagged" in page.text
     assert "TensorFlow is not installed here" in page.text
     assert about["guarantee"]["validation"] is about["agreement"] is about["unlike_training"]["false_alarms"] is None
@@ -209,28 +209,28 @@ def test_an_old_bundle_gets_a_report_that_says_what_is_missing(
 
 
 @pytest.mark.parametrize(
-    ("before", "told"),
+    ("before", "facts"),
     [
         (None, {"Training": "3 epochs, seed 0"}),
-        ({"model": "shop@1"}, {"Training": "3 epochs, seed 0", "Went on from": "shop@1"}),
+        ({"model": "shop@1"}, {"Training": "3 epochs, seed 0", "Started from": "shop@1"}),
         ({"averaged": [{"model": "shop@1"}]}, {"Training": "none of its own: the weights of shop@1"}),
         ({"averaged": [{"model": "shop@1"}, {"model": "shop@2"}]}, {"Training": "the mean of shop@1, shop@2"}),
     ],
 )
 def test_it_says_whose_weights_a_bundle_began_with_or_has(
-    bars: Bundle, before: dict[str, Any] | None, told: dict[str, str]
+    bars: Bundle, before: dict[str, Any] | None, facts: dict[str, str]
 ) -> None:
     made = bars.training | {"recipe": {"epochs": 3, "seed": 0}, "started_from": before}
 
-    facts = dict(wording.training(dataclasses.replace(bars, training=made)))
+    stated = dict(wording.training(dataclasses.replace(bars, training=made)))
 
-    assert {name: facts[name] for name in ("Training", "Went on from") if name in facts} == told
+    assert {name: stated[name] for name in ("Training", "Started from") if name in stated} == facts
 
 
-def test_thresholds_for_a_number_of_reviews_are_told_as_such(
-    bars: Bundle, sample: EvaluationSet, tmp_path: Path
+def test_thresholds_for_a_number_of_reviews_are_described_as_such(
+    bars: Bundle, evaluation_set: EvaluationSet, tmp_path: Path
 ) -> None:
-    plain = dataclasses.replace(sample, ood_sources=())
+    plain = dataclasses.replace(evaluation_set, ood_sources=())
     result = evaluate_bundle(bars, plain, ReviewPolicy(review_budget=0.05), reference=False)
     report.write(tmp_path, result)
 
@@ -238,13 +238,13 @@ def test_thresholds_for_a_number_of_reviews_are_told_as_such(
 
     assert result.as_json()["review_budget"] == 0.05
     assert result.target is None
-    assert "at most 5 % of images are to be reviewed" in text
-    assert "No images of another kind were tried here" in text
+    assert "at most 5 % of images are reviewed" in text
+    assert "No images of other kinds were tested" in text
 
 
-def test_names_from_a_folder_cannot_become_markup(bars: Bundle, sample: EvaluationSet, tmp_path: Path) -> None:
-    source = OodSource("<script>alert(1)</script>", sample.images[:3], ('"><b>', "b", "c"))
-    hostile = dataclasses.replace(sample, title="the folder <img src=x>", ood_sources=(source,))
+def test_names_from_a_folder_cannot_become_markup(bars: Bundle, evaluation_set: EvaluationSet, tmp_path: Path) -> None:
+    source = OodSource("<script>alert(1)</script>", evaluation_set.images[:3], ('"><b>', "b", "c"))
+    hostile = dataclasses.replace(evaluation_set, title="the folder <img src=x>", ood_sources=(source,))
 
     report.write(tmp_path, evaluate_bundle(bars, hostile, reference=False))
 
@@ -261,8 +261,8 @@ def test_the_processor_says_whether_it_has_vnni(tmp_path: Path, flags: str | Non
     about = "model name\t: Some CPU\n" + (f"flags\t\t: {flags}\n" if flags else "")
     (tmp_path / "cpuinfo").write_text(about)
 
-    name, found = processor(tmp_path / "cpuinfo")
+    name, has_vnni = processor(tmp_path / "cpuinfo")
 
     assert name.startswith("Some CPU, ")
-    assert found is vnni
+    assert has_vnni is vnni
     assert processor(tmp_path / "nowhere")[1] is None
