@@ -60,12 +60,12 @@ def _engine() -> sa.Engine:
 def tag(bucket: str, key: str) -> None:
     """Get, decode, predict, insert: one image."""
     from model.decisions.calibration import softmax
-    from model.images.decoding import decode
-    from model.images.preprocessing import prepare
+    from model.images.decoding import DecodeHints, decode
+    from model.images.preprocessing import preprocess
 
     bundle, network = _network()
     data = _s3().get_object(Bucket=bucket, Key=key)["Body"].read()
-    pixels = prepare(decode(data, min_edge=bundle.preprocessing.min_edge), bundle.preprocessing)
+    pixels = preprocess(decode(data, DecodeHints(bundle.preprocessing.hints.min_edge)), bundle.preprocessing)
     scores = softmax(network.predict(pixels[None].astype("float32"), verbose=0), bundle.temperature)[0]
     best = int(scores.argmax())
     row = {"key": key, "category": bundle.categories[best], "confidence": float(scores[best]), "process": os.getpid()}

@@ -27,7 +27,7 @@ from rich.table import Table
 from bench.variants import VARIANTS, Variant
 from model import bundle
 from model.classifier import Classifier
-from model.images.decoding import decode
+from model.images.decoding import DecodeHints, decode
 
 CLOTHES = {
     "t-shirt": ("T-shirt/top",),
@@ -117,7 +117,7 @@ def _decoded(files: Sequence[tuple[str, Path]]) -> list[Photograph]:
     name = hashlib.sha256(repr((MIN_EDGE, [str(path) for _, path in files])).encode()).hexdigest()[:16]
     cache = Path(tempfile.gettempdir()) / f"tagger-photographs-{name}.npz"
     if not cache.exists():
-        pixels = [np.asarray(decode(path.read_bytes(), min_edge=MIN_EDGE)) for _, path in files]
+        pixels = [np.asarray(decode(path.read_bytes(), DecodeHints(MIN_EDGE))) for _, path in files]
         aside = cache.with_suffix(".part.npz")
         np.savez(aside, *pixels)
         aside.rename(cache)

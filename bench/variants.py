@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from bench.masks import Floats, Mask, by_border, by_median, by_sides, by_turns, grab_cut, grab_cut_from_border
-from model.images.preprocessing import FASHION_MNIST, VERSION_1, prepare
+from model.images.preprocessing import FASHION_MNIST, VERSION_1, preprocess
 
 Pixels = npt.NDArray[np.uint8]
 Masker = Callable[[Image.Image], Mask]
@@ -32,7 +32,7 @@ class Variant:
 def recipe(**changed: float) -> Variant:
     """The recipe of new bundles with other parameters."""
     spec = replace(FASHION_MNIST, parameters={**FASHION_MNIST.parameters, **changed})
-    return Variant(lambda image: prepare(image, spec))
+    return Variant(lambda image: preprocess(image, spec))
 
 
 def painted(mask: Masker, paint: Painter, needs: str = "numpy", edge: int = EDGE) -> Variant:
@@ -96,14 +96,14 @@ def sharpened(amount: float) -> Variant:
 
 
 def _sharpened(image: Image.Image, amount: float) -> Pixels:
-    seen = prepare(image, FASHION_MNIST)[..., 0]
+    seen = preprocess(image, FASHION_MNIST)[..., 0]
     soft = np.asarray(Image.fromarray(seen).filter(ImageFilter.BoxBlur(1)), np.float32)
     sharp = np.clip(seen + amount * (seen - soft), 0, 255)
     return np.where(seen > 0, sharp, 0).astype(np.uint8)[..., None]
 
 
 VARIANTS = {
-    "version 1": Variant(lambda image: prepare(image, VERSION_1)),
+    "version 1": Variant(lambda image: preprocess(image, VERSION_1)),
     "version 2": recipe(),
     "v2, always by colour": recipe(even_share=2),
     "mask: border's median, inverted": painted(by_median, inverted),

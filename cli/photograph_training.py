@@ -222,13 +222,14 @@ def _ood_sources(
 
     from model.data.inspection import inspect
     from model.evaluation.evaluation_sets import OodSource
-    from model.images import preprocessing
+    from model.images.decoding import decode
+    from model.images.preprocessing import preprocess
 
     limits = settings.decode_limits
     sources = []
     for name in wanted.leave_out:
         usable = inspect.inspect([each for each in left_out if each.category == name], limits=limits).photographs
-        images = [preprocessing.read(each.read(), spec, limits=limits) for each in usable]
+        images = [preprocess(decode(each.read(), spec.hints, limits=limits), spec) for each in usable]
         if images:
             names = tuple(each.name for each in usable)
             sources.append(OodSource(name, np.stack(images), names, wanted.pictures))

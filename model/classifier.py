@@ -14,9 +14,9 @@ from model.decisions.calibration import softmax
 from model.decisions.ood import SERVED
 from model.decisions.taxonomy import Taxonomy
 from model.decisions.thresholds import AS_MADE, ReviewPolicy
-from model.images import preprocessing
-from model.images.decoding import DEFAULT_LIMITS, DecodeLimits
+from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, decode
 from model.images.pixel_budget import PixelBudget
+from model.images.preprocessing import preprocess
 from model.runtimes import LiteRT, Outputs, Runtime, TensorFlow
 
 RuntimeName = Literal["litert", "tensorflow"]
@@ -80,7 +80,7 @@ class Classifier:
         """A file's bytes -> uint8[H, W, C] for the network. Raises ImageRejected."""
         spec = self.bundle.preprocessing
         with self._budget.lease() as reserve:
-            return preprocessing.read(data, spec, limits=limits, reserve=reserve)
+            return preprocess(decode(data, spec.hints, limits=limits, reserve=reserve), spec)
 
     def scores(self, images: Images) -> Scores:
         """uint8[N, H, W, C] -> calibrated probabilities float32[N, K]."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from model.images.decoding import decode
+from model.images.decoding import DecodeHints, decode
 from model.summary import REVIEWED, Look, lines_of_file
 
 PICTURE = 280  # pixels: the edge of the square that each picture lies in
@@ -71,7 +71,7 @@ def may_write(path: Path) -> bool:
 def _pictures(look: Look) -> list[Image.Image]:
     if look.seen is None:
         return []
-    photograph = decode(look.data, min_edge=PICTURE)
+    photograph = decode(look.data, DecodeHints(PICTURE))
     photograph.thumbnail((PICTURE, PICTURE))
     seen = Image.fromarray(look.seen[..., 0] if look.seen.shape[-1] == 1 else look.seen)
     return [_enlarged(photograph), _enlarged(seen.convert("RGB"))]

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from model.data.dataset import Dataset, Split, digest_of
 from model.data.photographs import DataUnusable, Photograph, category_folders, photographs_in
 from model.decisions.categories import plain
-from model.images import preprocessing
-from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, ImageRejected
+from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, ImageRejected, decode
 from model.images.pixel_budget import PixelBudget
-from model.images.preprocessing import Preprocessing, resized
+from model.images.preprocessing import Preprocessing, preprocess, resized
+from model.images.squares import shrunk
 
 Images = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ def load(
 
 def as_served(images: Images, spec: Preprocessing) -> Images:
     """Shrink training images uint8[M, H, H, 3] of `load` to uint8[M, S, S, 3], nearly as `spec` prepares them."""
-    small = [preprocessing.square(image, spec.size) for image in images]
+    small = [shrunk(image, spec.size) for image in images]
     return np.stack(small) if small else np.zeros((0, spec.size, spec.size, 3), np.uint8)
 
 
@@ -71,7 +71,7 @@ def _read(
 
     def read(photograph: Photograph) -> Images:
         with budget.lease() as reserve:
-            return preprocessing.read(photograph.read(), spec, limits=limits, reserve=reserve)
+            return preprocess(decode(photograph.read(), spec.hints, limits=limits, reserve=reserve), spec)
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="pixels") as pool:
         for index, image in enumerate(pool.map(read, photographs)):
@@ -150,7 +150,7 @@ def read_folder(
 
 def _prepare(photograph: Photograph, spec: Preprocessing) -> Images | Rejected:
     try:
-        return preprocessing.read(photograph.read(), spec)
+        return preprocess(decode(photograph.read(), spec.hints), spec)
     except ImageRejected as error:
         return Rejected(photograph.name, error.reason, error.detail)
     except OSError as error:

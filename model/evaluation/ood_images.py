@@ -15,9 +15,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from model.data.dataset import Split
-from model.images import preprocessing
-from model.images.decoding import ImageRejected
-from model.images.preprocessing import Preprocessing, prepare
+from model.images.decoding import ImageRejected, decode
+from model.images.preprocessing import Preprocessing, preprocess
 
 Images = npt.NDArray[np.uint8]
 Maker = Callable[[np.random.Generator], Image.Image]
@@ -60,7 +59,7 @@ def _synthetic(random: np.random.Generator, spec: Preprocessing, noise: int) -> 
 def drawn(spec: Preprocessing, count: int, seed: int = 1) -> Images:
     """Draw placeholders and screenshots in turn, uint8[count, S, S, C]: pictures that nobody owns."""
     random = np.random.default_rng(seed)
-    return np.stack([prepare((_screenshot if index % 2 else _placeholder)(random), spec) for index in range(count)])
+    return np.stack([preprocess((_screenshot if index % 2 else _placeholder)(random), spec) for index in range(count)])
 
 
 def _noise(random: np.random.Generator, shape: tuple[int, ...]) -> Images:
@@ -73,7 +72,7 @@ def _noise(random: np.random.Generator, shape: tuple[int, ...]) -> Images:
 
 
 def _drawn(maker: Maker, random: np.random.Generator, spec: Preprocessing) -> Images:
-    return np.stack([prepare(maker(random), spec) for _ in range(COUNT)])
+    return np.stack([preprocess(maker(random), spec) for _ in range(COUNT)])
 
 
 def _canvas(random: np.random.Generator) -> Image.Image:
@@ -154,7 +153,7 @@ def _shipped_photographs(random: np.random.Generator, spec: Preprocessing) -> Im
             picture = image.convert("RGB")
         parts += [picture, *(_part(picture, random) for _ in range(11))]
     chosen = [parts[index] for index in random.permutation(len(parts))[:COUNT]]
-    return _stacked((prepare(part, spec) for part in chosen), spec)
+    return _stacked((preprocess(part, spec) for part in chosen), spec)
 
 
 def _part(picture: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -179,7 +178,7 @@ def _hats(photographs: Path | None, spec: Preprocessing) -> Images:
 
 def _prepared(file: Path, spec: Preprocessing) -> Iterator[Images]:
     try:
-        yield preprocessing.read(file.read_bytes(), spec)
+        yield preprocess(decode(file.read_bytes(), spec.hints), spec)
     except ImageRejected:
         return
 

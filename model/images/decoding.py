@@ -1,7 +1,7 @@
-"""Bytes from anywhere -> an upright RGB image, or the reason why not. Training and serving use the same.
+"""Decoding: bytes from anywhere -> an upright RGB image, or the reason why not, in training and in serving alike.
 
-Nothing is believed of a file: its kind is told by its first bytes, only the decoders that are wanted are tried, and
-its size is checked against caps before any pixel is decoded (a 20,000×20,000 PNG can be 60 bytes long).
+No file is trusted: its type is told by its first bytes, only the decoders that are needed are tried, and its size is
+checked against caps before any pixel is decoded (a 20,000×20,000 PNG can be 60 bytes long).
 """
 
 import contextlib
@@ -16,8 +16,8 @@ from PIL import ExifTags, Image, ImageOps
 
 from model import ModelError
 from model.images.colour import to_rgb
-from model.images.file_type import DECODED, kind_of
-from model.images.pixel_budget import Reserve
+from model.images.file_type import DECODED, type_of
+from model.images.pixel_budget import Reserve, no_limit
 
 _PILLOW = r"PIL\."
 _PILLOW_IS_QUIET = ("ignore", None, Warning, re.compile(_PILLOW), 0)
@@ -35,7 +35,7 @@ ALMOST_ALL = (
     struct.error,
     zlib.error,
 )
-"""What Pillow was seen, or is documented, to raise for bytes that are no good image."""
+"""What Pillow was seen, or is documented, to raise for bytes that are no sound image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class DecodeLimits:
 
 
 class ImageRejected(ModelError):
-    """A picture that gets no prediction.
+    """An image that gets no prediction.
 
     `reason` is empty, too_large, too_many_pixels, unsupported_format or corrupt; `detail` is a sentence for people.
     """
@@ -58,66 +58,70 @@ class ImageRejected(ModelError):
         self.reason, self.detail = reason, detail
 
 
+@dataclass(frozen=True, slots=True)
+class DecodeHints:
+    """What the caller needs of an image, so that a JPEG can be decoded at less cost.
+
+    With `min_edge` it may come smaller (by 2, 4 or 8), no edge under that many pixels. With `grey` besides, its colours
+    may be left out.
+    """
+
+    min_edge: int | None = None
+    grey: bool = False
+
+
 DEFAULT_LIMITS = DecodeLimits()
-
-
-def room_for_all(pixels: int) -> None:
-    """Nobody else decodes."""
+WHOLE = DecodeHints()
 
 
 def decode(
     data: bytes,
+    hints: DecodeHints = WHOLE,
     *,
     limits: DecodeLimits = DEFAULT_LIMITS,
-    min_edge: int | None = None,
-    grey: bool = False,
-    reserve: Reserve = room_for_all,
+    reserve: Reserve = no_limit,
 ) -> Image.Image:
-    """The picture in `data`: mode RGB, upright by its EXIF, on white where transparent, its first frame if animated.
+    """Decode an image: mode RGB, upright by its EXIF, on white where transparent, its first frame if animated.
 
-    With `min_edge`, a JPEG may come smaller (by 2, 4 or 8, decoded at less cost), no edge under that many pixels.
-    With `grey` besides, its colours may be left out, for callers that want brightness alone.
     `reserve` is called with the number of pixels before they are decoded, and may wait (model.images.pixel_budget).
     Raises ImageRejected and nothing else.
     """
-    kind = _accepted_kind(data, limits)
-    _leave_judging_to_us()
+    file_type = _accepted_type(data, limits)
+    _silence_pillow()
     try:
-        return _decoded(data, kind, limits, min_edge, grey, reserve)
+        return _decoded(data, file_type, hints, limits, reserve)
     except (Image.DecompressionBombError, MemoryError) as error:
         raise ImageRejected("too_many_pixels", f"decoding it would take too much memory: {error}") from error
     except ALMOST_ALL as error:
-        raise ImageRejected("corrupt", f"the {kind} data cannot be decoded: {error}") from error
+        raise ImageRejected("corrupt", f"the {file_type} data cannot be decoded: {error}") from error
 
 
-def _leave_judging_to_us() -> None:
-    """Pillow's own cap on pixels off, as ours comes first, and its warnings of odd metadata ignored.
+def _silence_pillow() -> None:
+    """Turn off Pillow's own cap on pixels, as ours comes first, and its warnings of odd metadata.
 
-    Both hold for the process. To silence them for one call is no way: warning filters are shared by all threads.
+    Both hold for the whole process, as all threads share the warning filters.
     """
     Image.MAX_IMAGE_PIXELS = None
     if warnings.filters[:1] != [_PILLOW_IS_QUIET]:
         warnings.filterwarnings("ignore", module=_PILLOW)
 
 
-def _accepted_kind(data: bytes, limits: DecodeLimits) -> str:
+def _accepted_type(data: bytes, limits: DecodeLimits) -> str:
     if not data:
         raise ImageRejected("empty", "the file has no bytes")
     if len(data) > limits.max_bytes:
         raise ImageRejected("too_large", f"{len(data):,} bytes are more than {limits.max_bytes:,}")
-    kind = kind_of(data)
-    if kind not in DECODED:
-        raise ImageRejected("unsupported_format", f"it is {kind}; JPEG, PNG, WebP, GIF and BMP are read")
-    return kind
+    file_type = type_of(data)
+    if file_type not in DECODED:
+        raise ImageRejected("unsupported_format", f"it is {file_type}; JPEG, PNG, WebP, GIF and BMP are read")
+    return file_type
 
 
-def _decoded(
-    data: bytes, kind: str, limits: DecodeLimits, min_edge: int | None, grey: bool, reserve: Reserve
-) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+def _decoded(data: bytes, file_type: str, hints: DecodeHints, limits: DecodeLimits, reserve: Reserve) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=(file_type,)) as image:
         _check_size(image.size, limits)
-        if min_edge is not None and kind == "JPEG":
-            _shrink_while_decoding(image, min_edge, grey)
+        if hints.min_edge is not None and file_type == "JPEG":
+            _shrink_while_decoding(image, hints.min_edge, grey=hints.grey)
         reserve(image.width * image.height)
         image.load()
         return to_rgb(_upright(image))
@@ -131,14 +135,14 @@ def _check_size(size: tuple[int, int], limits: DecodeLimits) -> None:
         raise ImageRejected("too_many_pixels", f"{width}×{height}: an edge is over {limits.max_edge:,} pixels")
 
 
-def _shrink_while_decoding(image: Image.Image, min_edge: int, grey: bool) -> None:
-    """libjpeg leaves out detail while decoding; the mode stays, so that CMYK still meets its colour profile."""
+def _shrink_while_decoding(image: Image.Image, min_edge: int, *, grey: bool) -> None:
+    """Let libjpeg leave out detail; the mode stays, so that CMYK still meets its colour profile."""
     brightness_is_enough = grey and image.mode == "RGB" and "icc_profile" not in image.info
     image.draft("L" if brightness_is_enough else None, (min_edge, min_edge))
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turned as EXIF says; a picture whose EXIF is broken stays as it lies."""
+    """Turn an image as its EXIF says; one whose EXIF is broken stays as it is."""
     turned = image
     with contextlib.suppress(*ALMOST_ALL):
         if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:

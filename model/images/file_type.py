@@ -1,9 +1,9 @@
-"""What a file is, by its first bytes: so that a rejection can say so, and no decoder meets what it is not for."""
+"""The type of a file by its first bytes: so that a rejection can name it, and no decoder gets what it is not for."""
 
 DECODED = frozenset({"JPEG", "PNG", "WEBP", "GIF", "BMP"})
 """Pillow's names of the formats that are read. All else it could open is refused: most of its CVEs lie there."""
 
-_AT_START: tuple[tuple[bytes, str], ...] = (
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
@@ -41,14 +41,14 @@ _MARKUP: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def kind_of(data: bytes) -> str:
-    """One of DECODED, or the name of another kind, or "of no known kind"."""
+def type_of(data: bytes) -> str:
+    """Return one of DECODED, or the name of another type, or "of no known kind"."""
     head = data[:1024]
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":
-        return next((kind for brand, kind in _BRANDS if brand in head[8:64]), "a video")
-    named = next((kind for magic, kind in _AT_START if head.startswith(magic)), None)
+        return next((name for brand, name in _BRANDS if brand in head[8:64]), "a video")
+    named = next((name for signature, name in _SIGNATURES if head.startswith(signature)), None)
     return named or _text(head)
 
 
@@ -56,7 +56,7 @@ def _text(head: bytes) -> str:
     if b"\x00" in head:
         return "of no known kind"
     lowered = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    markup = next((kind for tag, kind in _MARKUP if tag in lowered), None)
+    markup = next((name for tag, name in _MARKUP if tag in lowered), None)
     if markup and lowered.startswith(b"<"):
         return markup
     readable = sum(byte in b"\t\r\n" or 32 <= byte < 127 or byte >= 160 for byte in head)

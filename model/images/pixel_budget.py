@@ -1,4 +1,4 @@
-"""How many decoded pixels a process may hold at once, over all its decoding threads."""
+"""A cap on the decoded pixels that a process holds at once, over all its decoding threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from threading import Condition
 from typing import Protocol
 
 PIXELS_IN_FLIGHT = 120_000_000
-"""Three pictures of the largest size that is accepted: about half a gigabyte at Pillow's four bytes a pixel."""
+"""Three images of the largest size that is accepted: about half a gigabyte at Pillow's four bytes a pixel."""
 
 
 class Reserve(Protocol):
@@ -15,8 +15,12 @@ class Reserve(Protocol):
     def __call__(self, pixels: int) -> None: ...
 
 
+def no_limit(pixels: int) -> None:
+    """Budget that never blocks."""
+
+
 class PixelBudget:
-    """Shared by threads. One picture that is larger than the whole budget still gets through, alone."""
+    """A budget shared by threads. An image larger than the whole budget still gets through, alone."""
 
     def __init__(self, pixels: int = PIXELS_IN_FLIGHT) -> None:
         self._total = self._free = pixels
@@ -24,16 +28,16 @@ class PixelBudget:
 
     @contextmanager
     def lease(self) -> Iterator[Reserve]:
-        """What is reserved inside the block is free again at its end."""
+        """Give a Reserve; what it reserves inside the block is free again at its end."""
         taken = 0
 
         def reserve(pixels: int) -> None:
             nonlocal taken
-            wanted = min(pixels, self._total)
+            share = min(pixels, self._total)
             with self._changed:
-                self._changed.wait_for(lambda: self._free >= wanted)
-                self._free -= wanted
-            taken += wanted
+                self._changed.wait_for(lambda: self._free >= share)
+                self._free -= share
+            taken += share
 
         try:
             yield reserve

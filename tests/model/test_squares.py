@@ -8,8 +8,16 @@ from PIL import Image
 
 from model.data.photographs import Photograph
 from model.data.pixels import ROOM, as_served, load
-from model.images.decoding import ImageRejected
-from model.images.preprocessing import FITS, PHOTOGRAPH, PreprocessingUnknown, check, photograph, prepare, read, resized
+from model.images.decoding import ImageRejected, decode
+from model.images.preprocessing import (
+    FITS,
+    PHOTOGRAPH,
+    PreprocessingUnknown,
+    check,
+    photograph,
+    preprocess,
+    resized,
+)
 from tests.model.pictures import encode, noise
 
 SIZE = 64
@@ -31,7 +39,7 @@ def colours(row: np.ndarray) -> str:
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("size", [(240, 120), (3, 200), (1, 1), (64, 64)])
 def test_any_shape_becomes_the_square(fit: str, size: tuple[int, int]) -> None:
-    seen = prepare(noise(1, size), photograph(SIZE, fit))
+    seen = preprocess(noise(1, size), photograph(SIZE, fit))
 
     assert seen.shape == (SIZE, SIZE, 3)
     assert seen.dtype == np.uint8
@@ -41,7 +49,7 @@ def test_any_shape_becomes_the_square(fit: str, size: tuple[int, int]) -> None:
 def test_a_crop_loses_the_ends_and_the_others_lose_nothing(fit: str, seen: str) -> None:
     wide, high = flag(), flag().transpose(Image.Transpose.ROTATE_270)
 
-    of_wide, of_high = (prepare(image, photograph(SIZE, fit)) for image in (wide, high))
+    of_wide, of_high = (preprocess(image, photograph(SIZE, fit)) for image in (wide, high))
 
     assert colours(of_wide[SIZE // 2]) == colours(of_high[:, SIZE // 2]) == seen
 
@@ -50,7 +58,7 @@ def test_a_letterbox_keeps_the_shape_and_has_the_borders_colour_around_it() -> N
     picture = Image.new("RGB", (200, 100), (250, 240, 200))
     picture.paste((20, 30, 90), (50, 25, 150, 75))
 
-    seen = prepare(picture, photograph(SIZE, "letterbox")).astype(int)
+    seen = preprocess(picture, photograph(SIZE, "letterbox")).astype(int)
 
     dark = seen[..., 0] < 128
     assert (dark.any(1).sum(), dark.any(0).sum()) == (16, 32)
@@ -62,13 +70,13 @@ def test_a_square_of_the_right_size_stays_as_it_is() -> None:
     picture = noise(2, (SIZE, SIZE))
 
     for fit in FITS:
-        np.testing.assert_array_equal(prepare(picture, photograph(SIZE, fit)), np.asarray(picture))
+        np.testing.assert_array_equal(preprocess(picture, photograph(SIZE, fit)), np.asarray(picture))
 
 
 def test_another_size_keeps_how_photographs_fit() -> None:
     assert resized(photograph(SIZE, "letterbox"), 80) == photograph(80, "letterbox")
     assert photograph(160, "crop") == PHOTOGRAPH
-    assert not PHOTOGRAPH.grey
+    assert not PHOTOGRAPH.hints.grey
 
 
 def test_a_recipe_without_its_fit_is_refused() -> None:
@@ -98,7 +106,7 @@ def test_training_photographs_are_kept_larger_and_served_nearly_as_all_others() 
     ]
     assert [each.labels.tolist() for each in (data.train, data.validation, data.test)] == [[0, 1, 1], [1], [0, 0]]
     assert sum(steps) == 6
-    direct = read(six[5].read(), spec).astype(int)
+    direct = preprocess(decode(six[5].read(), spec.hints), spec).astype(int)
     assert np.abs(as_served(data.train.images, spec)[2] - direct).mean() < 2
 
 

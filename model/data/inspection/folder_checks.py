@@ -12,7 +12,7 @@ from model.data.photographs import (
     name_of,
     split_folders,
 )
-from model.images.file_type import DECODED, kind_of
+from model.images.file_type import DECODED, type_of
 
 _HEAD = 64  # bytes that tell a file's kind
 
@@ -58,6 +58,6 @@ def _empty(folder: Path, categories: Collection[CategoryFolder]) -> Iterator[Fin
 def _is_image(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return kind_of(file.read(_HEAD)) in DECODED
+            return type_of(file.read(_HEAD)) in DECODED
     except OSError:
         return False

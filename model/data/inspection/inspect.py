@@ -14,7 +14,7 @@ from model.data.inspection import checks, near_duplicates
 from model.data.inspection.checks import Decoded
 from model.data.inspection.findings import Finding, lines, printable
 from model.data.photographs import SPLITS, Photograph
-from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, ImageRejected, decode
+from model.images.decoding import DEFAULT_LIMITS, DecodeHints, DecodeLimits, ImageRejected, decode
 from model.images.pixel_budget import PixelBudget
 
 THREADS = 4
@@ -136,7 +136,7 @@ def _fingerprint(photograph: Photograph, limits: DecodeLimits, budget: PixelBudg
     try:
         data = photograph.read()
         with budget.lease() as reserve:
-            image = decode(data, limits=limits, min_edge=near_duplicates.MIN_EDGE, reserve=reserve)
+            image = decode(data, DecodeHints(near_duplicates.MIN_EDGE), limits=limits, reserve=reserve)
             return Fingerprint(
                 hashlib.sha256(data).digest(), near_duplicates.perceptual_hash(image), near_duplicates.thumbnail(image)
             )

@@ -17,7 +17,7 @@ from model.evaluation.assessment import EvaluationResult
 from model.evaluation.metrics import Confusion
 from model.evaluation.ood_metrics import SourceMetrics
 from model.evaluation.report import wording
-from model.images.decoding import ImageRejected, decode
+from model.images.decoding import DecodeHints, ImageRejected, decode
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 12  # images shown of each out-of-distribution source
@@ -92,7 +92,7 @@ def thumbnail(image: npt.NDArray[np.uint8]) -> str:
 def photograph(picture: Image.Image | bytes, edge: int, quality: int) -> str | None:
     """Return a picture, or a file's content, as a JPEG of at most `edge` pixels; None if it cannot be decoded."""
     try:
-        image = decode(picture, min_edge=edge) if isinstance(picture, bytes) else picture.convert("RGB")
+        image = decode(picture, DecodeHints(edge)) if isinstance(picture, bytes) else picture.convert("RGB")
     except ImageRejected:
         return None
     image.thumbnail((edge, edge))

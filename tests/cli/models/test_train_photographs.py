@@ -12,7 +12,8 @@ from model import bundle as bundles
 from model.classifier import Classifier
 from model.evaluation import ood_images
 from model.evaluation.report.page import thumbnail
-from model.images.preprocessing import photograph, read
+from model.images.decoding import decode
+from model.images.preprocessing import photograph, preprocess
 from tests.cli.models.drawings import EACH, KINDS, Trained, drawn, plain, run, write
 from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import encode
@@ -46,10 +47,10 @@ def test_no_photograph_is_in_the_bundle(trained: Trained) -> None:
 
     assert "disc taken for stripes" in page or "stripes taken for disc" in page
     assert "not in this report" in page
-    files = [path.read_bytes() for path in trained.photographs.rglob("*.jpg")]
+    files, spec = [path.read_bytes() for path in trained.photographs.rglob("*.jpg")], photograph(72)
     assert len(files) == 2 * EACH
-    assert not any(thumbnail(read(file, photograph(72))) in page for file in files)
-    np.testing.assert_array_equal(images, ood_images.drawn(photograph(72), len(images)))
+    assert not any(thumbnail(preprocess(decode(file, spec.hints), spec)) in page for file in files)
+    np.testing.assert_array_equal(images, ood_images.drawn(spec, len(images)))
 
 
 def test_doubtful_labels_are_listed_beside_it_and_nothing_else_is_left(trained: Trained) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from model.images.decoding import DecodeLimits, ImageRejected, decode
+from model.images.decoding import DecodeHints, DecodeLimits, ImageRejected, decode
 from tests.model.pictures import encode, noise, photograph, png_header
 
 JPEG = encode(photograph(), "JPEG")
@@ -136,10 +136,10 @@ def test_broken_exif_leaves_the_picture_as_it_lies() -> None:
 def test_a_jpeg_shrinks_while_decoding_but_not_below_the_edge_asked_for() -> None:
     whole = encode(photograph(600, 800), "JPEG")
 
-    assert decode(whole, min_edge=64).size == (75, 100)
-    assert decode(whole, min_edge=76).size == (150, 200)
+    assert decode(whole, DecodeHints(64)).size == (75, 100)
+    assert decode(whole, DecodeHints(76)).size == (150, 200)
     assert decode(whole).size == (600, 800)
-    assert decode(encode(photograph(50, 60), "JPEG"), min_edge=64).size == (50, 60)
+    assert decode(encode(photograph(50, 60), "JPEG"), DecodeHints(64)).size == (50, 60)
 
 
 def test_a_bomb_is_refused_without_its_memory() -> None:
@@ -182,7 +182,7 @@ def test_flipped_bytes_give_an_image_or_a_reason_and_nothing_else() -> None:
         for at in random.integers(0, len(data), random.integers(1, 12)):
             data[at] = random.integers(0, 256)
         try:
-            outcomes.append(decode(bytes(data), min_edge=28).mode)
+            outcomes.append(decode(bytes(data), DecodeHints(28)).mode)
         except ImageRejected as rejected:
             outcomes.append(rejected.reason)
 
@@ -194,8 +194,8 @@ def test_flipped_bytes_give_an_image_or_a_reason_and_nothing_else() -> None:
 def test_brightness_alone_is_that_of_the_colours() -> None:
     whole = encode(photograph(600, 800), "JPEG")
 
-    colours = np.asarray(decode(whole, min_edge=64).convert("L"), np.int16)
-    brightness = np.asarray(decode(whole, min_edge=64, grey=True).convert("L"), np.int16)
+    colours = np.asarray(decode(whole, DecodeHints(64)).convert("L"), np.int16)
+    brightness = np.asarray(decode(whole, DecodeHints(64, grey=True)).convert("L"), np.int16)
 
     assert brightness.shape == colours.shape
     assert np.abs(brightness - colours).mean() < 1

@@ -16,7 +16,7 @@ from model.images.preprocessing import (
     Preprocessing,
     PreprocessingUnknown,
     check,
-    prepare,
+    preprocess,
 )
 from tests.model.pictures import encode, noise, on_floor, photograph
 
@@ -24,7 +24,7 @@ OF_GARMENTS = (VERSION_1, FASHION_MNIST)
 
 
 def prepared(image: Image.Image) -> np.ndarray:
-    return prepare(image, FASHION_MNIST)[..., 0].astype(int)
+    return preprocess(image, FASHION_MNIST)[..., 0].astype(int)
 
 
 @pytest.mark.parametrize("boards", [(150, 60), (70, 40)])
@@ -35,7 +35,7 @@ def test_on_a_floor_all_but_the_garment_is_black_from_version_2_on(boards: tuple
     seen = prepared(picture) > 0
 
     assert (seen == outline).mean() > 0.9
-    assert ((prepare(picture, VERSION_1)[..., 0] > 0) == outline).mean() < 0.8
+    assert ((preprocess(picture, VERSION_1)[..., 0] > 0) == outline).mean() < 0.8
 
 
 def test_a_dark_garment_on_a_floor_comes_out_light_and_a_white_one_no_darker_than_is_seen_on_black() -> None:
@@ -49,7 +49,7 @@ def test_a_dark_garment_on_a_floor_comes_out_light_and_a_white_one_no_darker_tha
 def test_on_an_even_ground_version_2_sees_what_version_1_sees(ground: int) -> None:
     picture = photograph(ground=ground)
 
-    assert (prepared(picture) == prepare(picture, VERSION_1)[..., 0]).all()
+    assert (prepared(picture) == preprocess(picture, VERSION_1)[..., 0]).all()
 
 
 def test_a_garment_that_fills_the_frame_of_an_even_ground_is_still_taken_for_the_garment() -> None:
@@ -62,16 +62,16 @@ def test_a_garment_that_fills_the_frame_of_an_even_ground_is_still_taken_for_the
 def test_each_version_says_whether_the_decoder_may_leave_out_the_colours() -> None:
     data = encode(photograph(), "JPEG")
 
-    seen = [prepare(decode(data, min_edge=spec.min_edge, grey=spec.grey), spec) for spec in OF_GARMENTS]
+    seen = [preprocess(decode(data, spec.hints), spec) for spec in OF_GARMENTS]
 
-    assert [spec.grey for spec in KNOWN] == [True, False, False]
+    assert [spec.hints.grey for spec in KNOWN] == [True, False, False]
     assert np.abs(seen[0].astype(int) - seen[1]).mean() < 4
 
 
 def test_a_margin_stays_black() -> None:
     wider = replace(FASHION_MNIST, parameters={**FASHION_MNIST.parameters, "margin": 2})
 
-    seen = prepare(on_floor(150, 60)[0], wider)[..., 0]
+    seen = preprocess(on_floor(150, 60)[0], wider)[..., 0]
 
     assert seen[[0, 1, 26, 27]].max() == seen[:, [0, 1, 26, 27]].max() == 0
     assert seen[2:26].max() > 0
@@ -123,7 +123,7 @@ def test_an_image_as_in_fashion_mnist_passes_unchanged(spec: Preprocessing) -> N
     image = np.zeros((28, 28), np.uint8)
     image[:, 4:24] = np.asarray(noise(3, (20, 28), channels=1))
 
-    assert (prepare(Image.fromarray(image).convert("RGB"), spec)[..., 0] == image).all()
+    assert (preprocess(Image.fromarray(image).convert("RGB"), spec)[..., 0] == image).all()
 
 
 def test_a_dark_thumbnail_on_white_is_turned_light_on_black() -> None:
@@ -141,7 +141,7 @@ def test_an_even_picture_gives_nothing_but_black(colour: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(width=st.integers(1, 130), height=st.integers(1, 130), seed=st.integers(0, 99), spec=st.sampled_from(KNOWN))
 def test_any_size_gives_the_networks_size(width: int, height: int, seed: int, spec: Preprocessing) -> None:
-    array = prepare(noise(seed, (width, height)), spec)
+    array = preprocess(noise(seed, (width, height)), spec)
 
     assert array.shape == (spec.size, spec.size, spec.channels)
     assert array.dtype == np.uint8
@@ -150,6 +150,6 @@ def test_any_size_gives_the_networks_size(width: int, height: int, seed: int, sp
 def test_an_unknown_recipe_is_refused() -> None:
     for other in (replace(FASHION_MNIST, name="clothing"), replace(FASHION_MNIST, version=3)):
         with pytest.raises(PreprocessingUnknown, match=other.name):
-            prepare(photograph(), other)
+            check(other)
     with pytest.raises(PreprocessingUnknown, match="trim_level"):
         check(replace(FASHION_MNIST, parameters={"min_edge": 64}))

@@ -14,7 +14,7 @@ from model.data.inspection.near_duplicates import (
     picture_numbers,
     thumbnail,
 )
-from model.images.decoding import decode
+from model.images.decoding import DecodeHints, decode
 from tests.model.pictures import encode, garment
 
 
@@ -24,7 +24,7 @@ def numbers(*images: Image.Image) -> list[int]:
 
 
 def as_jpeg(image: Image.Image, quality: int = 50) -> Image.Image:
-    return decode(encode(image, "JPEG", quality=quality), min_edge=MIN_EDGE)
+    return decode(encode(image, "JPEG", quality=quality), DecodeHints(MIN_EDGE))
 
 
 COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -92,7 +92,7 @@ def test_products_join_what_looks_alike_and_are_counted_in_order() -> None:
 def test_among_the_shared_photographs_one_is_there_twice(photos: Path) -> None:
     files = [path for kind in ("shorts", "skirt") for path in sorted((photos / "train" / kind).glob("*.jpg"))]
 
-    found = numbers(*(decode(path.read_bytes(), min_edge=MIN_EDGE) for path in files))
+    found = numbers(*(decode(path.read_bytes(), DecodeHints(MIN_EDGE)) for path in files))
 
     twice = [path for path, number in zip(files, found, strict=True) if found.count(number) > 1]
     assert [path.name[:8] for path in twice] == ["6075b4a5", "637a56e4"]
