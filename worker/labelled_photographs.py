@@ -49,7 +49,7 @@ def open_photographs(
 
 
 def _of_table(table: Path, images: str | None, settings: Settings, announce: Callable[[str], None]) -> list[Photograph]:
-    """The store is listed once, as reading needs the versions of the objects."""
+    """List the store once, as reading needs the versions of its objects."""
     store = source_store(settings, _as_folder(images or str(table.parent)))
     versions: dict[str, str] = {}
     photographs = tables.of_table(

@@ -1,1 +1,1 @@
-"""Labelled images: where they come from, how they are read and split."""
+"""Labelled images: finding, reading and splitting them."""

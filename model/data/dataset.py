@@ -1,4 +1,4 @@
-"""A labelled data set: training, validation and test images, and how to take part of one."""
+"""Data sets of labelled images, and how to take part of one."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,20 +9,20 @@ import numpy.typing as npt
 
 from model import ModelError
 
+Images = npt.NDArray[np.uint8]
+Integers = npt.NDArray[np.int64]
+
 
 class DataMissing(ModelError):
     """Labelled data that is missing, damaged or not laid out as needed; the message says what to do."""
 
 
-Images = npt.NDArray[np.uint8]
-
-
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Images uint8[N, 28, 28, 1] and labels int64[N]."""
+    """Images uint8[N, H, W, C] and labels int64[N]."""
 
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
+    images: Images
+    labels: Integers
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -30,9 +30,9 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Training, validation and test images, and the SHA-256 of the files they come from.
+    """Training, validation and test images, and a SHA-256 of where they come from.
 
-    `dropped` counts the training images left out, by why: see `without_copies`.
+    `dropped` counts the training images that were left out, by reason.
     """
 
     train: Split
@@ -42,22 +42,21 @@ class Dataset:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
-def hold_out(
-    labels: npt.NDArray[np.int64], count: int, seed: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Indices to keep and to hold out: the same number from every category, the same ones for a seed."""
+def hold_out(labels: Integers, count: int, seed: int) -> tuple[Integers, Integers]:
+    """Split indices into those to keep and `count` to hold out, equally many of every category."""
     random = np.random.default_rng(seed)
-    kinds = np.unique(labels)
-    held = [random.permutation(np.flatnonzero(labels == kind))[: count // len(kinds)] for kind in kinds]
-    held_out = np.sort(np.concatenate(held))
-    return np.setdiff1d(np.arange(len(labels)), held_out), held_out
+    categories = np.unique(labels)
+    share = count // len(categories)
+    held_out = [random.permutation(np.flatnonzero(labels == category))[:share] for category in categories]
+    indices = np.sort(np.concatenate(held_out))
+    return np.setdiff1d(np.arange(len(labels)), indices), indices
 
 
-def pick(split: Split, indices: npt.NDArray[np.int64]) -> Split:
-    """The images and labels at `indices`."""
+def pick(split: Split, indices: Integers) -> Split:
+    """Return the images and labels at `indices`."""
     return Split(split.images[indices], split.labels[indices])
 
 
 def digest_of(split: Split) -> str:
-    """SHA-256 in hex over a split's images and labels, in their order."""
+    """Return the SHA-256 in hex of a split's images and labels, in their order."""
     return hashlib.sha256(split.images.tobytes() + split.labels.astype("<i8").tobytes()).hexdigest()

@@ -165,13 +165,13 @@ def _labels(folders: Sequence[str], categories: Sequence[str], mapping: Mapping[
             raise DataUnusable(f"--map: there is no folder {folder!r} to map; there are {', '.join(folders)}")
         if plain(category) not in index_of:
             names = ", ".join(categories)
-            raise DataUnusable(f"--map: {category!r} is no category of this bundle: name one of {names}")
+            raise DataUnusable(f"--map: {category!r} is not a category of this bundle: name one of {names}")
     return {folder: index_of.get(plain(mapping.get(folder, folder)), UNKNOWN) for folder in folders}
 
 
 def _nothing_known(folder: Path, labelled: LabelledImages, categories: Sequence[str]) -> str:
     folders = ", ".join(sorted(labelled.unknown_folders)) or "none with images"
-    broken = f"; {len(labelled.rejected)} files gave no image" if labelled.rejected else ""
+    broken = f"; {len(labelled.rejected)} files could not be decoded" if labelled.rejected else ""
     return (
         f"{folder} holds no image of a category that the bundle knows ({', '.join(categories)});"
         f" its sub-folders are {folders}{broken}: name each folder's category with --map FOLDERNAME=CATEGORY"

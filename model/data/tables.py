@@ -1,4 +1,4 @@
-"""Tables of photographs: CSV with the columns key and category, or JSON lines with the same keys."""
+"""Tables of labelled photographs: CSV with the columns key and category, or JSON Lines with the same keys."""
 
 import csv
 import io
@@ -9,38 +9,38 @@ from typing import Any, cast
 
 from model.data.photographs import SPLITS, DataUnusable, Photograph, SplitName, product_of
 
-NEEDED = ("key", "category")
-KNOWN = (*NEEDED, "split", "product")
+REQUIRED = ("key", "category")
+KNOWN = (*REQUIRED, "split", "product")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 
 
 def is_table(path: Path) -> bool:
-    """Does its name end like that of a table?"""
+    """Return whether the file name is that of a table."""
     return path.suffix.lower() in (".csv", *JSON_LINES)
 
 
 def of_table(
     file: Path, read_of_key: Callable[[str], Callable[[], bytes]], product_pattern: str | None = None
 ) -> list[Photograph]:
-    """A photograph a row, in their order: its `key`, its `category` and, where the row says so, `split` and `product`.
+    """Read a photograph from each row, in order: `key`, `category` and, where the row has them, `split` and `product`.
 
-    A product that no row names is what `product_pattern` finds in the key. The same row again is left out. Raises
-    DataUnusable with the number of the line that is wrong, and for a table in which nothing is to be trained on.
+    Where a row names no product, `product_pattern` finds it in the key. Repeated rows count once. Raises DataUnusable
+    with the number of the wrong line, or for a table with nothing to train on.
     """
     rows = _rows_of_csv(file) if file.suffix.lower() == ".csv" else _rows_of_json_lines(file)
-    seen: dict[str, tuple[int, dict[str, str]]] = {}
+    first_of_key: dict[str, tuple[int, dict[str, str]]] = {}
     for line, row in rows:
         _check(file, line, row)
-        before, same = seen.setdefault(row["key"], (line, row))
-        for name in (name for name in KNOWN if same.get(name) != row.get(name)):
-            values = f"{same.get(name, '')!r} in line {before}, {row.get(name, '')!r} here"
+        first_line, first = first_of_key.setdefault(row["key"], (line, row))
+        for name in (name for name in KNOWN if first.get(name) != row.get(name)):
+            values = f"{first.get(name, '')!r} in line {first_line}, {row.get(name, '')!r} here"
             raise _wrong(file, line, f"the {name} of {row['key']!r} is {values}: keep one of them")
-    found = [_photograph(row, read_of_key, product_pattern) for _, row in seen.values()]
-    if not found:
+    photographs = [_photograph(row, read_of_key, product_pattern) for _, row in first_of_key.values()]
+    if not photographs:
         raise DataUnusable(f"{file} holds no photograph: write a line for each, with its key and its category")
-    if not any(each.split in (None, "train") for each in found):
+    if not any(photograph.split in (None, "train") for photograph in photographs):
         raise DataUnusable(f"{file} has no row to train on: leave the split empty, or write train, in some")
-    return found
+    return photographs
 
 
 def _photograph(
@@ -52,7 +52,7 @@ def _photograph(
 
 
 def _check(file: Path, line: int, row: dict[str, str]) -> None:
-    for name in NEEDED:
+    for name in REQUIRED:
         if not row.get(name, "").strip():
             raise _wrong(file, line, f"the {name} is empty: fill it in, or remove the line")
     if "split" in row and row["split"] not in SPLITS:
@@ -60,20 +60,22 @@ def _check(file: Path, line: int, row: dict[str, str]) -> None:
 
 
 def _rows_of_csv(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Lines and rows of the columns that are known, empty cells of the others than NEEDED left out."""
+    """Read line numbers and rows, with the non-empty cells of the KNOWN columns."""
     reader = csv.DictReader(io.StringIO(_text(file), newline=""), strict=True)
     try:
         columns = reader.fieldnames or ()
-        missing = [name for name in NEEDED if name not in columns]
+        missing = [name for name in REQUIRED if name not in columns]
         if missing:
-            there = f"there are {', '.join(map(repr, columns))}" if columns else "the file is empty"
-            raise _wrong(file, 1, f"there is no column {' and none '.join(missing)}; {there}: name it in this line")
+            present = f"the columns are {', '.join(map(repr, columns))}" if columns else "the file is empty"
+            raise _wrong(file, 1, f"there is no column {' and no column '.join(missing)}; {present}: add it here")
         for row in reader:
             if None in row:
-                raise _wrong(file, reader.line_num, "it has more cells than there are columns: quote those with commas")
+                raise _wrong(
+                    file, reader.line_num, "it has more cells than there are columns: quote cells with a comma"
+                )
             yield reader.line_num, {name: row[name] for name in KNOWN if row.get(name)}
     except csv.Error as error:
-        raise _wrong(file, reader.reader.line_num, f"it is no CSV ({error}): mend it") from error
+        raise _wrong(file, reader.reader.line_num, f"it is not valid CSV ({error}): correct it") from error
 
 
 def _rows_of_json_lines(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -83,18 +85,18 @@ def _rows_of_json_lines(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise _wrong(file, number, f"it is no JSON ({error}): write an object in each line") from error
+            raise _wrong(file, number, f"it is not valid JSON ({error}): write an object in each line") from error
         yield number, _texts(file, number, row)
 
 
 def _texts(file: Path, line: int, row: Any) -> dict[str, str]:
     if not isinstance(row, dict):
-        raise _wrong(file, line, 'it is no object: write {"key": …, "category": …} in each line')
-    found = {name: row[name] for name in KNOWN if row.get(name) is not None}
-    for name, value in found.items():
+        raise _wrong(file, line, 'it is not an object: write {"key": …, "category": …} in each line')
+    cells = {name: row[name] for name in KNOWN if row.get(name) is not None}
+    for name, value in cells.items():
         if not isinstance(value, str):
-            raise _wrong(file, line, f"the {name} {value!r} is no text: put it in quotes")
-    return {name: value for name, value in found.items() if value}
+            raise _wrong(file, line, f"the {name} {value!r} is not text: put it in quotes")
+    return {name: value for name, value in cells.items() if value}
 
 
 def _text(file: Path) -> str:

@@ -85,9 +85,9 @@ def test_strange_folders_and_broken_files_are_told_on_the_terminal(bars: Bundle,
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--data", "nowhere"], "nowhere is no folder"),
+        (["--data", "nowhere"], "nowhere is not a folder"),
         (["--data", "hats"], "--map FOLDERNAME=CATEGORY"),
-        (["--data", "hats", "--map", "hat=Cap"], "'Cap' is no category of this bundle"),
+        (["--data", "hats", "--map", "hat=Cap"], "'Cap' is not a category of this bundle"),
         (["--data", "hats", "--map", "cap=Bag"], "no folder 'cap' to map; there are hat"),
     ],
 )

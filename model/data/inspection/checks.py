@@ -51,7 +51,7 @@ def _same_in_two_categories(decoded: Decoded) -> CheckResult:
 
 
 def _same_in_two_splits(decoded: Decoded) -> CheckResult:
-    """A picture that is in the test split stays there, so that the test remains comparable."""
+    """Keep a picture that is in the test split there, so that the test remains comparable."""
     findings, left_out = [], set()
     for indices in _repeated(decoded.pictures.tolist()):
         given = [decoded.photographs[index].split for index in indices]

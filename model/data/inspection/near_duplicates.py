@@ -43,7 +43,7 @@ def thumbnail(image: Image.Image) -> Thumbnails:
 
 
 def picture_numbers(hashes: Hashes, thumbnails: Thumbnails) -> Indices:
-    """Number the pictures int64[N]: equal for near-duplicates, by uint64[N] and uint8[N, EDGE, EDGE, 3].
+    """Assign near-duplicates the same number: hashes uint64[N], thumbnails uint8[N, EDGE, EDGE, 3] -> int64[N].
 
     The relation is transitive: if A matches B and B matches C, all three are one picture. Flat pictures match nothing.
     All pairs are compared, in blocks: 100,000 pictures are 5,000 million pairs, half a minute on one core and 150 MB.
@@ -59,7 +59,7 @@ def picture_numbers(hashes: Hashes, thumbnails: Thumbnails) -> Indices:
 
 
 def group_by_product(pictures: Indices, products: Sequence[str | None]) -> Indices:
-    """Number the groups int64[N] of images that share a picture number or a product, in order of first appearance."""
+    """Assign images with the same picture number or product to one group int64[N], numbered by first appearance."""
     first_seen: dict[str | int, int] = {}
     ends = [first_seen.setdefault(int(picture), index) for index, picture in enumerate(pictures)]
     ends += [index if name is None else first_seen.setdefault(name, index) for index, name in enumerate(products)]
@@ -92,7 +92,7 @@ def _merge(numbers: Indices, left: Indices, right: Indices, thumbnails: Thumbnai
 
 
 def _connected_components(one: Indices, other: Indices, count: int) -> Indices:
-    """Number the `count` nodes: equal for those that the edges `one`-`other` connect."""
+    """Assign the `count` nodes that the edges `one`-`other` connect the same number."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -99,7 +99,7 @@ def test_the_shared_photographs_can_be_trained_on_but_for_one_pair(photos: Path)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nowhere"], "nowhere is no folder: name one"),
+        (["nowhere"], "nowhere is not a folder: name one"),
         (["empty"], "make a sub-folder for each category"),
         (["bad.csv"], "bad.csv, line 3: the category is empty"),
         (["gone.csv"], "gone.csv cannot be read"),

@@ -81,7 +81,7 @@ def test_a_folder_that_is_no_data_set_says_what_to_do(tmp_path: Path, files: lis
 
 
 def test_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DataUnusable, match="nowhere is no folder: name one"):
+    with pytest.raises(DataUnusable, match="nowhere is not a folder: name one"):
         of_folder(tmp_path / "nowhere")
 
 
@@ -134,16 +134,19 @@ def test_the_same_row_again_is_one_photograph(table: Table) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "line 1: there is no column key and none category; the file is empty"),
-        ("key;category\na;b\n", "line 1: there is no column key and none category; there are 'key;category'"),
-        ("key,label\na,b\n", "line 1: there is no column category; there are 'key', 'label'"),
+        ("", "line 1: there is no column key and no column category; the file is empty"),
+        (
+            "key;category\na;b\n",
+            "line 1: there is no column key and no column category; the columns are 'key;category'",
+        ),
+        ("key,label\na,b\n", "line 1: there is no column category; the columns are 'key', 'label'"),
         ("key,category\na,Hat\nb, \n", "line 3: the category is empty"),
         ("key,category\na,Hat\nb\n", "line 3: the category is empty"),
         ("key,category\n,Hat\n", "line 2: the key is empty"),
         ("key,category\na,Hat\nb,Hat\na,Coat\n", "line 4: the category of 'a' is 'Hat' in line 2, 'Coat' here"),
         ("key,category,split\na,Hat,val\n", "line 2: the split 'val' is unknown: write train, validation or test"),
         ("key,category\na,Hat,more\n", "line 2: it has more cells than there are columns"),
-        ('key,category\n"a"b,Hat\n', "line 2: it is no CSV"),
+        ('key,category\n"a"b,Hat\n', "line 2: it is not valid CSV"),
         ("key,category\na,Hat\nb,H\xfcte\n".encode("latin-1"), "line 3: it is not UTF-8"),
         ("key,category\na,Hat\n".encode("utf-16"), "line 1: it is not UTF-8"),
         ("key,category\n", "holds no photograph"),
@@ -158,9 +161,9 @@ def test_a_csv_that_is_wrong_names_the_line(table: Table, content: str | bytes, 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"key": "a", "category": "Hat"}\n{"key": "b", "category": \n', "line 2: it is no JSON"),
-        ('[{"key": "a", "category": "Hat"}]', "line 1: it is no object"),
-        ('{"key": "a", "category": 7}', "line 1: the category 7 is no text"),
+        ('{"key": "a", "category": "Hat"}\n{"key": "b", "category": \n', "line 2: it is not valid JSON"),
+        ('[{"key": "a", "category": "Hat"}]', "line 1: it is not an object"),
+        ('{"key": "a", "category": 7}', "line 1: the category 7 is not text"),
         ('{"key": "a"}', "line 1: the category is empty"),
     ],
 )

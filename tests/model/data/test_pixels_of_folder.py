@@ -77,7 +77,7 @@ def test_broken_files_are_listed_by_reason_and_the_others_read(folder: Path) -> 
 
 @pytest.mark.parametrize(
     ("names", "told"),
-    [({"trousers": "Trouser"}, "no folder 'trousers' to map"), ({"pants": "Skirt"}, "'Skirt' is no category")],
+    [({"trousers": "Trouser"}, "no folder 'trousers' to map"), ({"pants": "Skirt"}, "'Skirt' is not a category")],
 )
 def test_a_wrong_map_is_told_with_what_there_is(folder: Path, names: dict[str, str], told: str) -> None:
     with pytest.raises(DataMissing, match=told):
@@ -90,7 +90,7 @@ def test_a_folder_without_any_known_category_says_what_to_do(folder: Path, tmp_p
 
     with pytest.raises(DataMissing, match=r"sub-folders are hat, pants, .*--map FOLDERNAME=CATEGORY"):
         found(folder)
-    with pytest.raises(DataMissing, match="is no folder"):
+    with pytest.raises(DataMissing, match="is not a folder"):
         found(tmp_path / "nowhere")
     with pytest.raises(DataMissing, match="none with images"):
         found(tmp_path / "xDress" / "more")
