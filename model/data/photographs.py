@@ -73,7 +73,7 @@ def category_folders(folder: Path, *, with_splits: bool = True) -> list[Category
     Raises DataUnusable.
     """
     if not folder.is_dir():
-        raise DataUnusable(f"{folder} is not a folder: name one that holds a sub-folder of photographs for each category")
+        raise DataUnusable(f"{folder} is not a folder: name one with a sub-folder of photographs for each category")
     splits = split_folders(folder) if with_splits else []
     parents: Sequence[tuple[Path, SplitName | None]] = [(folder / split, split) for split in splits] or [(folder, None)]
     return [
