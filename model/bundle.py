@@ -1,4 +1,4 @@
-"""A model and all that belongs to it, in one folder that is checked whenever it is read.
+"""Bundles: a model and all that belongs to it, in one folder that is checked whenever it is read.
 
     bundle.json  model.keras  model.tflite  golden.npz  validation.npz  test.npz  novelty.npz  report/
 
@@ -13,8 +13,7 @@ from pathlib import Path
 
 from model import manifest
 from model.decisions.ood import OodDetector
-from model.decisions.thresholds import AS_MADE, ReviewPolicy, ValidationOutcomes
-from model.decisions.thresholds import thresholds as choose
+from model.decisions.thresholds import AS_MADE, ReviewPolicy, ValidationOutcomes, choose_thresholds
 from model.images.preprocessing import PreprocessingUnknown, check
 from model.manifest import RETRAIN, Bundle, BundleCorrupt, BundleError, BundleNotFound, BundleTooOld
 
@@ -46,37 +45,37 @@ OOD_DETECTOR = "novelty.npz"
 
 
 def find(reference: str, *, folders: Sequence[Path] = ()) -> Path:
-    """The folder of a bundle by name, name@version (or the start of one) or path; `folders` before the shipped ones.
+    """Find a bundle's folder by name, name@version (or the start of one) or path, in `folders` before the shipped ones.
 
-    Of several versions in one folder the one trained last. Raises BundleNotFound, listing what there is.
+    Of several versions in one folder, the one trained last is taken. Raises BundleNotFound, listing what there is.
     """
     if (Path(reference) / "bundle.json").is_file():
         return Path(reference)
     name, _, version = reference.partition("@")
     for place in [*folders, SHIPPED]:
-        known = [(_identity(path), path) for path in _in_folder(place)]
-        fitting = [(it[2], path) for it, path in known if it[0] == name and it[1].startswith(version)]
-        if fitting:
-            return max(fitting)[1]
-    there = ", ".join(sorted({"@".join(_identity(path)[:2]) for path in folders_of_bundles(folders)})) or "none"
-    raise BundleNotFound(f"no model bundle {reference!r}: name one of those there are ({there}) or a bundle's folder")
+        known = [(*_identity(path), path) for path in _in_folder(place)]
+        matches = [(trained_at, path) for n, v, trained_at, path in known if n == name and v.startswith(version)]
+        if matches:
+            return max(matches)[1]
+    names = ", ".join(sorted({"@".join(_identity(path)[:2]) for path in folders_of_bundles(folders)})) or "none"
+    raise BundleNotFound(f"no model bundle {reference!r}: name one of those there are ({names}) or a bundle's folder")
 
 
 def folders_of_bundles(folders: Sequence[Path] = ()) -> list[Path]:
-    """Every folder that claims to be a bundle, in `folders` and among the shipped ones."""
+    """List every folder that claims to be a bundle, in `folders` and among the shipped ones."""
     return [path for place in [*folders, SHIPPED] for path in _in_folder(place)]
 
 
 def available(folders: Sequence[Path] = ()) -> list[Bundle]:
-    """Every bundle in `folders` and among the shipped ones that has a sound bundle.json and all its files.
+    """List the bundles in `folders` and among the shipped ones that have a sound bundle.json and all their files.
 
-    To describe bundles, not to run them: the files' content is not looked at.
+    This is for describing bundles, not for running them: the content of the files is not checked.
     """
     return [bundle for path in folders_of_bundles(folders) if (bundle := _sound(path))]
 
 
 def read(folder: Path, *, hash_files: bool = True) -> Bundle:
-    """Read and check a bundle, every file's SHA-256 included unless told otherwise; no runtime is started.
+    """Read and check a bundle, with every file's SHA-256 unless `hash_files` is off; no runtime is started.
 
     Raises BundleNotFound, BundleCorrupt, BundleTooOld, or BundleError for one from a later version of this code.
     """
@@ -96,9 +95,9 @@ def read(folder: Path, *, hash_files: bool = True) -> Bundle:
 
 
 def thresholds(bundle: Bundle, policy: ReviewPolicy) -> tuple[float, ...]:
-    """A confidence for each category: the bundle's own, or chosen anew from its validation.
+    """Return a threshold for each category: the bundle's own, or chosen anew from its validation outcomes.
 
-    Raises BundleError when the bundle has not kept its validation.
+    Raises BundleError when the bundle kept none of those.
     """
     if policy == AS_MADE:
         return bundle.thresholds
@@ -108,7 +107,7 @@ def thresholds(bundle: Bundle, policy: ReviewPolicy) -> tuple[float, ...]:
             f"{bundle.id} was made before thresholds could be chosen anew: {RETRAIN},"
             " or set neither TAGGER_TARGET_PRECISION nor TAGGER_REVIEW_BUDGET"
         )
-    return choose(outcomes, len(bundle.categories), policy)
+    return choose_thresholds(outcomes, len(bundle.categories), policy)
 
 
 def validation_outcomes(bundle: Bundle) -> ValidationOutcomes | None:
@@ -131,9 +130,9 @@ def ood_detector(bundle: Bundle) -> OodDetector | None:
 
 
 def save(bundle: Bundle, destination: Path) -> Bundle:
-    """Seal the files that lie in `bundle.folder` with a bundle.json, then move that folder to `destination`.
+    """Seal the files in `bundle.folder` with a bundle.json, then move that folder to `destination`.
 
-    A bundle that lay there is replaced as a whole. Returns the bundle as read back.
+    A bundle already there is replaced as a whole. Returns the bundle as read back.
     """
     files = sorted(path for path in bundle.folder.rglob("*") if path.is_file() and path.name != "bundle.json")
     about = manifest.as_json(
@@ -158,7 +157,7 @@ def _in_folder(place: Path) -> Iterator[Path]:
 
 
 def _identity(folder: Path) -> tuple[str, str, str]:
-    """Name, version and time of training, unchecked: to find a bundle, before it is read."""
+    """Return name, version and time of training, unchecked, to find a bundle before it is read."""
     try:
         about = manifest.load(folder)
     except BundleError:

@@ -1,4 +1,4 @@
-"""Photographs -> categories with calibrated confidence, and whether a person should look. Needs no TensorFlow."""
+"""The classifier: photographs -> categories with calibrated confidence and review flags. Needs no TensorFlow."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +24,12 @@ Images = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
 
 GOLDEN_TOLERANCE = 0.02
-"""Of a score, between this machine and the one that made the bundle: processors round int8 sums differently."""
+"""How far a score may differ from that of the machine that made the bundle: processors round int8 sums differently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One image's category, which is the shop's own where there is a taxonomy, and how probable that is.
+    """A category for one image, the shop's own where there is a taxonomy, and how probable it is.
 
     `scores` are calibrated probabilities float32[K] of the bundle's categories. The confidence is the highest of them,
     or with a taxonomy the sum of those that the category stands for.
@@ -44,7 +44,7 @@ class Prediction:
 
 
 class Classifier:
-    """A bundle, running. `prepare` may be called from several threads, `scores` and `classify` from one at a time."""
+    """A running bundle. `prepare` may be called from several threads, `scores` and `classify` from one at a time."""
 
     def __init__(self, bundle: Bundle, rule: DecisionRule, runtime: Runtime) -> None:
         self.bundle, self.rule = bundle, rule
@@ -70,24 +70,24 @@ class Classifier:
         bundle = source if isinstance(source, Bundle) else bundles.read(source)
         rule = DecisionRule.of(bundle, policy, taxonomy, coarse=coarse)
         try:
-            classifier = cls(bundle, rule, start(bundle.folder, runtime, threads))
+            classifier = cls(bundle, rule, _start(bundle.folder, runtime, threads))
         except (ValueError, RuntimeError, OSError) as error:
             raise BundleCorrupt(f"{runtime} cannot run bundle {bundle.folder} ({error}): {bundles.RETRAIN}") from error
         classifier._check_golden(runtime)
         return classifier
 
     def prepare(self, data: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Images:
-        """A file's bytes -> uint8[H, W, C] for the network. Raises ImageRejected."""
+        """Turn a file's bytes into uint8[H, W, C] for the network. Raises ImageRejected."""
         spec = self.bundle.preprocessing
         with self._budget.lease() as reserve:
             return preprocess(decode(data, spec.hints, limits=limits, reserve=reserve), spec)
 
     def scores(self, images: Images) -> Scores:
-        """uint8[N, H, W, C] -> calibrated probabilities float32[N, K]."""
+        """Return calibrated probabilities float32[N, K] for uint8[N, H, W, C]."""
         return softmax(self._outputs(images).logits, self.bundle.temperature)
 
     def classify(self, images: Images) -> list[Prediction]:
-        """uint8[N, H, W, C] -> a prediction each."""
+        """Return a prediction for each of uint8[N, H, W, C]."""
         decisions = decide(self.rule, self._outputs(images))
         ood_scores = decisions.ood_scores.get(SERVED)
         return [
@@ -115,8 +115,7 @@ class Classifier:
             )
 
 
-def start(folder: Path, runtime: RuntimeName, threads: int) -> Runtime:
-    """The bundle's network in a runtime."""
+def _start(folder: Path, runtime: RuntimeName, threads: int) -> Runtime:
     if runtime == "tensorflow":
         return TensorFlow(folder / "model.keras", threads)
     return LiteRT(folder / "model.tflite", threads)

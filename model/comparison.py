@@ -1,4 +1,4 @@
-"""Is one bundle worse than another? Asked of the test images on which only one of the two is right (McNemar 1947)."""
+"""Comparison of two bundles by the test images on which only one of them is right (McNemar 1947)."""
 
 from dataclasses import dataclass
 from math import comb
@@ -12,11 +12,11 @@ from model.bundle import Bundle
 from model.decisions.thresholds import ValidationOutcomes
 
 SIGNIFICANT = 0.05
-"""A candidate that is no worse is called worse in so many cases at most."""
+"""The share of candidates that are no worse but are called worse is this at most."""
 
 
 class NotComparable(ModelError):
-    """The two were not tested on the same images, or did not keep what came of it; the message says which."""
+    """Two bundles were not tested on the same images, or kept no test outcomes; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class Comparison:
 
     @classmethod
     def of(cls, candidate: ValidationOutcomes, incumbent: ValidationOutcomes) -> "Comparison":
-        """Both in the order of the same test images."""
+        """Compare outcomes on the same test images, in the same order."""
         new, old = candidate.correct, incumbent.correct
-        counts = (int(np.sum(each)) for each in (new & old, new & ~old, old & ~new))
+        counts = (int(np.sum(right)) for right in (new & old, new & ~old, old & ~new))
         return cls(len(new), *counts)
 
     @property
     def accuracy(self) -> float:
-        """The candidate's."""
+        """Accuracy of the candidate."""
         return (self.both_right + self.only_candidate) / self.images
 
     @property
@@ -46,7 +46,7 @@ class Comparison:
 
     @property
     def p_worse(self) -> float:
-        """How likely the candidate looks so bad, or worse, if in truth it is as good."""
+        """Probability that an equally good candidate does as badly, or worse."""
         return p_of_losing(self.only_incumbent, self.only_candidate + self.only_incumbent)
 
     @property
@@ -65,10 +65,10 @@ class Comparison:
 
 
 def p_of_losing(lost: int, decided: int) -> float:
-    """Probability to lose `lost` or more of `decided` fair tosses, exactly: McNemar's test, one-sided.
+    """Return the probability of losing `lost` or more of `decided` fair tosses: McNemar's exact test, one-sided.
 
     McNemar, Psychometrika 12, 1947: where two classifiers are equally good, each image that only one of them has right
-    is as likely to be the one's as the other's. The binomial tail is summed as integers, so it holds for few images.
+    is as likely to be the one's as the other's. The binomial tail is summed in integers, so it is exact for few images.
     """
     ways, term = 0, comb(decided, lost)
     for losses in range(lost, decided + 1):
@@ -78,14 +78,14 @@ def p_of_losing(lost: int, decided: int) -> float:
 
 
 def compare(candidate: Bundle, incumbent: Bundle) -> Comparison:
-    """On the test that both keep. Raises NotComparable."""
-    outcomes = [_tested(each) for each in (candidate, incumbent)]
+    """Compare two bundles by the test outcomes that both kept. Raises NotComparable."""
+    outcomes = [_test_outcomes(bundle) for bundle in (candidate, incumbent)]
     if candidate.metrics["test_data"] != incumbent.metrics["test_data"]:
         raise NotComparable(f"{candidate.id} and {incumbent.id} were tested on different images")
     return Comparison.of(*outcomes)
 
 
-def _tested(bundle: Bundle) -> ValidationOutcomes:
+def _test_outcomes(bundle: Bundle) -> ValidationOutcomes:
     outcomes = bundles.test_outcomes(bundle)
     if outcomes is None or "test_data" not in bundle.metrics:
         raise NotComparable(f"{bundle.id} has kept no test outcome")

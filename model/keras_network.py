@@ -1,11 +1,11 @@
-"""A bundle's keras.Model: loaded, with its features beside its logits, mirrored."""
+"""A bundle's network as a keras.Model: loaded, with its features beside its logits, mirrored."""
 
 from pathlib import Path
 from typing import Any
 
 
 def with_features(model: Any) -> Any:
-    """The network with its logits and, after them, the features that these are made of: float32[N, K + D]."""
+    """Return the network with its logits followed by the features these are made of: float32[N, K + D]."""
     import keras
 
     trained = trained_in(model)
@@ -15,7 +15,7 @@ def with_features(model: Any) -> Any:
 
 
 def mirrored(model: Any) -> Any:
-    """A keras.Model that gives the mean of what `model` says of an image and of its mirror image: twice the work."""
+    """Return a keras.Model that averages the outputs for an image and its mirror image, at twice the work."""
     import keras
 
     pixels = keras.Input(model.input_shape[1:], name="pixels")
@@ -24,14 +24,14 @@ def mirrored(model: Any) -> Any:
 
 
 def trained_in(model: Any) -> Any:
-    """The network that was trained: the one inside a mirrored model, else the model itself."""
+    """Return the network that was trained: the one inside a mirrored model, else the model itself."""
     import keras
 
     return next((layer for layer in model.layers if isinstance(layer, keras.Model)), model)
 
 
 def load_network(folder: Path) -> Any:
-    """The keras.Model of a bundle, as it tags."""
+    """Load the keras.Model of a bundle, as it tags."""
     import keras
 
     return keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)

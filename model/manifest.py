@@ -1,4 +1,4 @@
-"""bundle.json: what it says, and whether that and the files beside it are what was once sealed."""
+"""The manifest, bundle.json: read, written, and checked against the files beside it."""
 
 import hashlib
 import json
@@ -20,22 +20,22 @@ class BundleError(ModelError):
 
 
 class BundleNotFound(BundleError):
-    """No bundle answers to that name."""
+    """No bundle has that name."""
 
 
 class BundleCorrupt(BundleError):
-    """Files are missing, altered or contradict each other."""
+    """Files of a bundle are missing, altered or contradict each other."""
 
 
 class BundleTooOld(BundleError):
-    """Made by an earlier version of this code that this one no longer reads."""
+    """A bundle was made by an earlier version of this code, whose format this one no longer reads."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What bundle.json says. `thresholds` holds one confidence a category; below it a person looks.
+    """The content of bundle.json. `thresholds` holds a confidence for each category, below which images are reviewed.
 
-    `purpose` says in a sentence what it is for; empty in bundles of before 2026-11-24 (model.summary.purpose).
+    `purpose` says in a sentence what it is for; it is empty in bundles made before 2026-11-24 (model.summary.purpose).
     """
 
     folder: Path
@@ -54,7 +54,7 @@ class Bundle:
 
     @property
     def id(self) -> str:
-        """As it is written into the catalogue: name@version."""
+        """name@version, as it is written into the catalogue."""
         return f"{self.name}@{self.version}"
 
     @property
@@ -69,7 +69,7 @@ class Bundle:
 
 
 def load(folder: Path) -> dict[str, Any]:
-    """What bundle.json holds, unchecked. Raises BundleNotFound or BundleCorrupt."""
+    """Read bundle.json, unchecked. Raises BundleNotFound or BundleCorrupt."""
     try:
         about = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     except OSError as error:
@@ -82,18 +82,18 @@ def load(folder: Path) -> dict[str, Any]:
 
 
 def check_format(folder: Path, about: Mapping[str, Any]) -> None:
-    """Raises BundleTooOld, BundleCorrupt, or BundleError for a format of the future."""
-    made = about.get("format_version")
-    if not isinstance(made, int):
+    """Raise BundleTooOld, BundleCorrupt, or BundleError for a format of the future."""
+    version = about.get("format_version")
+    if not isinstance(version, int):
         raise BundleCorrupt(f"{folder}/bundle.json has no format_version: {RETRAIN}")
-    if made < FORMAT_VERSION:
-        raise BundleTooOld(f"bundle {folder} has format {made}, this is for {FORMAT_VERSION}: {RETRAIN}")
-    if made > FORMAT_VERSION:
-        raise BundleError(f"bundle {folder} has format {made}, newer than {FORMAT_VERSION}: update the tagger")
+    if version < FORMAT_VERSION:
+        raise BundleTooOld(f"bundle {folder} has format {version}, this is for {FORMAT_VERSION}: {RETRAIN}")
+    if version > FORMAT_VERSION:
+        raise BundleError(f"bundle {folder} has format {version}, newer than {FORMAT_VERSION}: update the tagger")
 
 
 def check_files(bundle: Bundle, *, hash_files: bool) -> None:
-    """Raise BundleCorrupt when a file is not there or, if files are to be hashed, not what it was."""
+    """Raise BundleCorrupt when a file is missing or, if files are to be hashed, altered."""
     missing = NEEDED - set(bundle.files)
     altered = [
         name
@@ -106,19 +106,19 @@ def check_files(bundle: Bundle, *, hash_files: bool) -> None:
 
 
 def sha256(path: Path) -> str:
-    """In hex, of a file."""
+    """Hash a file; the digest is in hex."""
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def version_of(about: Mapping[str, Any]) -> str:
-    """The first 12 hex digits of a hash over all that bundle.json says, files included."""
+    """Return the first 12 hex digits of a hash over all that bundle.json says, files included."""
     content = {key: value for key, value in about.items() if key != "version"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def as_json(bundle: Bundle, files: Mapping[str, str]) -> dict[str, Any]:
-    """For bundle.json; the version is still to be filled in."""
+    """Return what bundle.json holds; the version is still to be filled in."""
     return {
         "format_version": FORMAT_VERSION,
         "name": bundle.name,
@@ -136,7 +136,10 @@ def as_json(bundle: Bundle, files: Mapping[str, str]) -> dict[str, Any]:
 
 
 def from_json(folder: Path, about: Mapping[str, Any]) -> Bundle:
-    """Raises KeyError, TypeError, ValueError or AttributeError for what is no such thing."""
+    """Make a Bundle of what bundle.json holds.
+
+    Raises KeyError, TypeError, ValueError or AttributeError where something is missing or garbled.
+    """
     recipe = about["preprocessing"]
     bundle = Bundle(
         folder=folder,

@@ -16,11 +16,11 @@ Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 BATCH = 8
-"""Images LiteRT gets at once: as quick as 64 on one thread (docs/experiments.md), and a single one costs an eighth."""
+"""Images that LiteRT gets at once: as quick as 64 on one thread, and a single one costs an eighth of them."""
 PIXELS = 400_000
-"""Pixels of several images that TensorFlow gets at once: a backbone keeps some kilobytes for each."""
+"""Pixels that TensorFlow gets at once, in one or more images: a backbone keeps some kilobytes for each."""
 TIE = float(np.log(1.2))
-"""Logits this near leave two categories within odds of 6 to 5: any rounding may decide between them."""
+"""A difference of logits that leaves two categories within odds of 6 to 5: rounding may decide between them."""
 
 
 class Runtime(Protocol):

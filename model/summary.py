@@ -1,4 +1,4 @@
-"""What there is to tell about a bundle and a prediction, as plain values and lines, for whoever shows them."""
+"""Summaries of bundles and predictions, as plain values and as lines of text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,28 +24,29 @@ EXAMPLE = "Grey 28×28 pictures of garments as in Fashion-MNIST; an example, not
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A file that was classified: its bytes, what the network saw of it (uint8[H, W, C]), and what there is to tell.
+class ClassifiedFile:
+    """A classified file: its bytes, what the network saw of it (uint8[H, W, C]), and the row that describes it.
 
-    Of a file that could not be read or decoded `seen` is None, and `row` has an `error` and a `detail`.
+    For a file that could not be read or decoded `pixels` is None, and `row` has an `error` and a `detail`.
     """
 
     data: bytes
-    seen: Images | None
+    pixels: Images | None
     row: Mapping[str, Any]
 
 
-def look(classifier: Classifier, file: Path) -> Look:
+def classify_file(classifier: Classifier, file: Path) -> ClassifiedFile:
     """Read a file and classify it; `error` is a reason of ImageRejected, or "unreadable"."""
     try:
         data = file.read_bytes()
     except OSError as error:
-        return Look(b"", None, _failed(file, "unreadable", error.strerror or str(error)))
+        return ClassifiedFile(b"", None, _failed(file, "unreadable", error.strerror or str(error)))
     try:
-        seen = classifier.prepare(data)
+        pixels = classifier.prepare(data)
     except ImageRejected as error:
-        return Look(b"", None, _failed(file, error.reason, error.detail))
-    return Look(data, seen, {"file": str(file), **of_prediction(classifier.classify(seen[None])[0], classifier)})
+        return ClassifiedFile(b"", None, _failed(file, error.reason, error.detail))
+    row = of_prediction(classifier.classify(pixels[None])[0], classifier)
+    return ClassifiedFile(data, pixels, {"file": str(file), **row})
 
 
 def _failed(file: Path, error: str, detail: str) -> dict[str, Any]:
@@ -53,9 +54,9 @@ def _failed(file: Path, error: str, detail: str) -> dict[str, Any]:
 
 
 def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, Any]:
-    """Category, confidence, the three best, whether and why a person would be asked, and the limits that decided it.
+    """Describe a prediction: category, confidence, the three best, whether and why it is reviewed, and the limits.
 
-    With a taxonomy also the best leaf, which the threshold is for, and what is above it.
+    With a taxonomy there are also the best leaf, which the threshold is for, and the categories above it.
     """
     bundle, rule = classifier.bundle, classifier.rule
     mapping = rule.mapping
@@ -65,7 +66,7 @@ def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, A
     row = {
         "category": prediction.category,
         "confidence": round(prediction.confidence, 4),
-        "best": {mapping.names[at]: round(float(probable[at]), 4) for at in best},
+        "best": {mapping.names[index]: round(float(probable[index]), 4) for index in best},
         "needs_review": prediction.needs_review,
         "review_reason": prediction.review_reason,
         "threshold": round(float(leaf.threshold[0]), 4),
@@ -76,19 +77,17 @@ def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, A
     if mapping.taxonomy is None:
         return row
     name = mapping.names[leaf.index[0]]
-    above = {each: float(probable[mapping.names.index(each)]) for each in mapping.taxonomy.above(name)}
-    return row | {"leaf": name, "above": {each: round(share, 4) for each, share in above.items()}}
+    above = {parent: round(float(probable[mapping.names.index(parent)]), 4) for parent in mapping.taxonomy.above(name)}
+    return row | {"leaf": name, "above": above}
 
 
 def line_of_file(row: Mapping[str, Any]) -> str:
-    """What `look` found, for people."""
+    """Describe a classified file in a line."""
     return f"{row['file']}: " + "; ".join(lines_of_file(row))
 
 
 def lines_of_file(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Without the file's name: category and confidence, whether and why it would be reviewed, the three best, and what
-    is above the best of them.
-    """
+    """Describe a classified file without its name: tag, review, the three best, and the categories above the best."""
     if "error" in row:
         return (f"{row['error']}: {row['detail']}",)
     above = (f"above: {_shares(row['above'])}",) if row.get("above") else ()
@@ -115,7 +114,7 @@ def _review(row: Mapping[str, Any]) -> str:
 
 
 def of_folder(folder: Path) -> dict[str, Any]:
-    """A bundle in a line: what it is and how good, or under `error` what is wrong with it."""
+    """Describe a bundle in short, or say under `error` what is wrong with it."""
     try:
         bundle = read(folder)
     except BundleError as error:
@@ -149,7 +148,7 @@ def _listed(categories: Sequence[str]) -> str:
 
 
 def of_bundle(bundle: Bundle) -> dict[str, Any]:
-    """All that a bundle says of itself."""
+    """Describe a bundle in full."""
     return {
         "model": bundle.id,
         "folder": str(bundle.folder),
@@ -165,7 +164,7 @@ def of_bundle(bundle: Bundle) -> dict[str, Any]:
 
 
 def lines_of_bundle(bundle: Bundle) -> Iterator[str]:
-    """The same for people."""
+    """Describe a bundle in lines."""
     test, how = bundle.metrics["test"], bundle.training
     yield f"{bundle.id} in {bundle.folder}"
     yield f"for          {purpose(bundle)}"
@@ -183,29 +182,31 @@ def lines_of_bundle(bundle: Bundle) -> Iterator[str]:
 
 
 def of_promise(bundle: Bundle, policy: ReviewPolicy) -> dict[str, Any] | None:
-    """What validation says of the thresholds under `policy`, and these; None for a bundle as made that kept none.
+    """Say what validation promises of the thresholds under `policy`; None for a bundle that kept no validation.
 
     Raises BundleError when the policy asks for thresholds that cannot be chosen.
     """
-    cuts, outcomes = bundles.thresholds(bundle, policy), bundles.validation_outcomes(bundle)
+    thresholds, outcomes = bundles.thresholds(bundle, policy), bundles.validation_outcomes(bundle)
     if outcomes is None:
         return None
     return {
         "target_precision": policy.aim(bundle.target_precision),
         "review_budget": policy.review_budget,
-        "thresholds": {name: round(cut, 6) for name, cut in zip(bundle.categories, cuts, strict=True)},
-        **promise(outcomes, cuts),
+        "thresholds": {
+            name: round(threshold, 6) for name, threshold in zip(bundle.categories, thresholds, strict=True)
+        },
+        **promise(outcomes, thresholds),
     }
 
 
-def lines_of_promise(told: Mapping[str, Any] | None) -> Iterator[str]:
-    """The same for people."""
-    if told is None:
+def lines_of_promise(promised: Mapping[str, Any] | None) -> Iterator[str]:
+    """Put a promise into words."""
+    if promised is None:
         return
-    budget = told["review_budget"]
-    wish = f"precision {told['target_precision']:g}" if budget is None else f"at most {budget:.1%} reviewed"
+    budget = promised["review_budget"]
+    wish = f"precision {promised['target_precision']:g}" if budget is None else f"at most {budget:.1%} reviewed"
     yield (
-        f"promise      for {wish}: {told['validation_coverage']:.1%} of validation pass without review,"
-        f" {told['validation_precision']:.2%} of these are right; of images like them"
-        f" {told['precision_lower_bound']:.2%} at least ({1 - UNSURE:.0%} sure)"
+        f"promise      for {wish}: {promised['validation_coverage']:.1%} of validation pass without review,"
+        f" {promised['validation_precision']:.2%} of these are right; of images like them"
+        f" {promised['precision_lower_bound']:.2%} at least ({1 - UNSURE:.0%} sure)"
     )

@@ -42,16 +42,16 @@ def classify(
     """Say what is on photographs, how sure that is, and whether a person would be asked."""
     from cli.context import load_settings
     from model import contact_sheet
-    from model.summary import line_of_file, look
+    from model.summary import classify_file, line_of_file
 
     _check_sheet(show, len(files))
     classifier = _classifier(load_settings(model=model, taxonomy=taxonomy, coarse=coarse), bundles)
     rows, drawn = [], []
-    for each in (look(classifier, file) for file in files):
-        rows.append(each.row)
-        drawn += [contact_sheet.row(each)] if show else []
+    for classified in (classify_file(classifier, file) for file in files):
+        rows.append(classified.row)
+        drawn += [contact_sheet.row(classified)] if show else []
         if not as_json:
-            typer.echo(line_of_file(each.row), err="error" in each.row)
+            typer.echo(line_of_file(classified.row), err="error" in classified.row)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
     if show:

@@ -1,4 +1,4 @@
-"""Scores that mean what they say: logits divided by a temperature. Pure numpy."""
+"""Calibration: logits divided by a temperature, so that a score of 0.9 is right nine times in ten. Pure numpy."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,7 +7,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
-    """float[N, K] -> probabilities float32[N, K]."""
+    """Turn logits float[N, K] into probabilities float32[N, K]."""
     scaled = np.asarray(logits, np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     shares: Floats = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -15,7 +15,7 @@ def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
 
 
 def negative_log_likelihood(logits: npt.ArrayLike, labels: npt.NDArray[np.int64], temperature: float) -> float:
-    """Mean over N images, in nats."""
+    """Return the mean over N images, in nats."""
     scaled = np.asarray(logits, np.float64) / temperature
     top = scaled.max(axis=1)
     log_sum = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
@@ -23,7 +23,7 @@ def negative_log_likelihood(logits: npt.ArrayLike, labels: npt.NDArray[np.int64]
 
 
 def fit_temperature(logits: npt.ArrayLike, labels: npt.NDArray[np.int64]) -> float:
-    """The temperature of least negative log-likelihood (Guo et al. 2017, arXiv:1706.04599), between 0.05 and 20.
+    """Find the temperature of least negative log-likelihood (Guo et al. 2017, arXiv:1706.04599), between 0.05 and 20.
 
     The likelihood is convex in 1/T, so a golden-section search finds it.
     """

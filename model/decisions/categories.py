@@ -1,4 +1,4 @@
-"""The categories a bundle can give, in the order of the network's outputs, and when two names are the same."""
+"""Categories of Fashion-MNIST, in the order of the network's outputs, and when two names are the same."""
 
 import unicodedata
 
@@ -18,10 +18,10 @@ FASHION_MNIST: tuple[str, ...] = (
 
 
 def plain(name: str) -> str:
-    """What counts of a category's name when it is compared: letters and digits, in any case.
+    """Reduce a category's name to what counts when it is compared: letters and digits, in any case.
 
-    Folders' names cannot hold every sign ("/"), and people leave hyphens out. The marks that some scripts write their
-    vowels with count, too.
+    Names of folders cannot hold every character ("/"), and people leave hyphens out. The marks that some scripts write
+    their vowels with count, too.
     """
     composed = unicodedata.normalize("NFC", name.casefold())
     return "".join(sign for sign in composed if sign.isalnum() or unicodedata.category(sign).startswith("M"))

@@ -1,10 +1,10 @@
-"""The file of a shop's own categories, as a spreadsheet saves it: CSV, UTF-8, a category a row.
+"""The file of a shop's own categories, as spreadsheets save it: CSV, UTF-8, a category a row.
 
     category,parent,synonyms,title_en,title_sw
     tops,,,Tops,Nguo za juu
     t-shirt,tops,T-shirt/top; tee,T-shirt,Fulana
 
-Here each row is read by itself; what rows say of each other is checked by model.decisions.taxonomy.
+Each row is checked by itself here; model.decisions.taxonomy checks them against each other.
 """
 
 import csv
@@ -19,7 +19,7 @@ from model.decisions.categories import plain
 
 NEEDED = ("category", "parent", "synonyms")
 TITLE = "title_"
-_LANGUAGE = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*")  # the form of BCP 47; nobody looks the language up
+_LANGUAGE = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*")  # the form of BCP 47; the language is not looked up
 
 
 class TaxonomyWrong(ModelError):
@@ -28,7 +28,7 @@ class TaxonomyWrong(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """One of the shop's own categories. `titles` is by language, in lower case; what was left empty is not in it."""
+    """A category of the shop. `titles` is by language, in lower case; empty ones are left out."""
 
     name: str
     parent: str | None
@@ -38,7 +38,7 @@ class Category:
 
 
 def read(path: Path) -> tuple[tuple[str, ...], tuple[Category, ...]]:
-    """The languages there are titles in, and the categories in the order of their rows. Raises TaxonomyWrong."""
+    """Read the languages that titles are in, and the categories in the order of their rows. Raises TaxonomyWrong."""
     (_, header), *rows = _rows(path)
     columns = [name.lower() for name in header]
     _check_columns(path, columns)
@@ -47,18 +47,18 @@ def read(path: Path) -> tuple[tuple[str, ...], tuple[Category, ...]]:
 
 
 def wrong(path: Path, line: int, what: str) -> TaxonomyWrong:
-    """To be raised: `what` says what is wrong and what to do."""
+    """Make an error to raise; `what` says what is wrong and what to do."""
     return TaxonomyWrong(f"{path}, line {line}: {what}")
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Line and cells of the header and of at least one row; empty rows, which spreadsheets leave, are skipped."""
+    """Read line and cells of the header and of at least one row; empty rows, which spreadsheets leave, are skipped."""
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
     try:
-        found = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
         raise wrong(path, reader.line_num, f"no CSV ({error}): close what a quotation mark opens") from error
-    rows = [(line, cells) for line, cells in found if any(cells)]
+    rows = [(line, cells) for line, cells in lines if any(cells)]
     if len(rows) < 2:
         raise TaxonomyWrong(f"{path} holds no category: write a line with {', '.join(NEEDED)}, then a category a line")
     return rows
@@ -80,8 +80,8 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
     if missing:
         hint = "; commas separate columns" if len(columns) == 1 else ""
         raise wrong(path, 1, f"no column {', '.join(missing)}: there must be {', '.join(NEEDED)}{hint}")
-    for at, name in enumerate(columns):
-        if name in columns[:at]:
+    for index, name in enumerate(columns):
+        if name in columns[:index]:
             raise wrong(path, 1, f"the column {name} is there twice: keep one")
         titled = name.startswith(TITLE) and _LANGUAGE.fullmatch(name.removeprefix(TITLE))
         if name not in NEEDED and not titled:
@@ -91,10 +91,10 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 def _category(path: Path, line: int, columns: Sequence[str], cells: Sequence[str]) -> Category:
     if len(cells) != len(columns):
         raise wrong(path, line, f"{len(cells)} values for {len(columns)} columns: put what holds commas between quotes")
-    of = dict(zip(columns, cells, strict=True))
-    synonyms = tuple(each.strip() for each in of["synonyms"].split(";") if each.strip())
-    for name in (of["category"], *synonyms):
+    row = dict(zip(columns, cells, strict=True))
+    synonyms = tuple(synonym.strip() for synonym in row["synonyms"].split(";") if synonym.strip())
+    for name in (row["category"], *synonyms):
         if not plain(name):
             raise wrong(path, line, f"{name!r} is no name: write one with letters or digits")
-    titles = {name.removeprefix(TITLE): title for name, title in of.items() if name.startswith(TITLE) and title}
-    return Category(of["category"], of["parent"] or None, synonyms, titles, line)
+    titles = {name.removeprefix(TITLE): title for name, title in row.items() if name.startswith(TITLE) and title}
+    return Category(row["category"], row["parent"] or None, synonyms, titles, line)

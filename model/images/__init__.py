@@ -1,1 +1,1 @@
-"""Photographs as bytes -> upright RGB images -> arrays, the same in training and in serving."""
+"""Images: bytes -> upright RGB -> arrays for the network, the same in training and in serving."""

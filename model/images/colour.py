@@ -1,4 +1,4 @@
-"""Any of Pillow's modes -> RGB as a person sees it: transparency on white, 16 bits scaled, profiles to sRGB."""
+"""Colour: any of Pillow's modes -> RGB as people see it, transparency on white, 16 bits scaled, profiles to sRGB."""
 
 import functools
 import io
@@ -10,7 +10,7 @@ WHITE = (255, 255, 255, 255)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """A loaded image of any mode -> mode RGB."""
+    """Convert a loaded image of any mode to RGB."""
     if image.mode.startswith("I") or image.mode == "F":
         return _scaled_down(image).convert("RGB")
     if image.has_transparency_data:
@@ -20,7 +20,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scaled_down(image: Image.Image) -> Image.Image:
-    """16-bit and wider greys to 8 bits; Pillow's own conversion clips them, and all turns white."""
+    """Scale 16-bit and wider greys to 8 bits; Pillow's own conversion clips them, and all turns white."""
     import numpy as np  # only rare modes need it, and every process reads this module
 
     values = np.asarray(image).astype(np.float32)
@@ -33,14 +33,14 @@ def _scaled_down(image: Image.Image) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """What is transparent shows white, the usual ground of a product page, not the black that convert() gives."""
+    """Put a transparent image on white, the usual ground of a product page, not on the black that convert() gives."""
     profiled = _by_profile(image, output="RGBA") if image.mode == "RGBA" else None
-    seen = profiled or image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", seen.size, WHITE), seen).convert("RGB")
+    visible = profiled or image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", visible.size, WHITE), visible).convert("RGB")
 
 
 def _by_profile(image: Image.Image, output: str = "RGB") -> Image.Image | None:
-    """The image in sRGB if it carries another usable colour profile, else None."""
+    """Convert the image to sRGB if it carries another usable colour profile, else return None."""
     profile = image.info.get("icc_profile")
     if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
         return None
@@ -48,12 +48,15 @@ def _by_profile(image: Image.Image, output: str = "RGB") -> Image.Image | None:
         transform = _transform(bytes(profile), image.mode, output)
         return ImageCms.applyTransform(image, transform) if transform else None
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return None  # a profile that cannot be used is as none at all
+        return None  # an unusable profile is ignored
 
 
 @functools.lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str, output: str) -> Any:
-    """Making a transform costs milliseconds, and a catalogue's pictures share a few profiles. None: it is sRGB."""
+    """Make a transform to sRGB, or None for a profile that is sRGB already.
+
+    That costs milliseconds, and the images of a catalogue share a few profiles.
+    """
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     if "srgb" in ImageCms.getProfileDescription(source).lower():
         return None

@@ -1,9 +1,9 @@
-"""A garment told from the floor, bed or wall behind it by their colours. Numpy alone, about a millisecond.
+"""Foreground segmentation: a garment told from the floor, bed or wall behind it by colour, in about a millisecond.
 
 The idea is GrabCut's (Rother, Kolmogorov, Blake 2004, ACM Transactions on Graphics 23(3)): what both look like, and
 which pixel belongs to which, are estimated in turns. Here colours are counted in a histogram instead of fitted with
 Gaussians, and neighbours agree by a few mean-field steps (as in Krähenbühl, Koltun 2011, arXiv:1210.5644, but among
-four neighbours) instead of a graph cut. docs/research/experiments.md has the numbers beside OpenCV's.
+four neighbours) instead of a graph cut. docs/research/experiments.md compares it with OpenCV's.
 """
 
 import functools
@@ -27,7 +27,7 @@ CORE, FILLED = 5, 0.85  # a part of the garment holds a square of CORE pixels th
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """How hard to try: bins of each channel, turns of estimating, mean-field steps in each, how much neighbours tie."""
+    """Settings: bins a channel, turns of estimating, mean-field steps a turn, and how strongly neighbours tie."""
 
     bins: int = 12
     turns: int = 3
@@ -35,21 +35,21 @@ class Separation:
     tie: float = 0.5
 
 
-def garment(image: Image.Image, how: Separation) -> Mask:
-    """RGB of H×W, best some 64 pixels long -> bool[H, W]. All parts that are not slivers, so a pair of shoes is two."""
-    colours, ties = _colours(image, how.bins), _ties(image, how.tie)
+def garment(image: Image.Image, settings: Separation) -> Mask:
+    """Find the garment in RGB of H×W, best some 64 pixels long: bool[H, W], all parts that are not slivers."""
+    colours, ties = _colours(image, settings.bins), _ties(image, settings.tie)
     place = _place(image.height, image.width)
     share = _probability(place)
-    for _ in range(how.turns):
-        evidence = _evidence(colours, share, how.bins) + PLACE * place
-        for _ in range(how.steps):
+    for _ in range(settings.turns):
+        evidence = _evidence(colours, share, settings.bins) + PLACE * place
+        for _ in range(settings.steps):
             share = _probability(evidence + _neighbours(share, ties))
     return _without_slivers(share > 0.5)
 
 
 @functools.cache
 def _place(height: int, width: int) -> Floats:
-    """Log odds float32[H, W] that a pixel shows the garment, by where it lies alone."""
+    """Return the log odds float32[H, W] that a pixel shows the garment, by its place alone."""
     y, x = np.abs(np.linspace(-1, 1, height))[:, None], np.abs(np.linspace(-1, 1, width))
     return np.asarray(STEEP * (MIDDLE - y**3 - x**3), np.float32)
 
@@ -59,31 +59,31 @@ def _probability(odds: Floats) -> Floats:
 
 
 def _colours(image: Image.Image, bins: int) -> npt.NDArray[np.int64]:
-    """The bin of each pixel, int64[H, W], in YCbCr."""
+    """Return the bin of each pixel, int64[H, W], in YCbCr."""
     channels = np.asarray(image.convert("YCbCr").point(_bins(bins)), dtype=np.float32)
     return (channels @ np.array([bins * bins, bins, 1], np.float32)).astype(np.int64)
 
 
 @functools.cache
 def _bins(bins: int) -> list[int]:
-    """For Image.point on YCbCr: the bin of each level in each channel."""
+    """Make the table for Image.point on YCbCr: the bin of each level in each channel."""
     levels = np.arange(256)
     chroma = ((levels - 128) * CHROMA + 128).clip(0, 255)
     return [int(level) * bins >> 8 for level in (*levels, *chroma, *chroma)]
 
 
 def _evidence(colours: npt.NDArray[np.int64], share: Floats, bins: int) -> Floats:
-    """Log odds float32[H, W] that a pixel shows the garment, by its colour alone, as colours are shared out now."""
+    """Return the log odds float32[H, W] that a pixel shows the garment, by its colour and the present estimate."""
     flat = colours.ravel()
     inside = np.bincount(flat, share.ravel(), bins**3).astype(np.float32)
     outside = np.bincount(flat, minlength=bins**3).astype(np.float32) - inside
     ratio = np.log(_smooth(inside, bins)) - np.log(_smooth(outside, bins))
-    found: Floats = np.clip(np.float32(TRUST) * ratio, -SUREST, SUREST)[colours]
-    return found
+    odds: Floats = np.clip(np.float32(TRUST) * ratio, -SUREST, SUREST)[colours]
+    return odds
 
 
 def _smooth(counts: Floats, bins: int) -> Floats:
-    """A histogram as shares, each bin spread over its neighbours in all three channels."""
+    """Turn a histogram into shares, each bin spread over its neighbours in all three channels."""
     kernel = _kernel(bins)
     spread = (kernel @ counts.reshape(bins, -1)).reshape(bins, bins, bins)
     spread = (kernel @ spread) @ kernel.T
@@ -93,13 +93,13 @@ def _smooth(counts: Floats, bins: int) -> Floats:
 
 @functools.cache
 def _kernel(bins: int) -> Floats:
-    at = np.arange(bins)
-    bell = np.exp(-0.5 * ((at[:, None] - at) / SPREAD) ** 2)
+    index = np.arange(bins)
+    bell = np.exp(-0.5 * ((index[:, None] - index) / SPREAD) ** 2)
     return np.asarray(bell / bell.sum(0), np.float32)
 
 
 def _ties(image: Image.Image, tie: float) -> tuple[Floats, Floats]:
-    """How much a pixel wants to be as the one below it, float32[H - 1, W], and to its right, float32[H, W - 1]."""
+    """Return how strongly a pixel ties to the one below it, float32[H - 1, W], and to its right, float32[H, W - 1]."""
     pixels = np.moveaxis(np.asarray(image), 2, 0).astype(np.float32, order="C")
     down = np.square(pixels[:, 1:] - pixels[:, :-1]).sum(0)
     right = np.square(pixels[:, :, 1:] - pixels[:, :, :-1]).sum(0)
@@ -108,31 +108,31 @@ def _ties(image: Image.Image, tie: float) -> tuple[Floats, Floats]:
 
 
 def _neighbours(share: Floats, ties: tuple[Floats, Floats]) -> Floats:
-    """What a pixel's four neighbours say of it, in log odds."""
-    says, (down, right) = 2 * share - 1, ties
-    heard = np.zeros_like(says)
-    heard[1:] += down * says[:-1]
-    heard[:-1] += down * says[1:]
-    heard[:, 1:] += right * says[:, :-1]
-    heard[:, :-1] += right * says[:, 1:]
-    return heard
+    """Return the log odds of each pixel by its four neighbours."""
+    votes, (down, right) = 2 * share - 1, ties
+    odds = np.zeros_like(votes)
+    odds[1:] += down * votes[:-1]
+    odds[:-1] += down * votes[1:]
+    odds[:, 1:] += right * votes[:, :-1]
+    odds[:, :-1] += right * votes[:, 1:]
+    return odds
 
 
 def _without_slivers(mask: Mask) -> Mask:
-    """The parts that are thick somewhere, whole; everything when no part is."""
-    kept = mask & (_counted(mask) > FILLED * CORE * CORE)
-    if not kept.any():
+    """Keep the parts that are thick somewhere, whole; all of the mask when no part is."""
+    thick = mask & (_counted(mask) > FILLED * CORE * CORE)
+    if not thick.any():
         return mask
     for _ in range(sum(mask.shape)):
-        grown = _grown(kept) & mask
-        if (grown == kept).all():
+        grown = _grown(thick) & mask
+        if (grown == thick).all():
             break
-        kept = grown
-    return kept
+        thick = grown
+    return thick
 
 
 def _counted(mask: Mask) -> npt.NDArray[np.int64]:
-    """int64[H, W]: how many pixels of the square around each are set."""
+    """Count the set pixels in the square around each pixel, int64[H, W]."""
     before, after = CORE // 2 + 1, CORE // 2
     total = np.pad(mask.astype(np.int64), ((before, after), (before, after))).cumsum(0).cumsum(1)
     inside: npt.NDArray[np.int64] = total[CORE:, CORE:] - total[:-CORE, CORE:]
@@ -141,7 +141,7 @@ def _counted(mask: Mask) -> npt.NDArray[np.int64]:
 
 
 def _grown(mask: Mask) -> Mask:
-    """By one pixel in four directions."""
+    """Grow a mask by one pixel in four directions."""
     grown = mask.copy()
     grown[1:] |= mask[:-1]
     grown[:-1] |= mask[1:]

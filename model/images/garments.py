@@ -1,10 +1,10 @@
 """One garment, light on black: the recipe "fashion-mnist".
 
 It follows the steps of the Fashion-MNIST paper (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, §2): trim, longest edge
-to 28, extend to 28×28, garment light on black, grey. What differs was measured (docs/experiments.md): the ground's
-level is taken from the image's border instead of assumed white, the resize is antialiased (an area average), nothing is
-sharpened. Since version 2, where the ground is not even, as floors and beds are, the garment is told from it by colour
-(model.images.foreground), and all else becomes black.
+to 28, extend to 28×28, garment light on black, grey. What differs was measured (docs/research/experiments.md): the
+ground's level is taken from the image's border instead of assumed white, the resize is antialiased (an area average),
+nothing is sharpened. Since version 2, where the ground is not even, as floors and beds are, the garment is told from
+it by colour (model.images.foreground), and all else becomes black.
 """
 
 import functools
@@ -100,17 +100,17 @@ def _commonest(border: npt.NDArray[np.uint8], near: int) -> tuple[int, float]:
 
 @functools.cache
 def _inverted(darkest: float) -> list[int]:
-    """Table for Image.point: white becomes `darkest`, black becomes 255."""
+    """Make a table for Image.point: white becomes `darkest`, black becomes 255."""
     return [round(darkest + (255 - level) * (255 - darkest) / 255) for level in range(256)]
 
 
 @functools.cache
 def _differences(ground: int) -> list[int]:
-    """Table for Image.point: each level's distance from the ground's."""
+    """Make a table for Image.point: each level's distance from the ground's."""
     return [abs(level - ground) for level in range(256)]
 
 
 @functools.cache
 def _above(least: float) -> list[int]:
-    """Table for Image.point: 255 for each level above `least`, else 0."""
+    """Make a table for Image.point: 255 for each level above `least`, else 0."""
     return [255 if level > least else 0 for level in range(256)]

@@ -10,7 +10,7 @@ PIXELS_IN_FLIGHT = 120_000_000
 
 
 class Reserve(Protocol):
-    """Called with a number of pixels before they are decoded; returns when there is room for them."""
+    """A function called with a number of pixels before they are decoded; it returns when there is room for them."""
 
     def __call__(self, pixels: int) -> None: ...
 

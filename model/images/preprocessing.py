@@ -70,7 +70,7 @@ FASHION_MNIST = Preprocessing("fashion-mnist", 2, 28, 1, _PARAMETERS)
 FITS = ("squash", "letterbox", "crop")
 """How a photograph becomes a square: by losing its shape, by ground around it, or by losing its ends."""
 FIT = "squash"
-"""Unless another is asked for: what the shipped bundle was trained with (docs/experiments.md)."""
+"""Unless another is asked for: what the shipped bundle was trained with (docs/research/experiments.md)."""
 PHOTOGRAPH = Preprocessing("photograph", 1, 160, 3, {"min_edge": 160, "fit": FITS.index("crop")})
 """The name, version and channels of the recipe for photographs, which may have any size and fit."""
 KNOWN = (VERSION_1, FASHION_MNIST, PHOTOGRAPH)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cli.models import app
 from model import contact_sheet
 from model.classifier import Classifier
-from model.summary import lines_of_file, look, of_prediction
+from model.summary import classify_file, lines_of_file, of_prediction
 from tests.model.pictures import encode, photograph
 
 RUN = CliRunner()
@@ -26,14 +26,14 @@ def shirt(tmp_path: Path) -> Path:
 
 
 def test_the_sheet_shows_what_the_network_saw_pixel_for_pixel(shipped: Classifier, shirt: Path) -> None:
-    seen = look(shipped, shirt)
+    seen = classify_file(shipped, shirt)
 
     drawn = np.asarray(contact_sheet.row(seen).convert("L")).astype(int)
 
     left, scale = 2 * contact_sheet.GAP + contact_sheet.PICTURE, contact_sheet.PICTURE // 28
     shown = drawn[contact_sheet.GAP + scale // 2 :: scale, left + scale // 2 :: scale][:28, :28]
-    assert seen.seen is not None
-    assert (shown == seen.seen[..., 0]).all()
+    assert seen.pixels is not None
+    assert (shown == seen.pixels[..., 0]).all()
 
 
 def test_several_files_are_rows_of_one_sheet_and_a_bad_one_is_text_alone(shirt: Path, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_show_and_json_go_together(shirt: Path, tmp_path: Path) -> None:
 
 
 def test_a_name_with_any_letters_in_it_can_be_drawn(shipped: Classifier, shirt: Path) -> None:
-    seen = look(shipped, shirt)
+    seen = classify_file(shipped, shirt)
 
     drawn = contact_sheet.row(replace(seen, row={**seen.row, "file": "Kleid\n裙子" + "é" * 300}))
 
@@ -93,7 +93,7 @@ def test_a_name_with_any_letters_in_it_can_be_drawn(shipped: Classifier, shirt: 
 
 
 def test_each_reason_for_a_review_is_told_with_its_numbers(shipped: Classifier, shirt: Path) -> None:
-    row = {**look(shipped, shirt).row, "threshold": 0.912, "ood_score": 31.26, "ood_threshold": 20.0}
+    row = {**classify_file(shipped, shirt).row, "threshold": 0.912, "ood_score": 31.26, "ood_threshold": 20.0}
 
     told = [
         lines_of_file({**row, "review_reason": reason})[1] for reason in (None, "low_confidence", "unlike_training")
@@ -107,8 +107,8 @@ def test_each_reason_for_a_review_is_told_with_its_numbers(shipped: Classifier, 
 
 
 def test_a_prediction_says_how_unlike_the_training_it_is(shipped: Classifier, shirt: Path) -> None:
-    seen = look(shipped, shirt)
-    assert seen.seen is not None
-    prediction = replace(shipped.classify(seen.seen[None])[0], ood_score=7.123)
+    seen = classify_file(shipped, shirt)
+    assert seen.pixels is not None
+    prediction = replace(shipped.classify(seen.pixels[None])[0], ood_score=7.123)
 
     assert of_prediction(prediction, shipped)["ood_score"] == 7.12

@@ -20,7 +20,7 @@ from model.decide import DecisionRule, decide
 from model.decisions.calibration import fit_temperature, softmax
 from model.decisions.category_mapping import CategoryMapping
 from model.decisions.ood import OodDetector
-from model.decisions.thresholds import ReviewPolicy, ValidationOutcomes, thresholds
+from model.decisions.thresholds import ReviewPolicy, ValidationOutcomes, choose_thresholds
 from model.evaluation.assessment import evaluate, labelled_metrics
 from model.evaluation.evaluation_sets import EvaluationSet
 from model.evaluation.report import report
@@ -129,7 +129,7 @@ def _calibrate(folder: Path, task: BundleSpec, outputs: Outputs, validation: Spl
     temperature = round(fit_temperature(outputs.logits, validation.labels), 6)
     outcomes = ValidationOutcomes.of(softmax(outputs.logits, temperature), validation.labels)
     outcomes.write(folder / bundles.VALIDATION)
-    chosen = thresholds(outcomes, len(task.categories), ReviewPolicy(target_precision=precision))
+    chosen = choose_thresholds(outcomes, len(task.categories), ReviewPolicy(target_precision=precision))
     return Bundle(
         folder=folder,
         name=folder.name,

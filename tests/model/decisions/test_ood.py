@@ -96,7 +96,7 @@ def wide() -> OodDetector:
 def test_many_features_are_brought_to_the_directions_they_vary_most_along(wide: OodDetector) -> None:
     assert wide.basis is not None
     assert wide.basis.shape == (600, KEPT)
-    assert wide.as_they_are.inverse.shape == (KEPT, KEPT)
+    assert wide.features.inverse.shape == (KEPT, KEPT)
     np.testing.assert_allclose(wide.basis.T @ wide.basis, np.eye(KEPT), atol=1e-2)
     along = MANY_FEATURES @ wide.basis
     np.testing.assert_allclose(np.linalg.norm(along, axis=1), np.linalg.norm(MANY_FEATURES, axis=1), rtol=1e-2)

@@ -12,9 +12,9 @@ from model.decisions.thresholds import (
     NOTHING_PASSES,
     ReviewPolicy,
     ValidationOutcomes,
+    choose_thresholds,
     lower_bound,
     promise,
-    thresholds,
 )
 
 EASY, HARD = 0, 1
@@ -36,14 +36,14 @@ def precision(outcome: ValidationOutcomes, cuts: tuple[float, ...]) -> float:
 def test_what_passes_has_the_precision_that_was_asked_for(target: float) -> None:
     outcome = drawn(20_000)
 
-    cuts = thresholds(outcome, 2, ReviewPolicy(target_precision=target))
+    cuts = choose_thresholds(outcome, 2, ReviewPolicy(target_precision=target))
 
     assert precision(outcome, cuts) >= target
     assert precision(drawn(50_000, seed=1), cuts) == pytest.approx(target, abs=0.01)
 
 
 def test_a_harder_category_has_the_higher_threshold() -> None:
-    cuts = thresholds(drawn(20_000), 2, ReviewPolicy(target_precision=0.99))
+    cuts = choose_thresholds(drawn(20_000), 2, ReviewPolicy(target_precision=0.99))
 
     assert cuts[HARD] > cuts[EASY]
 
@@ -52,7 +52,7 @@ def test_a_higher_precision_passes_fewer_images() -> None:
     outcome = drawn(20_000)
 
     passing = [
-        outcome.passing(thresholds(outcome, 2, ReviewPolicy(target_precision=target))).mean()
+        outcome.passing(choose_thresholds(outcome, 2, ReviewPolicy(target_precision=target))).mean()
         for target in (0.9, 0.95, 0.98, 0.99)
     ]
 
@@ -64,12 +64,12 @@ def test_images_of_equal_confidence_pass_together() -> None:
         np.full(1_000, 1.0), np.zeros(1_000, np.int64), np.arange(1_000) >= 20
     )  # 98 % are right
 
-    assert thresholds(saturated, 1, ReviewPolicy(target_precision=0.95)) == (1.0,)
-    assert thresholds(saturated, 1, ReviewPolicy(target_precision=0.99)) == (NOTHING_PASSES,)
+    assert choose_thresholds(saturated, 1, ReviewPolicy(target_precision=0.95)) == (1.0,)
+    assert choose_thresholds(saturated, 1, ReviewPolicy(target_precision=0.99)) == (NOTHING_PASSES,)
 
 
 def test_a_category_never_predicted_passes_nothing() -> None:
-    cuts = thresholds(drawn(1_000), 3, ReviewPolicy(target_precision=0.9))
+    cuts = choose_thresholds(drawn(1_000), 3, ReviewPolicy(target_precision=0.9))
 
     assert cuts[2] == NOTHING_PASSES
 
@@ -77,7 +77,7 @@ def test_a_category_never_predicted_passes_nothing() -> None:
 def test_a_precision_out_of_reach_passes_nothing() -> None:
     wrong = ValidationOutcomes(np.full(100, 0.9), np.zeros(100, np.int64), np.zeros(100, bool))
 
-    assert thresholds(wrong, 1, ReviewPolicy(target_precision=0.99)) == (NOTHING_PASSES,)
+    assert choose_thresholds(wrong, 1, ReviewPolicy(target_precision=0.99)) == (NOTHING_PASSES,)
 
 
 @settings(deadline=None)  # machines are shared: time says nothing
@@ -85,7 +85,7 @@ def test_a_precision_out_of_reach_passes_nothing() -> None:
 def test_a_budget_is_never_overdrawn(budget: float, seed: int) -> None:
     outcome = drawn(200, seed)
 
-    cuts = thresholds(outcome, 2, ReviewPolicy(review_budget=budget))
+    cuts = choose_thresholds(outcome, 2, ReviewPolicy(review_budget=budget))
 
     assert len(set(cuts)) == 1
     assert (~outcome.passing(cuts)).mean() <= budget + 1 / 200
@@ -94,14 +94,14 @@ def test_a_budget_is_never_overdrawn(budget: float, seed: int) -> None:
 def test_a_budget_decides_over_a_precision() -> None:
     outcome = drawn(1_000)
 
-    both = thresholds(outcome, 2, ReviewPolicy(target_precision=0.99, review_budget=0.2))
+    both = choose_thresholds(outcome, 2, ReviewPolicy(target_precision=0.99, review_budget=0.2))
 
-    assert both == thresholds(outcome, 2, ReviewPolicy(review_budget=0.2))
+    assert both == choose_thresholds(outcome, 2, ReviewPolicy(review_budget=0.2))
 
 
 def test_a_policy_that_wants_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="a precision or a budget"):
-        thresholds(drawn(10), 2, AS_MADE)
+        choose_thresholds(drawn(10), 2, AS_MADE)
 
 
 @pytest.mark.parametrize(
