@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from db import catalogue, migrations, queue, runs
-from db.catalogue import Tagged
+from db import migrations, queue, runs, tags
 from db.queue import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
 from db.session import Sessions, connect, sessions_of
+from db.tags import Tagged
 from model.bundle import Bundle
 from model.classifier import Classifier, Images
 from scheduler.discovery import ScanRequest, scan
@@ -95,7 +95,7 @@ def _write(
 ) -> None:
     tagged = [Tagged(item, category, CONFIDENCE_UNIT, scores, None, False, None) for item in items]
     with sessions.begin() as session:
-        catalogue.record(session, tagged, model_version_id=model_version_id)
+        tags.record(session, tagged, model_version_id=model_version_id)
 
 
 def _scanned(sessions: Sessions, store: Store, bundle: Bundle) -> tuple[int, int]:

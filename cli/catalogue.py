@@ -65,8 +65,8 @@ def failures(
 ) -> None:
     """Images that got no tag, and why; also those that wait for another try."""
     from db import catalogue
+    from db.schema.vocabulary import REASONS
     from db.session import reading
-    from db.vocabulary import REASONS
 
     if reason is not None and reason not in REASONS:
         raise typer.BadParameter(f"{reason!r} is none of the reasons: {', '.join(REASONS)}", param_hint="--reason")

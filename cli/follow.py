@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import Session
 
 from cli.progress import listing_spinner, tagging_bar
-from db import heartbeats, queue, runs
+from db import heartbeats, queue, runs, throttle
 from db.session import Sessions, in_transaction, now, read_with_retry
 from worker.settings import Settings
 
@@ -178,7 +178,7 @@ def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:
 
 def _hint(session: Session, run_id: int, settings: Settings) -> str:
     """Why nothing moves, if something is waited for."""
-    until = queue.throttled_until(session)
+    until = throttle.throttled_until(session)
     if until is not None:
         return f"the store does not answer; trying again at {until:%H:%M:%S} UTC"
     if not settings.embedded and not heartbeats.slots(session):

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session, aliased
 from db import actors
 from db.queue import LEASE_S, MAX_BACKOFF_S
 from db.schema import Classification, ImageTag, Run, SourceObject, TagEvent, WorkItem
+from db.schema.vocabulary import OPEN_STATES
 from db.session import sql_now
-from db.vocabulary import OPEN_STATES
 
 INVARIANTS = {
     "I1": "each scanned object version has exactly one item for each model and request",

@@ -11,10 +11,10 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from db.columns import table_of
 from db.schema import Run, SourceObject, WorkItem
+from db.schema.columns import table_of
+from db.schema.vocabulary import OPEN_STATES
 from db.session import now, sql_now, upsert
-from db.vocabulary import OPEN_STATES
 
 # Items that ended because their object version was not there to be read do not count as work on it.
 _UNREAD = ("superseded", "not_found", "changed_during_read")

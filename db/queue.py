@@ -11,14 +11,14 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from db.schema import Run, SourceObject, Throttle, WorkItem
-from db.session import now, sql_now, upsert
+from db.schema import Run, SourceObject, WorkItem
+from db.session import sql_now
+from db.throttle import throttled_until
 
 LEASE_S = 180.0
 MAX_FAILURES = 5
@@ -26,7 +26,6 @@ MAX_CRASHES = 3
 BACKOFF_S = 10.0
 MAX_BACKOFF_S = 3600.0
 QUEUES = ("ops", "nightly")
-_STORE = "store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,34 +222,6 @@ def claimable(session: Session, queue: str, *, at_most: int | None = None) -> in
         some = select(WorkItem.id).where(*_claimable(session, queue, state, None)).limit(at_most).subquery()
         found += session.execute(select(func.count()).select_from(some)).scalar_one()
     return found if at_most is None else min(found, at_most)
-
-
-def throttled_until(session: Session) -> datetime | None:
-    """The end of an outage's waiting time, if one is on."""
-    waiting = select(Throttle.until).where(Throttle.name == _STORE, Throttle.until > sql_now(session))
-    return session.execute(waiting).scalar_one_or_none()
-
-
-def throttle_all(session: Session, reason: str) -> float:
-    """An outage: nobody claims for a while, longer each time in a row, 5 minutes at most. Returns the seconds.
-
-    Workers that meet an outage already waited for add nothing to it: ten at once are one strike.
-    """
-    before = session.execute(select(Throttle).where(Throttle.name == _STORE)).scalar_one_or_none()
-    left_s = (before.until - now(session)).total_seconds() if before else 0.0
-    if left_s > 0:
-        return left_s
-    strikes = before.strikes + 1 if before else 1
-    pause_s = min(5.0 * 2.0 ** min(strikes - 1, 10), 300.0)
-    row = {"until": sql_now(session, pause_s), "strikes": strikes, "reason": reason}
-    statement = upsert(session, Throttle).values(name=_STORE, **row)
-    session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
-    return pause_s
-
-
-def outage_over(session: Session) -> None:
-    """The store answers again: the next outage starts with a short wait."""
-    session.execute(update(Throttle).where(Throttle.name == _STORE, Throttle.strikes > 0).values(strikes=0))
 
 
 def _end(session: Session, item: ClaimedItem, **values: Any) -> bool:

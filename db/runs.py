@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from db import CatalogueError
 from db.schema import Classification, ModelVersion, Run, WorkItem
+from db.schema.vocabulary import OPEN_STATES
 from db.session import sql_now, upsert
-from db.vocabulary import OPEN_STATES
 
 SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
 WORK_COUNTS = ("tagged", "needs_review", "skipped", "quarantined", "cancelled", "open")

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from db import CatalogueError
-from db.columns import Base, UtcTime
+from db.schema.columns import Base, UtcTime
 
 Sessions = sessionmaker[Session]
 T = TypeVar("T")

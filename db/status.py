@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from db import heartbeats, queue
 from db.schema import Run, WorkItem
 from db.session import sql_now
+from db.throttle import throttled_until
 
 FAILED_SHOWN_S = 7 * 86_400.0
 
@@ -17,7 +18,7 @@ FAILED_SHOWN_S = 7 * 86_400.0
 def status(session: Session) -> dict[str, Any]:
     """Collect images by state, runs, workers, the leading scheduler and the queues, as JSON takes them."""
     leader = heartbeats.leader(session, heartbeats.SCHEDULER)
-    held_until = queue.throttled_until(session)
+    held_until = throttled_until(session)
     return {
         "items": items_by_state(session),
         "runs": _runs(session),

@@ -13,7 +13,7 @@ import typer.main
 from cli.app import app
 from db.catalogue import EXPORT_COLUMNS
 from db.invariants import INVARIANTS
-from db.vocabulary import REASONS
+from db.schema.vocabulary import REASONS
 from model.data.inspection.findings import KINDS
 from tests import file_map
 from worker.settings import Settings

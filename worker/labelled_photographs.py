@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from db.catalogue import human_tags
+from db.reviews import human_tags
 from db.session import Sessions, reading
 from model.data import tables
 from model.data.photographs import DataUnusable, Photograph, of_folder, product_of

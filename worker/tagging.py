@@ -19,11 +19,11 @@ import numpy as np
 import structlog
 from sqlalchemy.orm import Session
 
-from db import catalogue, queue
-from db.catalogue import Tagged
+from db import queue, tags, throttle
 from db.queue import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
 from db.session import Sessions, in_transaction
+from db.tags import Tagged
 from model.classifier import Classifier, Prediction
 from model.images.decoding import DecodeLimits
 from worker.reading import Fault, Prepared, Reading, prepare
@@ -165,7 +165,7 @@ class _Chunk:
         tagged = self._classify(prepared)
 
         def write(session: Session) -> tuple[int, int]:
-            recorded = catalogue.record(session, tagged, model_version_id=self.model_version_id)
+            recorded = tags.record(session, tagged, model_version_id=self.model_version_id)
             skipped = sum(
                 queue.skip(session, fault.item, fault.reason, fault.detail)
                 for fault in sorted(lasting, key=lambda each: each.item.id)
@@ -200,10 +200,10 @@ class _Chunk:
         faults = [fault for fault in self.transient if fault.item.id in self.open]
         if not faults:
             if len(self.items) > len(self.open):
-                in_transaction(self.tagger.sessions, queue.outage_over)
+                in_transaction(self.tagger.sessions, throttle.outage_over)
             return
         if self._is_outage(faults):
-            pause_s = in_transaction(self.tagger.sessions, lambda s: queue.throttle_all(s, faults[0].detail))
+            pause_s = in_transaction(self.tagger.sessions, lambda s: throttle.throttle_all(s, faults[0].detail))
             log.warning("store_outage", images=len(faults), pause_s=pause_s, detail=faults[0].detail)
             return
         self.outcome.retried += in_transaction(self.tagger.sessions, lambda s: _retry(s, faults))

@@ -12,14 +12,14 @@ from typing import Any
 
 from sqlalchemy import Row, select, text
 
-from db import catalogue, objects, queue, runs
-from db.catalogue import Tagged
-from db.columns import UtcTime
+from db import objects, queue, reviews, runs, tags
 from db.invariants import Violation, violations
 from db.objects import NewObject
 from db.queue import ClaimedItem
 from db.schema import ModelVersion, Run
+from db.schema.columns import UtcTime
 from db.session import Sessions
+from db.tags import Tagged
 
 BUCKET = "photos"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -80,11 +80,11 @@ class Catalogue:
     def record(self, items: Collection[ClaimedItem], category: str = "Bag", **fields: Any) -> int:
         with self.sessions.begin() as session:
             results = [tagged(item, category, **fields) for item in items]
-            return catalogue.record(session, results, model_version_id=self.model_id)
+            return tags.record(session, results, model_version_id=self.model_id)
 
     def decide(self, object_id: int, category: str, person: str = "amina") -> None:
         with self.sessions.begin() as session:
-            catalogue.set_human_tag(session, object_id, category, person=person, why="looked at it")
+            reviews.set_human_tag(session, object_id, category, person=person, why="looked at it")
 
     def let_leases_end(self, items: Collection[ClaimedItem] | None = None) -> None:
         """The leases of these claims, or all of them, are over."""

@@ -18,8 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import catalogue as tags
-from db import queue
+from db import queue, tags
 from db.queue import ClaimedItem
 from db.schema import WorkItem
 from db.session import Sessions, engine_of, in_transaction, sql_now

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db import queue
+from db import queue, throttle
 from tests.db.catalogues import LONG_AGO, Catalogue, ask, row
 
 
@@ -69,7 +69,7 @@ def test_who_lost_the_lease_cannot_end_the_item(catalogue: Catalogue, end: objec
 def test_a_throttle_holds_everybody_until_it_is_over(catalogue: Catalogue) -> None:
     catalogue.items("a")
 
-    pause_s = ask(catalogue, queue.throttle_all, "503")
+    pause_s = ask(catalogue, throttle.throttle_all, "503")
 
     assert pause_s == 5.0
     assert ask(catalogue, queue.next_model, "nightly") is None
@@ -82,7 +82,7 @@ def test_a_throttle_holds_everybody_until_it_is_over(catalogue: Catalogue) -> No
 def test_outages_in_a_row_wait_longer_up_to_five_minutes_however_many(catalogue: Catalogue) -> None:
     def next_outage() -> object:
         catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
-        return ask(catalogue, queue.throttle_all, "503")
+        return ask(catalogue, throttle.throttle_all, "503")
 
     pauses = [next_outage() for _ in range(8)]
     catalogue.sql("UPDATE throttle SET strikes = 2000")
@@ -94,19 +94,19 @@ def test_outages_in_a_row_wait_longer_up_to_five_minutes_however_many(catalogue:
 
 def test_many_workers_that_meet_one_outage_count_it_once(catalogue: Catalogue) -> None:
     for _ in range(10):
-        ask(catalogue, queue.throttle_all, "503")
+        ask(catalogue, throttle.throttle_all, "503")
 
     assert catalogue.value("SELECT strikes FROM throttle") == 1
 
 
 def test_after_an_outage_the_next_wait_is_short_again(catalogue: Catalogue) -> None:
     for _ in range(3):
-        ask(catalogue, queue.throttle_all, "503")
+        ask(catalogue, throttle.throttle_all, "503")
         catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
 
-    ask(catalogue, queue.outage_over)
+    ask(catalogue, throttle.outage_over)
 
-    assert ask(catalogue, queue.throttle_all, "503") == 5.0
+    assert ask(catalogue, throttle.throttle_all, "503") == 5.0
 
 
 def _seconds_until(catalogue: Catalogue, item_id: int) -> float:

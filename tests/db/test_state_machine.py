@@ -27,8 +27,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine
 
-from db import catalogue as tags
-from db import queue, runs
+from db import queue, runs, tags, throttle
 from db.queue import ClaimedItem
 from db.schema import ModelVersion
 from db.session import connect, sessions_of
@@ -190,10 +189,10 @@ class Tagging(RuleBasedStateMachine):
         self.sql("UPDATE throttle SET until = :then", then=LONG_AGO)
         with self.catalogue.sessions.begin() as session:
             if outage:
-                assert 0 < queue.throttle_all(session, "503") <= 300
+                assert 0 < throttle.throttle_all(session, "503") <= 300
                 assert queue.next_model(session, "nightly") is None
             else:
-                queue.outage_over(session)
+                throttle.outage_over(session)
 
     # People
 

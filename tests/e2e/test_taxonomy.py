@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db.catalogue import EXPORT_COLUMNS, set_human_tag
+from db.catalogue import EXPORT_COLUMNS
+from db.reviews import set_human_tag
 from db.session import connect, sessions_of
 from model import bundle
 from model.decisions.taxonomy import Taxonomy

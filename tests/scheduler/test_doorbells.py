@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from db import heartbeats, queue
+from db import heartbeats, queue, throttle
 from scheduler import doorbells
 from tests.db.catalogues import Catalogue
 from tests.scheduler.broker import forget_doorbells
@@ -97,7 +97,7 @@ def test_nobody_is_rung_for_what_cannot_be_claimed(catalogue: Catalogue, app: Ce
 def test_nobody_is_rung_for_during_an_outage(catalogue: Catalogue, app: Celery) -> None:
     catalogue.items("a")
     with catalogue.sessions.begin() as session:
-        queue.throttle_all(session, "503")
+        throttle.throttle_all(session, "503")
 
     assert doorbells.ring_all(app, catalogue.sessions, chunk=1) == 0
 

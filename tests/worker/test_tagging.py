@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text, update
 
-from db import catalogue, queue, runs
+from db import catalogue, queue, runs, throttle
 from db.invariants import violations
 from db.schema import Run, WorkItem
 from db.session import Sessions, reading
@@ -95,7 +95,7 @@ def test_an_outage_burns_no_attempts_and_holds_everybody(sessions: Sessions) -> 
 
     assert outcome.released == 8
     with reading(sessions) as session:
-        assert queue.throttled_until(session) is not None
+        assert throttle.throttled_until(session) is not None
         assert queue.claimable(session, "nightly") == 0
         assert session.execute(text("SELECT sum(failures) FROM work_item")).scalar_one() == 0
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import UtcTime
+from db.schema.columns import UtcTime
 
 revision: str = "0002"
 down_revision: str | None = "0001"

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.app import app
-from db import catalogue as tags
-from db import migrations, objects
+from db import migrations, objects, reviews
 from db.objects import NewObject
 from db.session import Sessions, connect, sessions_of
 from stack.servers import Seaweed
@@ -100,7 +99,7 @@ def decided(sessions: Sessions, ids: dict[str, int], category: str, begin: str) 
     with sessions.begin() as session:
         for key, object_id in ids.items():
             if key.startswith(begin):
-                tags.set_human_tag(session, object_id, category, person="amina", why="looked at it")
+                reviews.set_human_tag(session, object_id, category, person="amina", why="looked at it")
 
 
 def test_what_people_said_of_the_catalogue_is_data(catalogue: Sessions, folder: Path) -> None:

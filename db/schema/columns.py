@@ -1,4 +1,4 @@
-"""What the tables of db.schema are made of: how times, ids and keys are stored, and how constraints are named."""
+"""Column types and naming rules of the tables: how times, ids and keys are stored, how constraints are named."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeEngine
+
+CONFIDENCE_UNIT = 10_000
+"""Confidences are stored as integers of 1e-4."""
 
 
 class UtcTime(TypeDecorator[datetime]):

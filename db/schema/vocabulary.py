@@ -1,4 +1,4 @@
-"""The words that the catalogue's columns may hold: states of work and of runs, and why an image has no tag."""
+"""Words that columns may hold: states of work and of runs, and why an image has no tag."""
 
 OPEN_STATES = ("pending", "leased")
 FINAL_STATES = ("done", "skipped", "quarantined", "cancelled")

@@ -1,0 +1,65 @@
+"""What people decide about images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from db import CatalogueError, actors
+from db.schema import CONFIDENCE_UNIT, ImageTag, SourceObject, TagEvent
+from db.schema.columns import table_of
+from db.session import now
+from db.tags import TAG_FIELDS, TAGS, as_dict, lock_objects, upsert_tags
+
+
+class NoSuchObject(CatalogueError):
+    """No image with that id is in the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class HumanTag:
+    """What a person said of an image, and where its bytes are."""
+
+    bucket: str
+    key: str
+    version_token: str
+    product_id: str | None
+    category: str
+
+
+def set_human_tag(session: Session, object_id: int, category: str, *, person: str, why: str) -> None:
+    """A person's decision. From here on no model changes this image's category."""
+    if object_id not in lock_objects(session, [object_id]):
+        raise NoSuchObject(f"no image has the id {object_id}; `tagger export` lists what there is")
+    before = session.execute(select(TAGS).where(TAGS.c.object_id == object_id)).one_or_none()
+    new: dict[str, Any] = dict.fromkeys(TAG_FIELDS) | {
+        "category": category,
+        "confidence": CONFIDENCE_UNIT,
+        "needs_review": False,
+        "source": "human",
+    }
+    version = before.version + 1 if before else 1
+    event = {"object_id": object_id, "seq": version, "old": as_dict(before), "new": new}
+    at = now(session)
+    session.execute(upsert_tags(session), [new | {"object_id": object_id, "version": version, "tagged_at": at}])
+    session.execute(insert(table_of(TagEvent)), [event | {"actor": actors.of_person(person), "why": why, "at": at}])
+
+
+def human_tags(session: Session) -> list[HumanTag]:
+    """The categories that people gave to images that are there, in the order of bucket and key."""
+    statement = (
+        select(
+            SourceObject.bucket,
+            SourceObject.key,
+            SourceObject.version_token,
+            SourceObject.product_id,
+            ImageTag.category,
+        )
+        .join(ImageTag, ImageTag.object_id == SourceObject.id)
+        .where(ImageTag.source == "human", SourceObject.gone_at.is_(None))
+        .order_by(SourceObject.bucket, SourceObject.key)
+    )
+    return [HumanTag(*row) for row in session.execute(statement)]

@@ -1,0 +1,42 @@
+"""The processes at work: who leads, who is alive, and until when an outage is waited for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.schema.columns import Base
+
+
+class LeaderLease(Base):
+    """Who may act as the one scheduler until when. Not a mutex: everything done under it is idempotent."""
+
+    __tablename__ = "leader_lease"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    fence: Mapped[int]
+    expires_at: Mapped[datetime]
+
+
+class WorkerHeartbeat(Base):
+    """A worker process that was alive at `seen_at`, and how many doorbells it answers at once."""
+
+    __tablename__ = "worker_heartbeat"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    slots: Mapped[int]
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class Throttle(Base):
+    """While `until` lies ahead nobody claims: an outage is waited for once, not by every image."""
+
+    __tablename__ = "throttle"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[datetime]
+    strikes: Mapped[int]
+    reason: Mapped[str]

@@ -1,0 +1,74 @@
+"""What models and people said of the images: classifications, tags and their history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.schema.columns import Base
+
+
+class Classification(Base):
+    """What a model said of an object version. Append-only."""
+
+    __tablename__ = "classification"
+    __table_args__ = (Index("ix_classification_object_id", "object_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    work_item_id: Mapped[int] = mapped_column(ForeignKey("work_item.id"), unique=True)
+    object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"))
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))
+    fence: Mapped[int]
+    category: Mapped[str]
+    confidence: Mapped[int]
+    scores: Mapped[list[int]]  # units of 1e-4, in the order of the bundle's categories
+    ood_score: Mapped[float | None]
+    needs_review: Mapped[bool]
+    review_reason: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class ImageTag(Base):
+    """The category an image has now. `version` counts its tag_events."""
+
+    __tablename__ = "image_tag"
+    __table_args__ = (
+        CheckConstraint("source IN ('model', 'human')", name="source"),
+        Index(
+            "ix_image_tag_review",
+            "confidence",
+            "object_id",
+            sqlite_where=text("needs_review"),
+            postgresql_where=text("needs_review"),
+        ),
+        Index("ix_image_tag_category", "category"),
+    )
+
+    object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"), primary_key=True, autoincrement=False)
+    category: Mapped[str]
+    confidence: Mapped[int]
+    needs_review: Mapped[bool]
+    review_reason: Mapped[str | None]
+    source: Mapped[str]
+    model_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))
+    version: Mapped[int]
+    tagged_at: Mapped[datetime]
+
+
+class TagEvent(Base):
+    """One change of one tag: who, why, from what, to what. Append-only; audit and undo come from it."""
+
+    __tablename__ = "tag_event"
+    __table_args__ = (UniqueConstraint("object_id", "seq"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"))
+    seq: Mapped[int]
+    old: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    new: Mapped[dict[str, Any]]
+    actor: Mapped[str]  # see db.actors
+    why: Mapped[str]
+    at: Mapped[datetime]

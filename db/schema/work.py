@@ -1,0 +1,113 @@
+"""What is tagged: the images in the store, the runs that somebody asked for, and their work items."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, false, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.schema.columns import Base, Key
+from db.schema.vocabulary import ITEM_STATES, RUN_STATES
+
+
+class SourceObject(Base):
+    """One image in a folder or bucket, as the last scan saw it."""
+
+    __tablename__ = "source_object"
+    __table_args__ = (
+        UniqueConstraint("bucket", "key"),
+        Index("ix_source_object_product_id", "product_id", postgresql_where=text("product_id IS NOT NULL")),
+        Index("ix_source_object_missing_in_run", "missing_in_run"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bucket: Mapped[str]
+    key: Mapped[str] = mapped_column(Key)
+    version_token: Mapped[str]
+    size: Mapped[int]
+    last_modified: Mapped[datetime]
+    product_id: Mapped[str | None]
+    first_seen: Mapped[datetime]
+    gone_at: Mapped[datetime | None]
+    missing_in_run: Mapped[int | None]  # the scan that did not find it; becomes gone_at when that listing is complete
+
+
+class Run(Base):
+    """A piece of work somebody or some schedule asked for."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        CheckConstraint(f"state IN {RUN_STATES}", name="state"),
+        Index("ix_run_unfinished", "state", postgresql_where=text("state NOT IN ('finished', 'cancelled')")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    logical_key: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    selection: Mapped[dict[str, Any]]
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))
+    requested_by: Mapped[str]
+    state: Mapped[str]
+    cursor: Mapped[str] = mapped_column(Key)
+    counts: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]  # a scan that has not moved this for long has died
+    finished_at: Mapped[datetime | None]
+
+
+class WorkItem(Base):
+    """One object version x model x request. Narrow, because workers fight over its pages."""
+
+    __tablename__ = "work_item"
+    __table_args__ = (
+        UniqueConstraint("object_id", "model_version_id", "version_token", "request_id", name="uq_work_item_request"),
+        CheckConstraint(f"state IN {ITEM_STATES}", name="state"),
+        Index(
+            "uq_work_item_open",
+            "object_id",
+            "model_version_id",
+            unique=True,
+            sqlite_where=text("state IN ('pending', 'leased')"),
+            postgresql_where=text("state IN ('pending', 'leased')"),
+        ),
+        Index(
+            "ix_work_item_claim",
+            "queue",
+            "priority",
+            "eligible_at",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_work_item_leases",
+            "queue",
+            "eligible_at",
+            "id",
+            sqlite_where=text("state = 'leased'"),
+            postgresql_where=text("state = 'leased'"),
+        ),
+        Index("ix_work_item_run", "run_id", "state"),
+        {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"}},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"))
+    version_token: Mapped[str]
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))
+    request_id: Mapped[str]
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    queue: Mapped[str]
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    state: Mapped[str]
+    eligible_at: Mapped[datetime]  # claimable from here on: the end of a back-off, or of a lease
+    fence: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    suspect: Mapped[bool] = mapped_column(server_default=false())
+    claimed_alone: Mapped[bool] = mapped_column(server_default=false())
+    lease_owner: Mapped[str | None]
+    reason: Mapped[str | None]
+    detail: Mapped[str | None]
