@@ -51,7 +51,7 @@ def _empty(folder: Path, categories: Collection[CategoryFolder]) -> Iterator[Fin
         if category.path in filled:
             continue
         name = name_of(category.path, folder)
-        outcome = f"{category.split} has no {category.name}" if category.name in known else "it is no category"
+        outcome = f"{category.split} has no {category.name}" if category.name in known else "it is ignored"
         yield Finding("empty_category", f"the folder {name} has no files: {outcome}", (name,))
 
 

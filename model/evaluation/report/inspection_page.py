@@ -21,19 +21,19 @@ QUALITY = 75  # of JPEG
 PICTURED = ("same_in_two_categories", "same_in_two_splits", "repeated", "look_alike", "product_in_two_splits")
 
 
-def write(folder: Path, found: Inspection, photographs: Sequence[Photograph]) -> Path:
+def write(folder: Path, inspection: Inspection, photographs: Sequence[Photograph]) -> Path:
     """Write both into `folder`, leaving other files there alone, and return the page.
 
     `photographs` are the inspected ones; those on the page are read once more.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(found.as_json(), indent=2, ensure_ascii=False)
+    text = json.dumps(inspection.as_json(), indent=2, ensure_ascii=False)
     (folder / FIGURES).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-    (folder / PAGE).write_text(render(found, photographs), encoding="utf-8", errors="backslashreplace")
+    (folder / PAGE).write_text(render(inspection, photographs), encoding="utf-8", errors="backslashreplace")
     return folder / PAGE
 
 
-def render(found: Inspection, photographs: Sequence[Photograph]) -> str:
+def render(inspection: Inspection, photographs: Sequence[Photograph]) -> str:
     """Render the page with every picture in it."""
     by_name = {photograph.name: photograph for photograph in photographs}
     sections = [
@@ -45,23 +45,23 @@ def render(found: Inspection, photographs: Sequence[Photograph]) -> str:
             "stops": findings[0].stops,
             "findings": [_finding(finding, by_name) for finding in findings[:SHOWN]],
         }
-        for kind, findings in by_kind(found.findings).items()
+        for kind, findings in by_kind(inspection.findings).items()
     ]
     return filled(
         PAGE,
-        found=found,
+        inspection=inspection,
         sections=sections,
-        categories=_categories(found, photographs),
-        splits=[split for split in SPLITS if found.splits.get(split)],
+        categories=_categories(inspection, photographs),
+        splits=[split for split in SPLITS if inspection.splits.get(split)],
         figures=FIGURES,
     )
 
 
-def _categories(found: Inspection, photographs: Sequence[Photograph]) -> list[dict[str, Any]]:
+def _categories(inspection: Inspection, photographs: Sequence[Photograph]) -> list[dict[str, Any]]:
     given = Counter(photograph.category for photograph in photographs)
-    by_split = Counter((photograph.category, photograph.split) for photograph in found.photographs)
-    most = max(found.categories.values(), default=0) or 1
-    short = {name for finding in found.findings if finding.kind == "too_few" for name in finding.names}
+    by_split = Counter((photograph.category, photograph.split) for photograph in inspection.photographs)
+    most = max(inspection.categories.values(), default=0) or 1
+    short = {name for finding in inspection.findings if finding.kind == "too_few" for name in finding.names}
     return [
         {
             "name": name,
@@ -71,7 +71,7 @@ def _categories(found: Inspection, photographs: Sequence[Photograph]) -> list[di
             "bar": round(100 * count / most, 1),
             "short": name in short,
         }
-        for name, count in found.categories.items()
+        for name, count in inspection.categories.items()
     ]
 
 

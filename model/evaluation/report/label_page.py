@@ -40,50 +40,50 @@ class Pair:
     shown: tuple[Shown, ...]
 
 
-def write(folder: Path, found: LabelIssues, names: Sequence[str], picture: Picture) -> Path:
+def write(folder: Path, result: LabelIssues, names: Sequence[str], picture: Picture) -> Path:
     """Write both into `folder`, leaving other files there alone, and return the page.
 
     `names` are the keys or paths of the images by index. `picture`, called for the images on the page, returns an image
     by its index, or a file's content, or None where it cannot be read. Raises ModuleNotFoundError without Jinja2.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    table(found, names).write(folder / TABLE)
+    table(result, names).write(folder / TABLE)
     page = folder / PAGE
-    page.write_text(render(found, names, picture), encoding="utf-8")
+    page.write_text(render(result, names, picture), encoding="utf-8")
     return page
 
 
-def table(found: LabelIssues, names: Sequence[str]) -> Table:
+def table(result: LabelIssues, names: Sequence[str]) -> Table:
     """List all issues, the clearest first; `category` is there to be corrected, as in a table of photographs."""
     rows = [
         [
             names[issue.index],
-            found.categories[issue.given],
-            found.categories[issue.suggested],
+            result.categories[issue.given],
+            result.categories[issue.suggested],
             f"{issue.probability_given:.4f}",
             f"{issue.probability_suggested:.4f}",
         ]
-        for issue in found.issues
+        for issue in result.issues
     ]
     return Table(["key", "category", "suggested", "probability_given", "probability_suggested"], rows)
 
 
-def render(found: LabelIssues, names: Sequence[str], picture: Picture) -> str:
+def render(result: LabelIssues, names: Sequence[str], picture: Picture) -> str:
     """Render the page with every picture in it."""
     shown = [
         Shown(rank, issue, names[issue.index], _thumbnail(picture(issue.index)))
-        for rank, issue in enumerate(found.issues[:SHOWN], start=1)
+        for rank, issue in enumerate(result.issues[:SHOWN], start=1)
     ]
-    return filled(TEMPLATE, found=found, pairs=_pairs(found, shown), shown=len(shown), table=TABLE)
+    return filled(TEMPLATE, result=result, pairs=_pairs(result, shown), shown=len(shown), table=TABLE)
 
 
-def _pairs(found: LabelIssues, shown: Sequence[Shown]) -> list[Pair]:
+def _pairs(result: LabelIssues, shown: Sequence[Shown]) -> list[Pair]:
     """Group the issues by pair, the most frequent first."""
     pairs = []
-    for given, suggested in dict.fromkeys((issue.given, issue.suggested) for issue in found.issues):
+    for given, suggested in dict.fromkeys((issue.given, issue.suggested) for issue in result.issues):
         of_pair = tuple(image for image in shown if (image.issue.given, image.issue.suggested) == (given, suggested))
-        count = int(found.counts[given, suggested])
-        pairs.append(Pair(found.categories[given], found.categories[suggested], count, of_pair))
+        count = int(result.counts[given, suggested])
+        pairs.append(Pair(result.categories[given], result.categories[suggested], count, of_pair))
     return sorted(pairs, key=lambda pair: -pair.count)
 
 
