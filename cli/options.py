@@ -15,7 +15,7 @@ Bundles = Annotated[
 ]
 DATA = (
     "A folder with a sub-folder of photographs for each category; a CSV or JSON Lines file with key and category; or"
-    " the word catalogue: what people decided on its images."
+    " the word catalogue, for what people decided about its images."
 )
 IMAGES = "For a table: the folder or s3://bucket/prefix that holds its keys. Default: the table's own folder."
 NAMED = "A bundle's name (its promoted version), name@version or folder. Default: TAGGER_MODEL."

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    data: Annotated[str, typer.Argument(help=DATA)],
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA)],
     images: Annotated[str | None, typer.Option(metavar="FOLDER_OR_S3", help=IMAGES)] = None,
     leave_out: Annotated[
         list[str] | None,

@@ -1,4 +1,4 @@
-"""`tagger model taxonomy`: is a file of the shop's own categories sound, and where do a bundle's categories go?"""
+"""`tagger model taxonomy`: check a shop's own categories, and show how a bundle's categories map to them."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ def taxonomy(
     bundles: Bundles = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a shop's own categories as a tree, with titles, and which of a bundle's go where; or what is wrong."""
+    """Show a shop's own categories as a tree, with titles and the bundle's categories they cover; or what is wrong."""
     from model.decisions.category_mapping import CategoryMapping
     from model.decisions.taxonomy import Taxonomy, TaxonomyWrong
 
     chosen = _bundle(bundle, bundles)
     rows: list[Row] = []
-    error = None
+    problem = None
     try:
-        found = Taxonomy.read(file)
-        rows = [*_rows(found, chosen.categories)]
-        CategoryMapping.from_taxonomy(found, chosen.categories)
-    except TaxonomyWrong as wrong:
-        error = str(wrong)
+        shop = Taxonomy.read(file)
+        rows = [*_rows(shop, chosen.categories)]
+        CategoryMapping.from_taxonomy(shop, chosen.categories)
+    except TaxonomyWrong as error:
+        problem = str(error)
     if as_json:
-        told = {"file": str(file), "model": chosen.id, "error": error, "categories": rows}
-        print(json.dumps(told, ensure_ascii=False))
+        result = {"file": str(file), "model": chosen.id, "error": problem, "categories": rows}
+        print(json.dumps(result, ensure_ascii=False))
     else:
         for line in _lines(rows, chosen):
             print(line)
-    if error is not None:
-        print(f"tagger: {error}", file=sys.stderr)
+    if problem is not None:
+        print(f"tagger: {problem}", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -64,21 +64,21 @@ def _bundle(reference: str | None, bundles: list[Path] | None) -> Bundle:
 
 
 def _rows(taxonomy: Taxonomy, categories: Sequence[str]) -> Iterator[Row]:
-    """A category each, those below one after it, in the order of the file."""
-    below: dict[str | None, list[Row]] = {}
-    for each in taxonomy.categories:
+    """List the categories, each followed by those below it, in the order of the file."""
+    children: dict[str | None, list[Row]] = {}
+    for category in taxonomy.categories:
         row = {
-            "category": each.name,
-            "parent": each.parent,
-            "level": len(taxonomy.above(each.name)),
-            "synonyms": list(each.synonyms),
-            "titles": dict(each.titles),
-            "from_bundle": [name for name in categories if taxonomy.resolve(name) == each.name],
+            "category": category.name,
+            "parent": category.parent,
+            "level": len(taxonomy.above(category.name)),
+            "synonyms": list(category.synonyms),
+            "titles": dict(category.titles),
+            "from_bundle": [name for name in categories if taxonomy.resolve(name) == category.name],
         }
-        below.setdefault(each.parent, []).append(row)
+        children.setdefault(category.parent, []).append(row)
 
     def walk(parent: str | None) -> Iterator[Row]:
-        for row in below.get(parent, []):
+        for row in children.get(parent, []):
             yield row
             yield from walk(row["category"])
 
@@ -88,10 +88,10 @@ def _rows(taxonomy: Taxonomy, categories: Sequence[str]) -> Iterator[Row]:
 def _lines(rows: Sequence[Row], bundle: Bundle) -> Iterator[str]:
     names = [_INDENT * row["level"] + row["category"] for row in rows]
     titles = [" · ".join(f"{language} {title}" for language, title in row["titles"].items()) for row in rows]
-    wide, wider = (max(map(len, column), default=0) for column in (names, titles))
+    name_width, title_width = (max(map(len, column), default=0) for column in (names, titles))
     for row, name, title in zip(rows, names, titles, strict=True):
         source = f"<- {', '.join(row['from_bundle'])}" if row["from_bundle"] else ""
-        yield f"{name:<{wide}}  {title:<{wider}}  {source}".rstrip()
+        yield f"{name:<{name_width}}  {title:<{title_width}}  {source}".rstrip()
     if rows:
-        placed = sum(len(row["from_bundle"]) for row in rows)
-        yield f"{len(rows)} categories; {placed} of the {len(bundle.categories)} of {bundle.id} have their place"
+        mapped = sum(len(row["from_bundle"]) for row in rows)
+        yield f"{len(rows)} categories; {mapped} of the {len(bundle.categories)} of {bundle.id} are mapped"
