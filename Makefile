@@ -32,7 +32,7 @@ lint: $(VENV)/.full        ## ruff, mypy strict, import rules
 
 check: lint test           ## what CI runs, to the letter
 
-docs: $(VENV)/.full        ## docs/files.md, from the docstrings
+docs: $(BIN)/python         ## docs/files.md, from the docstrings
 	$(BIN)/python -m tests.file_map
 
 bench: $(VENV)/.full       ## S3 -> Redis -> Celery -> PostgreSQL beside the naive way; ARGS=--json

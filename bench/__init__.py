@@ -1,4 +1,4 @@
-"""Measurements, with numpy on one thread as in the workers: more of them wait for each other at a worker's cost."""
+"""Benchmarks, with numpy on one thread, as in the workers."""
 
 import os
 

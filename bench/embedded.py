@@ -1,4 +1,4 @@
-"""`tagger run` on a folder, with SQLite and no broker: everything in one process."""
+"""`tagger run` on a folder with SQLite and no broker: everything in one process."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from stack.topology import TAGGER, environment_without_tagger
 
 
 def measure_embedded(folder: Path, paths: Sequence[Path]) -> dict[str, Any]:
-    """Rate, CPU and memory of one run over `paths`, linked into a folder of their own."""
+    """Measure rate, CPU and memory of one run over `paths`, linked into a folder of their own."""
     photos = folder / "photos"
     photos.mkdir()
     for path in paths:

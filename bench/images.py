@@ -1,4 +1,4 @@
-"""Photographs to measure with: 600×800 JPEGs of about 74 kB, a textured garment on a light ground, always the same."""
+"""Generated photographs for benchmarks: 600×800 JPEGs of about 74 kB, a textured garment on a light background."""
 
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 WIDTH, HEIGHT = 600, 800
 QUALITY = 82
 _NOISE = 5.1
-"""Standard deviation of the sensor's noise, in grey levels: what makes the files as large as real ones."""
+"""Standard deviation of the sensor noise in grey levels; it makes the files as large as real ones."""
 _OUTLINES = (
     [(0.2, 0.2), (0.4, 0.15), (0.6, 0.15), (0.8, 0.2), (0.95, 0.45), (0.8, 0.5), (0.75, 0.9), (0.25, 0.9), (0.2, 0.5)],
     [(0.3, 0.1), (0.7, 0.1), (0.75, 0.9), (0.55, 0.9), (0.5, 0.35), (0.45, 0.9), (0.25, 0.9)],
@@ -21,7 +21,7 @@ _OUTLINES = (
 
 
 def make(folder: Path, count: int) -> list[Path]:
-    """`count` files `0000.jpg` … in `folder`; those that are there already are kept. Takes both cores."""
+    """Return `count` files `0000.jpg` … in `folder`, always the same; make those that are missing, on all cores."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number:04}.jpg" for number in range(count)]
     missing = [path for path in paths if not path.exists()]
@@ -32,14 +32,14 @@ def make(folder: Path, count: int) -> list[Path]:
 
 
 def _write(path: Path) -> None:
-    """Written aside and renamed, so that an interrupted run leaves no half picture."""
+    """Write aside and rename, so that an interrupted run leaves no partial file."""
     aside = path.with_suffix(".part")
     Image.fromarray(picture(int(path.stem))).save(aside, "JPEG", quality=QUALITY)
     aside.rename(path)
 
 
 def picture(seed: int) -> npt.NDArray[np.uint8]:
-    """uint8[800, 600, 3] for a seed."""
+    """Draw the photograph of a seed: uint8[800, 600, 3]."""
     rng = np.random.default_rng(seed)
     mask = _garment(rng)
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
@@ -56,7 +56,7 @@ def picture(seed: int) -> npt.NDArray[np.uint8]:
 
 
 def _garment(rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """bool[800, 600]: one of five outlines, jittered."""
+    """Draw one of five outlines, shifted at random: bool[800, 600]."""
     outline = np.asarray(_OUTLINES[rng.integers(len(_OUTLINES))]) + rng.uniform(-0.03, 0.03, 2)
     mask = Image.new("1", (WIDTH, HEIGHT))
     ImageDraw.Draw(mask).polygon([(x * WIDTH, y * HEIGHT) for x, y in outline], fill=1)

@@ -17,22 +17,22 @@ _MB = 1_000_000
 
 @dataclass
 class Usage:
-    """What the processes under one name have used. `peak_mb` is the resident memory of the largest of them."""
+    """Resources used by the processes of one name. `peak_mb` is the resident memory of the largest of them."""
 
     cpu_s: float = 0.0
     peak_mb: float = 0.0
     processes: int = 0
 
     def as_json(self) -> dict[str, float]:
-        """For the benchmark's JSON line."""
+        """Return the values for the benchmark's JSON line."""
         return {"cpu_s": round(self.cpu_s, 2), "peak_mb": round(self.peak_mb, 1), "processes": self.processes}
 
 
 class Sampler:
-    """Follows root processes and all their descendants for the time of a `with` block.
+    """Sampler of root processes and all their descendants during a `with` block.
 
-    Descendants go under the root's name with ` child` added when it is in `split` (a prefork worker's children
-    do the work, its parent almost none), else under the root's own.
+    Descendants are counted under their root's name, with ` child` added for roots in `split`: a prefork worker's
+    children do the work, its parent almost none.
     """
 
     def __init__(self, roots: Mapping[str, int], *, split: frozenset[str] = frozenset({"worker"})) -> None:
@@ -43,7 +43,7 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
     def follow(self, name: str, pid: int) -> None:
-        """Also this one from now on."""
+        """Follow this process too, from now on."""
         self._roots = {**self._roots, name: pid}
 
     def __enter__(self) -> Self:
@@ -57,14 +57,14 @@ class Sampler:
         self._look()
 
     def usage(self) -> dict[str, Usage]:
-        """By name. CPU counts from the first sample on (a process started meanwhile: from its start)."""
-        found: dict[str, Usage] = {}
+        """Return the usage by name. CPU counts from the first sample on, or from the start of a later process."""
+        usages: dict[str, Usage] = {}
         for name, before, cpu_s, peak in self._seen.values():
-            usage = found.setdefault(name, Usage())
+            usage = usages.setdefault(name, Usage())
             usage.cpu_s += cpu_s - before
             usage.peak_mb = max(usage.peak_mb, peak / _MB)
             usage.processes += 1
-        return found
+        return usages
 
     def _run(self) -> None:
         while not self._stopping.wait(_EVERY_S):
@@ -95,7 +95,7 @@ class Sampler:
 
 
 def machine() -> dict[str, Any]:
-    """The processor and how many of it; nothing that names the machine."""
+    """Describe the processor and memory; nothing that names the machine."""
     described = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     models = [line.partition(":")[2].strip() for line in described.splitlines() if line.startswith("model name")]
     return {
@@ -109,9 +109,9 @@ def machine() -> dict[str, Any]:
 
 
 def own_peak_mb() -> float:
-    """The most memory this process has held, MB.
+    """Return the peak memory of this process in MB.
 
-    From VmHWM where there is one: ru_maxrss survives exec, so that in a child it is at least what its parent held.
+    From VmHWM where it exists: ru_maxrss survives exec, so in a child it is never less than its parent's.
     """
     status = Path("/proc/self/status")
     if status.exists():

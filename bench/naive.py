@@ -1,7 +1,7 @@
-"""The same work as tutorials do it: one Celery task an image, `model.predict` on one image, one INSERT an image.
+"""The same work as tutorials do it: for each image one Celery task, one `model.predict` and one INSERT.
 
-Same servers, same pictures, same network, same decoding and preparing, as many worker children. Only the shape
-differs: keys travel as messages, nothing is batched, nothing is pooled but what the libraries pool by themselves.
+Servers, images, network, decoding, preprocessing and the number of worker children are the same. Only the design
+differs: keys travel as messages, nothing is batched, and nothing is pooled but what the libraries pool by themselves.
 Settings come from NAIVE_* variables, since Celery imports this module in its own process.
 """
 
@@ -29,13 +29,13 @@ _WARM_UP = 20
 
 @cache
 def _network() -> tuple[Any, Any]:
-    """The bundle and its Keras model, loaded in the child at its first task."""
+    """Load the bundle and its Keras model, in the child, at its first task."""
     import keras
 
     from model import bundle
 
-    found = bundle.read(Path(os.environ["NAIVE_BUNDLE"]))
-    return found, keras.models.load_model(found.folder / "model.keras", compile=False)
+    loaded = bundle.read(Path(os.environ["NAIVE_BUNDLE"]))
+    return loaded, keras.models.load_model(loaded.folder / "model.keras", compile=False)
 
 
 @cache
@@ -58,7 +58,7 @@ def _engine() -> sa.Engine:
 
 @app.task  # type: ignore[untyped-decorator]  # Celery ships no types
 def tag(bucket: str, key: str) -> None:
-    """Get, decode, predict, insert: one image."""
+    """Get, decode, classify and insert one image."""
     from model.decisions.calibration import softmax
     from model.images.decoding import DecodeHints, decode
     from model.images.preprocessing import preprocess
@@ -74,7 +74,7 @@ def tag(bucket: str, key: str) -> None:
 
 
 def measure(running: Topology, bundle: Path, keys: Sequence[str], children: int) -> float:
-    """Images per second over `keys` after a warm-up in which every child loads the model."""
+    """Return images per second over `keys`, after a warm-up in which every child loads the model."""
     environment = running.environment | {"NAIVE_BROKER": running.broker.url, "NAIVE_BUNDLE": str(bundle)}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "2"}
     app.conf.broker_url = running.broker.url
@@ -97,7 +97,7 @@ def measure(running: Topology, bundle: Path, keys: Sequence[str], children: int)
 
 
 def _tag_all(engine: sa.Engine, bucket: str, keys: Sequence[str]) -> None:
-    """Sends a task a key and returns when all rows are there."""
+    """Send one task per key, and return once every row is in the table."""
     before = _rows(engine)
     for key in keys:
         tag.delay(bucket, key)

@@ -32,7 +32,7 @@ _CACHE = Path("var/bench")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0, or a traceback that says what was not tagged."""
+    """Return exit code 0; raise with what was not tagged."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="end in one JSON line on stdout")
     parser.add_argument("--embedded", action="store_true", help="a folder and SQLite in one process")
@@ -40,19 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--model", default="fashion-mnist", help="the bundle, but not with --embedded (default: %(default)s)"
     )
-    asked = parser.parse_args(arguments)
-    _say(f"making {asked.images:,} images in {_CACHE} (once) …")
-    paths = images.make(_CACHE.absolute(), asked.images)
+    options = parser.parse_args(arguments)
+    _say(f"making {options.images:,} images in {_CACHE} (once) …")
+    paths = images.make(_CACHE.absolute(), options.images)
     with temporary_folder("bench") as folder:
-        result = measure_embedded(folder, paths) if asked.embedded else _measure(folder, paths, _named(asked.model))
+        result = measure_embedded(folder, paths) if options.embedded else _measure(folder, paths, _named(options.model))
     report.show(result)
-    if asked.json:
+    if options.json:
         print(json.dumps(result))
     return 0
 
 
 def _named(model: str) -> str:
-    """A bundle's name as it is, its folder so that it is found from anywhere."""
+    """Make a bundle's folder absolute, so that it is found from anywhere; leave a name as it is."""
     return str(Path(model).absolute()) if "/" in model else model
 
 
@@ -86,7 +86,7 @@ def _upload(running: Topology, paths: Sequence[Path]) -> None:
 
 
 def _tag(running: Topology, count: int) -> tuple[float, dict[str, Usage]]:
-    """One worker and one scheduler, then `tagger run` over the bucket: its rate, and what every process used."""
+    """Tag the bucket with one worker and one scheduler; return the rate, and what every process used."""
     running.start("worker", "worker", "--concurrency", str(CHILDREN))
     running.start("scheduler")
     running.wait_for_workers(CHILDREN)
@@ -104,7 +104,7 @@ def _tag(running: Topology, count: int) -> tuple[float, dict[str, Usage]]:
 
 
 def _require_all(running: Topology, output: str, count: int) -> None:
-    """A fast run that loses images is no result."""
+    """Raise unless every image was tagged: a fast run that loses images is no result."""
     summary = json.loads(output.splitlines()[-1])
     if (summary["seen"], summary["tagged"]) != (count, count):
         raise RuntimeError(f"{count} images, but {summary}")

@@ -1,4 +1,4 @@
-"""What was measured, as tables for people; the JSON line for programs is made from the same dictionary."""
+"""Tables of the measurements. The JSON line is made from the same dictionary."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from rich.table import Table
 
 
 def show(result: dict[str, Any]) -> None:
-    """Prints whatever of pipeline, stages and processes the result has. Goes to stderr when JSON follows."""
+    """Print what the result holds of pipeline, stages and processes, on stderr: stdout is for the JSON line."""
     console = Console(stderr=True)
     if "naive_images_per_second" in result:
         console.print(_ways(result))
@@ -36,7 +36,7 @@ def _stages(stages: dict[str, dict[str, float]]) -> Table:
 
 def _processes(processes: dict[str, dict[str, float]]) -> Table:
     table = _table("While the images were tagged", "process", "number", "CPU s", "peak MB (the largest)")
-    for name, usage in sorted(processes.items(), key=lambda each: -each[1]["cpu_s"]):
+    for name, usage in sorted(processes.items(), key=lambda row: -row[1]["cpu_s"]):
         table.add_row(name, str(usage["processes"]), f"{usage['cpu_s']:.2f}", f"{usage['peak_mb']:,.0f}")
     return table
 

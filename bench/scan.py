@@ -1,9 +1,9 @@
-"""A scan of keys that are all known: what finding nothing new costs a process of ours.
+"""The cost of a scan that finds nothing new, in a process of its own.
 
-    python -m bench.scan                   200,000 keys; target: < 15 s of own CPU, < 200 MB
+    python -m bench.scan                   200,000 keys; target: < 15 s of CPU, < 200 MB
     python -m bench.scan --keys 1000000
 
-The listing is generated, the catalogue is PostgreSQL; the second scan is measured, in a process of its own.
+The listing is generated, the catalogue is PostgreSQL, and the second of two scans is measured.
 """
 
 import argparse
@@ -29,7 +29,7 @@ _LISTED_AT = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 class GeneratedStore:
-    """`keys` objects `00/0000000.jpg` …, as a bucket would list them."""
+    """Store of `keys` generated objects `0000/0000000.jpg` …, listed as a bucket would."""
 
     prefix = ""
     bucket = "generated"
@@ -38,21 +38,21 @@ class GeneratedStore:
         self._keys = keys
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
-        """In key order, from the first key after `after` on."""
-        objects = (found for number in range(self._keys) if (found := self._object(number)).key > after)
+        """Yield pages of objects in key order, from the first key after `after` on."""
+        objects = (item for number in range(self._keys) if (item := self._object(number)).key > after)
         while page := list(islice(objects, PAGE_KEYS)):
             yield page
 
     def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
-        """Nothing is read here."""
+        """Raise: a scan reads no image."""
         raise AssertionError((key, version_token, max_bytes))
 
     def presign(self, key: str, *, expires_s: int = 3600) -> str:
-        """Nothing is shown here."""
+        """Raise: a scan shows no image."""
         raise AssertionError((key, expires_s))
 
     def check(self) -> None:
-        """Always there."""
+        """Do nothing: this store can always be reached."""
 
     def _object(self, number: int) -> StoredObject:
         size = 60_000 + number % 30_000
@@ -60,17 +60,17 @@ class GeneratedStore:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints one JSON line; exit code 1 when the scan did not find everything known."""
+    """Print one JSON line; return 1 unless the scan found every key known."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, default=_KEYS, help="how many (default: %(default)s)")
     parser.add_argument("--database", help=argparse.SUPPRESS)
-    asked = parser.parse_args(arguments)
-    if asked.database:
-        return _measured_scan(asked.database, asked.keys)
+    options = parser.parse_args(arguments)
+    if options.database:
+        return _measured_scan(options.database, options.keys)
     with temporary_folder("scan") as folder, postgres() as server:
         url = server.new_database()
-        _scan(url, asked.keys, "first")
-        command = [sys.executable, "-m", "bench.scan", "--keys", str(asked.keys), "--database", url]
+        _scan(url, options.keys, "first")
+        command = [sys.executable, "-m", "bench.scan", "--keys", str(options.keys), "--database", url]
         child = spawn(command, folder / "scan.log", cwd=Path(__file__).parent.parent)
         status = child.wait(timeout_s=1800)
         print(child.tail().strip())
@@ -79,17 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measured_scan(url: str, keys: int) -> int:
     began = time.perf_counter()
-    found = _scan(url, keys, "second")
+    scanned = _scan(url, keys, "second")
     used = resource.getrusage(resource.RUSAGE_SELF)
     measured = {
-        "keys": found.seen,
-        "new": found.new,
+        "keys": scanned.seen,
+        "new": scanned.new,
         "seconds": round(time.perf_counter() - began, 2),
         "cpu_s": round(used.ru_utime + used.ru_stime, 2),
         "peak_mb": round(own_peak_mb(), 1),
     }
     print(json.dumps(measured))
-    return 0 if (found.seen, found.new, found.changed, found.gone) == (keys, 0, 0, 0) else 1
+    return 0 if (scanned.seen, scanned.new, scanned.changed, scanned.gone) == (keys, 0, 0, 0) else 1
 
 
 def _scan(url: str, keys: int, name: str) -> Scanned:
@@ -100,9 +100,9 @@ def _scan(url: str, keys: int, name: str) -> Scanned:
         model = runs.register_model(session, "bench", "1")
         run, _ = runs.open_run(session, logical_key=name, kind="scan", selection={}, model=model, requested_by="bench")
         run_id = run.id
-    found = scan(sessions, GeneratedStore(keys), run_id, ScanRequest())
+    scanned = scan(sessions, GeneratedStore(keys), run_id, ScanRequest())
     engine.dispose()
-    return found
+    return scanned
 
 
 if __name__ == "__main__":

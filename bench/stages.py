@@ -1,4 +1,4 @@
-"""The limit of each stage by itself, on one thread: what no arrangement of them can exceed on one core."""
+"""Throughput of each stage alone, on one thread: the limit of any arrangement of them on one core."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ _MAX_BYTES = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Milliseconds an image: on the clock, and of this process's CPU (the servers' is in neither)."""
+    """Milliseconds per image: wall-clock time, and CPU time of this process without the servers."""
 
     wall_ms: float
     cpu_ms: float
@@ -37,7 +37,7 @@ class Stage:
         return 1000 / self.wall_ms
 
     def as_json(self) -> dict[str, float]:
-        """For the benchmark's JSON line."""
+        """Return the values for the benchmark's JSON line."""
         return {
             "images_per_second": round(self.images_per_second, 1),
             "wall_ms": round(self.wall_ms, 3),
@@ -46,19 +46,19 @@ class Stage:
 
 
 def measure(running: Topology, bundle: Path, limit: int) -> dict[str, Stage]:
-    """GET, decode, classify and record over at most `limit` images of the bucket."""
+    """Measure get, decode, classify and record on at most `limit` images of the bucket."""
     store = open_bucket(running.bucket, _options(running))
     listed = next(store.list_pages())[:limit]
     classifier = Classifier.load(bundle)
-    files = [store.read(each.key, each.version_token, max_bytes=_MAX_BYTES) for each in listed]
+    files = [store.read(item.key, item.version_token, max_bytes=_MAX_BYTES) for item in listed]
     stages = {}
     stages["get"] = _timed(
-        len(listed), lambda: [store.read(o.key, o.version_token, max_bytes=_MAX_BYTES) for o in listed]
+        len(listed), lambda: [store.read(item.key, item.version_token, max_bytes=_MAX_BYTES) for item in listed]
     )
     prepared: list[Images] = []
     stages["decode"] = _timed(len(files), lambda: prepared.extend(classifier.prepare(data) for data in files))
     pixels = np.stack(prepared)
-    batches = [pixels[at : at + BATCH] for at in range(0, len(pixels), BATCH)]
+    batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
     stages["classify"] = _timed(len(pixels), lambda: [classifier.classify(batch) for batch in batches])
     with _catalogue(running) as sessions:
         stages["record"] = _record(sessions, store, classifier)
@@ -73,14 +73,16 @@ def _timed(images: int, work: Callable[[], object]) -> Stage:
 
 
 def _record(sessions: Sessions, store: Store, classifier: Classifier) -> Stage:
-    """Claiming and recording every image of the store, with the same result for each."""
+    """Claim and record every image of the store, with the same result for each."""
     model_version_id, images = _scanned(sessions, store, classifier.bundle)
     scores = [CONFIDENCE_UNIT // len(classifier.bundle.categories)] * len(classifier.bundle.categories)
 
     def work() -> None:
         while items := _claim(sessions, model_version_id):
-            for at in range(0, len(items), BATCH):
-                _write(sessions, items[at : at + BATCH], classifier.bundle.categories[0], scores, model_version_id)
+            for start in range(0, len(items), BATCH):
+                _write(
+                    sessions, items[start : start + BATCH], classifier.bundle.categories[0], scores, model_version_id
+                )
 
     return _timed(images, work)
 
@@ -99,7 +101,7 @@ def _write(
 
 
 def _scanned(sessions: Sessions, store: Store, bundle: Bundle) -> tuple[int, int]:
-    """A run over the store's images: its model_version id, and how many they are."""
+    """Scan the store in a run of its own; return its model_version id and the number of images."""
     with sessions.begin() as session:
         model = runs.register_model(session, bundle.name, bundle.version)
         run, _ = runs.open_run(

@@ -1,4 +1,4 @@
-"""`make demo`: tag the sample images with embedded defaults, and say how many of the categories are right."""
+"""`make demo`: tag the sample images with embedded defaults, and report how many categories are right."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CATALOGUE = SAMPLES.parent / "var" / "demo.db"
 
 
 def main() -> int:
-    """Run the command as a user would, on a new catalogue; the exit code."""
+    """Run the command as a user would, on a new catalogue; return the exit code."""
     CATALOGUE.parent.mkdir(exist_ok=True)
     for suffix in ("", "-wal", "-shm"):
         CATALOGUE.with_name(CATALOGUE.name + suffix).unlink(missing_ok=True)
@@ -30,13 +30,13 @@ def main() -> int:
 
 
 def labels() -> dict[str, str]:
-    """The true category by key."""
-    with (SAMPLES / "labels.csv").open(newline="") as file:
+    """Return the true category of each key."""
+    with (SAMPLES / "labels.csv").open(encoding="utf-8", newline="") as file:
         return {row["key"]: row["category"] for row in csv.DictReader(file)}
 
 
 def report(rows: list[dict[str, str]], truth: dict[str, str]) -> int:
-    """Print how many tags are right, of all and of those that need no review; 1 when an image has no tag."""
+    """Print how many tags are right, of all and of those that need no review; return 1 when an image has no tag."""
     right = [row for row in rows if row["category"] == truth[row["key"]]]
     sure = [row for row in rows if not row["needs_review"]]
     sure_right = [row for row in sure if row["category"] == truth[row["key"]]]

@@ -1,7 +1,7 @@
-"""Make the sample images again: `python -m samples.make [--data FOLDER]`.
+"""`python -m samples.make [--data FOLDER]`: make the sample images again.
 
-Ten images of each category of Fashion-MNIST's test set, drawn by a fixed seed and not by how they are classified,
-in an order that says nothing of their category.
+Ten images of each category of Fashion-MNIST's test set, drawn with a fixed seed, whatever a model makes of them, and
+in random order.
 """
 
 import argparse
@@ -21,7 +21,7 @@ PER_CATEGORY = 10
 
 
 def chosen(test: Split) -> list[int]:
-    """Indices into the test set, mixed."""
+    """Draw the images' indices into the test set, in random order."""
     random = np.random.default_rng(SEED)
     kinds = range(len(FASHION_MNIST))
     drawn = [random.choice(np.flatnonzero(test.labels == kind), PER_CATEGORY, replace=False) for kind in kinds]
@@ -29,7 +29,7 @@ def chosen(test: Split) -> list[int]:
 
 
 def make(test: Split, folder: Path = HERE) -> int:
-    """Write images/NNNN.png and labels.csv into `folder`; returns how many images."""
+    """Write images/NNNN.png and labels.csv into `folder`; return the number of images."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     indices = chosen(test)
     with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as sink:

@@ -1,8 +1,8 @@
-"""Child processes that never outlive this one, free ports, and bounded waits.
+"""Child processes that never outlive this one, free ports, and waits with a time limit.
 
 `PR_SET_PDEATHSIG` would be simpler, but it fires when the *thread* that started the child ends, and fault tests
-restart servers from threads. So one small guard process reads a pipe from us; when the pipe closes, however we
-died, it stops what is still registered and removes its folders.
+restart servers from threads. Instead, a small guard process reads a pipe from this one. When the pipe closes, for
+whatever reason, the guard stops the children still registered and removes the folders.
 """
 
 import atexit
@@ -49,12 +49,13 @@ for path in paths:
     elif os.path.lexists(path):
         os.unlink(path)
 """
-_LOWEST_PORT, _HIGHEST_PORT = 10_100, 22_000  # with 10,000 more still below Linux's range for clients
+_LOWEST_PORT, _HIGHEST_PORT = 10_100, 20_100  # with 10,000 more still below Linux's range for clients
 _GRPC_OFFSET = 10_000
+_reserved: list[socket.socket] = []
 
 
 class _Guard:
-    """The pipe to the guard of this process, started with the first child."""
+    """Pipe to the guard of this process, which is started with the first child."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -82,7 +83,7 @@ _guard = _Guard()
 
 @dataclass
 class Child:
-    """A process of our own in its own group, its output in a file. `last_wish` is what stops it cleanly."""
+    """Child process in a group of its own, its output in a file. `last_wish` is the signal that stops it cleanly."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -97,7 +98,7 @@ class Child:
         return self.process.poll() is None
 
     def stop(self, timeout_s: float = 20) -> int:
-        """Asks it to end, kills its group after `timeout_s`; the exit status."""
+        """Ask it to end, kill its group after `timeout_s`; return the exit status."""
         if self.alive:
             self.process.send_signal(self.last_wish)
         try:
@@ -106,20 +107,20 @@ class Child:
             return self.kill()
 
     def kill(self) -> int:
-        """SIGKILL to the whole group, now."""
+        """Kill the whole group at once; return the exit status."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         return self._ended(10)
 
     def wait(self, timeout_s: float) -> int:
-        """Its exit status; fails with its log when it takes longer."""
+        """Return its exit status; raise with its log when it takes longer."""
         try:
             return self._ended(timeout_s)
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"pid {self.pid} still runs after {timeout_s} s\n{self.tail()}") from None
 
     def tail(self, characters: int = 4000) -> str:
-        """The end of what it has written."""
+        """Return the end of its output."""
         return self.log.read_text(errors="replace")[-characters:]
 
     def _ended(self, timeout_s: float) -> int:
@@ -137,9 +138,10 @@ def spawn(
     user: int | None = None,
     last_wish: signal.Signals = signal.SIGTERM,
 ) -> Child:
-    """Starts `command` in a process group of its own, appending both outputs to `log`.
+    """Start `command` in a process group of its own, appending both outputs to `log`.
 
-    `env` is added to ours, `user` is a numeric id to run as. The child ends when we end, even by SIGKILL.
+    `env` is added to this process's environment, `user` is a numeric id to run as. The child ends when this process
+    does, even by SIGKILL.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -182,18 +184,33 @@ def _folder_open_to_all() -> Path:
 
 
 def remove_at_the_end(path: Path) -> None:
-    """The guard removes this file or folder when we are gone."""
+    """Have the guard remove this file or folder when this process has ended."""
     _guard.tell(f"path {path}")
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on which, and 10,000 above which (SeaweedFS's gRPC), nobody listens."""
-    found: list[int] = []
-    while len(found) < count:
+    """Return ports on which, and 10,000 above which (SeaweedFS's gRPC), nobody listens.
+
+    They are this process's until it ends: it holds the UDP ports of the same numbers, so that no other process that
+    asks here gets one before its server listens, or while that restarts.
+    """
+    ports: list[int] = []
+    while len(ports) < count:
         port = random.SystemRandom().randrange(_LOWEST_PORT, _HIGHEST_PORT)
-        if port not in found and _is_free(port) and _is_free(port + _GRPC_OFFSET):
-            found.append(port)
-    return found
+        if _reserve(port) and _is_free(port) and _is_free(port + _GRPC_OFFSET):
+            ports.append(port)
+    return ports
+
+
+def _reserve(port: int) -> bool:
+    holder = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        holder.bind(("127.0.0.1", port))
+    except OSError:
+        holder.close()
+        return False
+    _reserved.append(holder)
+    return True
 
 
 def _is_free(port: int) -> bool:
@@ -207,7 +224,7 @@ def _is_free(port: int) -> bool:
 
 
 def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 20, every_s: float = 0.02) -> None:
-    """Returns when `condition()` is true; TimeoutError names `what` after `timeout_s`."""
+    """Return once `condition()` is true; raise TimeoutError naming `what` after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:

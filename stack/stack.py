@@ -1,6 +1,6 @@
 """`make stack`: what docker-compose.yml runs, on servers from wheels, until Ctrl-C.
 
-Nothing is kept: servers, catalogue and images are gone when it ends.
+Nothing is kept: servers, catalogue and images go when it ends.
 """
 
 import argparse
@@ -16,12 +16,12 @@ from stack.processes import temporary_folder
 from stack.topology import Topology, topology
 
 BUCKET = "catalogue"
-_LOOK_EVERY_S = 1.0
-_PASSED_ON = ("TAGGER_MODEL", "TAGGER_WORKERS")
+_CHECK_EVERY_S = 1.0
+_INHERITED = ("TAGGER_MODEL", "TAGGER_WORKERS")
 
 
 def main() -> int:
-    """Exit code 0 after Ctrl-C or SIGTERM."""
+    """Run until Ctrl-C or SIGTERM; return exit code 0."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     stopping = threading.Event()
 
@@ -31,26 +31,26 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     print("starting Valkey, PostgreSQL and SeaweedFS …", flush=True)
-    extra = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    extra = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     with temporary_folder("stack") as folder, topology(folder, BUCKET, extra) as running:
         for name in ("scheduler", "worker"):
             running.start(name)
-        print(_how_to_use(running), flush=True)
-        _look_after(running, stopping)
+        print(_instructions(running), flush=True)
+        _supervise(running, stopping)
         print("stopping; workers finish what they hold …", flush=True)
     return 0
 
 
-def _look_after(running: Topology, stopping: threading.Event) -> None:
-    """As compose's `restart: unless-stopped`: what ends is started again, and its last words are shown."""
-    while not stopping.wait(_LOOK_EVERY_S):
+def _supervise(running: Topology, stopping: threading.Event) -> None:
+    """Restart what ends, as compose does with `restart: unless-stopped`, and show its last output."""
+    while not stopping.wait(_CHECK_EVERY_S):
         for name, child in list(running.processes.items()):
             if not child.alive:
                 print(f"{name} ended ({child.process.returncode}):\n{child.tail(800)}\nstarting it again", flush=True)
                 running.start(name)
 
 
-def _how_to_use(running: Topology) -> str:
+def _instructions(running: Topology) -> str:
     exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in running.environment.items())
     logs = "\n".join(f"  {name:<10} {child.log}" for name, child in sorted(running.processes.items()))
     tagger = Path(sys.executable).with_name("tagger")

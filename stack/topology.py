@@ -14,12 +14,12 @@ from stack.servers import Postgres, Seaweed, Valkey, postgres, seaweed, valkey
 
 TAGGER = Path(sys.executable).with_name("tagger")
 GRACE_S = 90.0
-"""What a worker has from SIGTERM on to give back or finish what it holds."""
+"""How long a worker has after SIGTERM to give back or finish what it holds."""
 
 
 @dataclass
 class Topology:
-    """Running servers, a bucket, and the TAGGER_* variables of every process on them."""
+    """Running servers, a bucket, and the TAGGER_* variables that every process gets."""
 
     folder: Path
     broker: Valkey
@@ -30,7 +30,7 @@ class Topology:
     processes: dict[str, Child] = field(default_factory=dict)
 
     def tagger(self, *arguments: str, timeout_s: float = 3600) -> subprocess.CompletedProcess[str]:
-        """Runs one command to its end; its errors go to our own stderr."""
+        """Run one command to its end; its errors go to our own stderr."""
         return subprocess.run(
             [TAGGER, *arguments],
             env=self.process_environment(),
@@ -42,14 +42,14 @@ class Topology:
         )
 
     def start(self, name: str, *arguments: str) -> Child:
-        """Starts `tagger …` as the process `name`; its output is in `folder`/name.log."""
+        """Start `tagger …` as the process `name`; its output is in `folder`/name.log."""
         command: list[str | Path] = [TAGGER, *(arguments or (name,))]
         child = spawn(command, self.folder / f"{name}.log", env=self.process_environment(), cwd=self.folder)
         self.processes[name] = child
         return child
 
     def wait_for_workers(self, slots: int, timeout_s: float = 60) -> None:
-        """Until so many worker children have announced themselves in the catalogue."""
+        """Wait until so many worker children have announced themselves in the catalogue."""
         wait_until(lambda: self._slots() >= slots, "the workers to announce themselves", timeout_s, every_s=0.5)
 
     def _slots(self) -> int:
@@ -60,18 +60,18 @@ class Topology:
         return sum(int(worker["slots"]) for worker in status["workers"])
 
     def stop(self) -> None:
-        """SIGTERM to every process, workers first, then time to finish what they hold."""
+        """Send SIGTERM to every process, workers first, and let them finish what they hold."""
         for name in sorted(self.processes, reverse=True):
             self.processes[name].stop(GRACE_S)
 
     def process_environment(self) -> dict[str, str]:
-        """What every process of the topology sees."""
+        """Return the environment of every process of the topology."""
         return environment_without_tagger() | self.environment
 
 
 @contextmanager
 def topology(folder: Path, bucket: str, extra: Mapping[str, str]) -> Iterator[Topology]:
-    """Servers up, bucket made, tables made; everything is stopped at the end of the block."""
+    """Start the servers, make bucket and tables; stop everything at the end of the block."""
     with ExitStack() as stack:
         broker = stack.enter_context(valkey())
         database = stack.enter_context(postgres())
@@ -92,5 +92,5 @@ def topology(folder: Path, bucket: str, extra: Mapping[str, str]) -> Iterator[To
 
 
 def environment_without_tagger() -> dict[str, str]:
-    """Ours, without settings that a person has exported for something else."""
+    """Return this process's environment without the TAGGER_* settings that a user has exported."""
     return {name: value for name, value in os.environ.items() if not name.startswith("TAGGER_")}

@@ -1,4 +1,4 @@
-"""A home of its own for the suite, real servers, and a fresh catalogue on each database for each test."""
+"""An empty home for the suite, real servers, and a fresh catalogue on each database for each test."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from stack.servers import Postgres, Seaweed, Valkey, postgres, seaweed, valkey
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "images"
 PHOTOS = ROOT.parent / "shared" / "clothing-dataset-small"
-PERSONAL = ("TAGGER_", "AWS_", "PG", "XDG_", "KERAS_", "MPL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-"""How variables begin that bring a person's own set-up to us or to a library we use."""
+USER_SETTINGS = ("TAGGER_", "AWS_", "PG", "XDG_", "KERAS_", "MPL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+"""Prefixes of variables that configure us, or a library we use, for the user who runs the suite."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        for name in [name for name in os.environ if name.upper().startswith(PERSONAL)]:
+        for name in [name for name in os.environ if name.upper().startswith(USER_SETTINGS)]:
             patch.delenv(name)
         patch.setenv("HOME", str(stack.enter_context(temporary_folder("home"))))
         config.add_cleanup(stack.pop_all().close)
@@ -57,7 +57,7 @@ def seaweed_server() -> Iterator[Seaweed]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new, empty database of each kind."""
+    """Return the URL of a new, empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'catalogue.db'}"
     server: Postgres = request.getfixturevalue("postgres_server")
@@ -66,7 +66,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def sessions(database_url: str) -> Iterator[Sessions]:
-    """A catalogue with its tables, on each database."""
+    """Yield a catalogue with its tables, on each database."""
     engine = connect(database_url)
     migrations.upgrade(engine)
     yield sessions_of(engine)
@@ -75,20 +75,20 @@ def sessions(database_url: str) -> Iterator[Sessions]:
 
 @pytest.fixture(autouse=True)
 def folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run every test in an empty folder: a person's .env must not reach it, nor what another test has written."""
+    """Run every test in an empty folder, out of reach of a user's .env and of what other tests write."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(autouse=True)
 def logs_as_they_were() -> Iterator[None]:
-    """A command run inside a test sets up the process's logs; the next test must not inherit that."""
+    """Reset the logs: a command run inside a test configures them for the whole process."""
     yield
     structlog.reset_defaults()
 
 
 @pytest.fixture
 def photos() -> Path:
-    """The shared clothing photographs; a test that needs them is skipped where they are not."""
+    """Return the folder of shared clothing photographs; skip the test where there is none."""
     if not PHOTOS.is_dir():
         pytest.skip(f"needs the shared photographs at {PHOTOS}")
     return PHOTOS

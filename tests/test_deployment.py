@@ -57,7 +57,7 @@ def test_a_service_waits_for_what_it_needs() -> None:
     }
 
     for name in ("scheduler", "worker"):
-        waits_for = {needed: each["condition"] for needed, each in SERVICES[name]["depends_on"].items()}
+        waits_for = {service: condition["condition"] for service, condition in SERVICES[name]["depends_on"].items()}
         assert waits_for == conditions
 
 
@@ -115,7 +115,7 @@ def test_the_comments_name_commands_that_exist() -> None:
 def test_every_tagger_variable_is_a_setting(name: str) -> None:
     known = {f"TAGGER_{field.upper()}" for field in Settings.model_fields}
 
-    variables = {each for each in SERVICES[name].get("environment", {}) if each.startswith("TAGGER_")}
+    variables = {variable for variable in SERVICES[name].get("environment", {}) if variable.startswith("TAGGER_")}
 
     assert variables <= known
 
@@ -178,7 +178,7 @@ def test_the_image_is_the_core_install_and_all_of_it() -> None:
 
 
 def _config(program: str, folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """What docker-compose makes of the file, with no .env of anybody's."""
+    """Run `docker-compose config` on the file, with an empty .env."""
     no_file = folder / "empty"
     no_file.touch()
     command = [program, "--file", str(ROOT / "docker-compose.yml"), "--env-file", str(no_file), "config", "--quiet"]
@@ -187,7 +187,7 @@ def _config(program: str, folder: Path, variables: dict[str, str]) -> subprocess
 
 
 def _resolve(words: list[str]) -> Any:
-    """The command that these words call."""
+    """Return the command that these words call."""
     command: Any = typer.main.get_command(app)
     for word in words:
         if word.startswith("-"):

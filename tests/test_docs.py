@@ -1,4 +1,4 @@
-"""The documentation names every setting, command and file there is, and none that is not."""
+"""The documentation names every setting, command and file, and none that does not exist."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def _text(path: Path) -> str:
 
 
 def _commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every command with the words that call it; groups are left out."""
+    """Yield every command with the words that call it; groups are left out."""
     if not hasattr(command, "commands"):
         yield " ".join(words), command
         return
-    for name, each in command.commands.items():
-        yield from _commands(each, (*words, name))
+    for name, subcommand in command.commands.items():
+        yield from _commands(subcommand, (*words, name))
 
 
 COMMANDS = dict(_commands(typer.main.get_command(app), ("tagger",)))
@@ -123,7 +123,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def _anchors(page: Path) -> set[str]:
-    """Headings as GitHub names them."""
+    """Return the anchors of a page's headings, as GitHub names them."""
     headings = re.findall(r"^#+ (.+)$", _text(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import redis
 
+from stack import processes
 from stack.processes import free_ports, spawn, temporary_folder, wait_until
 from stack.servers import postgres, seaweed, valkey
 
@@ -150,6 +151,14 @@ def test_ports_are_below_the_range_that_clients_get_and_free() -> None:
 
     assert len(set(ports)) == 20
     assert all(10_000 < port < 22_000 for port in ports)
+
+
+def test_a_port_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_HIGHEST_PORT", processes._LOWEST_PORT + 50)
+
+    ports = free_ports(10) + free_ports(10)
+
+    assert len(set(ports)) == 20
 
 
 def test_a_folder_goes_away_with_its_block() -> None:

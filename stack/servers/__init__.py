@@ -1,11 +1,11 @@
-"""The real servers that tests, `make stack` and `make bench` run on, from wheels: no Docker, no apt.
+"""Valkey, PostgreSQL and SeaweedFS from wheels, for tests, `make stack` and `make bench`: no Docker, no apt.
 
     with valkey() as broker, postgres() as database, seaweed() as store:
         broker.url              redis://127.0.0.1:…/0, nothing persistent, noeviction
         database.new_database() postgresql+psycopg://… of a new, empty database
         store.url               the S3 endpoint; store.access_key_id, store.secret_access_key, store.new_bucket()
 
-Each has `kill()` (SIGKILL), `stop()` (as an operator would), `start()` and `restart()` on the same port.
+Each has `kill()` (SIGKILL), `stop()` (as an operator would), `start()` and `restart()`, always on the same port.
 """
 
 import os
@@ -23,20 +23,20 @@ __all__ = ["Postgres", "Seaweed", "Server", "Valkey", "postgres", "seaweed", "va
 
 @contextmanager
 def valkey(*, password: str = "") -> Iterator[Valkey]:
-    """A Valkey server for the block."""
+    """Run a Valkey server for the block."""
     with temporary_folder("valkey") as folder, Valkey(folder, password) as server:
         yield server
 
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server for the block. It refuses to run as root, so that it becomes another user then."""
+    """Run a PostgreSQL server for the block; as another user when this one is root, whom it refuses."""
     with temporary_folder("postgres", open_to_all=os.geteuid() == 0) as folder, Postgres(folder) as server:
         yield server
 
 
 @contextmanager
 def seaweed() -> Iterator[Seaweed]:
-    """An S3 server for the block."""
+    """Run an S3 server for the block."""
     with temporary_folder("seaweed") as folder, Seaweed(folder) as server:
         yield server

@@ -1,4 +1,4 @@
-"""What every server here can do."""
+"""Base class of the servers."""
 
 import signal
 from pathlib import Path
@@ -8,7 +8,7 @@ from stack.processes import Child, spawn, wait_until
 
 
 class Server:
-    """A server in its own folder and on its own port, which it keeps over restarts."""
+    """Server in a folder and on a port of its own, which it keeps over restarts."""
 
     name = "server"
     last_wish = signal.SIGTERM
@@ -33,7 +33,7 @@ class Server:
         self.stop()
 
     def start(self) -> None:
-        """Returns when it answers; shows its log when it does not within 30 s."""
+        """Start it and return when it answers; raise with its log when it does not within 30 s."""
         self.child = spawn(
             self.command(),
             self.log,
@@ -50,17 +50,17 @@ class Server:
             raise RuntimeError(f"{self.name} ended as it started\n{self.child.tail()}")
 
     def stop(self) -> None:
-        """A clean end."""
+        """Stop it cleanly."""
         if self.child:
             self.child.stop()
 
     def kill(self) -> None:
-        """kill -9; everything that was only in memory is lost."""
+        """Kill it with SIGKILL: everything that was only in memory is lost."""
         if self.child:
             self.child.kill()
 
     def restart(self) -> None:
-        """kill -9, then started again on the same port and folder."""
+        """Kill it with SIGKILL and start it again on the same port and folder."""
         self.kill()
         self.start()
 

@@ -10,7 +10,7 @@ from stack.servers.base import Server
 
 
 class Valkey(Server):
-    """Redis' protocol; 64 MB at most and noeviction, as the broker must be."""
+    """Valkey with 64 MB at most and noeviction, as the broker must be."""
 
     name = "valkey"
 
@@ -35,7 +35,7 @@ class Valkey(Server):
         return [get_binary_path(), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def ready(self) -> bool:
-        """PONG, or -NOAUTH from one that wants its password."""
+        """Return whether it answers PONG, or -NOAUTH when it wants its password."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")

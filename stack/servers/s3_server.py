@@ -19,7 +19,7 @@ from stack.servers.base import Server
 
 
 class Seaweed(Server):
-    """SeaweedFS's S3 server with one identity that may do everything."""
+    """SeaweedFS's S3 server, with one identity that may do everything."""
 
     name = "seaweed"
     last_wish = signal.SIGKILL  # a clean end waits 15 s for its own streams
@@ -38,7 +38,7 @@ class Seaweed(Server):
         (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
 
     def client(self) -> Any:
-        """The one boto3 client for this server; making one costs more than most calls."""
+        """Return the boto3 client of this server: one, as making it costs more than most calls."""
         return self._client
 
     @cached_property
@@ -53,13 +53,13 @@ class Seaweed(Server):
         )
 
     def new_bucket(self) -> str:
-        """The name of a bucket that nobody else uses."""
+        """Create a bucket and return its name, which nobody else uses."""
         name = f"photos-{uuid4().hex[:8]}"
         self.client().create_bucket(Bucket=name)
         return name
 
     def environment(self) -> dict[str, str]:
-        """The TAGGER_S3_* variables for it."""
+        """Return the TAGGER_S3_* variables for it."""
         return {
             "TAGGER_S3_ENDPOINT_URL": self.url,
             "TAGGER_S3_REGION": "us-east-1",
@@ -89,7 +89,7 @@ class Seaweed(Server):
         return [weed, "server", "-s3", *(f"-{name}={value}" for name, value in options.items())]
 
     def ready(self) -> bool:
-        """It takes a write: the S3 port answers a second before there is a volume to write to."""
+        """Return whether it takes a write: the S3 port answers a second before there is a volume to write to."""
         if not self._listens():
             return False
         client = self.client()

