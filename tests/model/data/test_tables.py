@@ -1,91 +1,13 @@
-"""Folders and tables of labelled photographs: what they hold, and the line that says what is wrong with one."""
+"""Tables of labelled photographs: what they hold, and the line that is wrong in one."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from model.data.photographs import DataUnusable, Photograph, of_folder
+from model.data.photographs import DataUnusable, Photograph
 from model.data.tables import of_table
-
-
-def write(folder: Path, *names: str) -> Path:
-    """Files whose bytes are their names."""
-    for name in names:
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(name.encode())
-    return folder
-
-
-def told(photographs: list[Photograph]) -> list[tuple[str, ...]]:
-    return [(each.name, each.category, *filter(None, (each.split, each.product))) for each in photographs]
-
-
-# Folders
-
-
-def test_a_sub_folder_is_a_category_with_all_files_below_it(tmp_path: Path) -> None:
-    write(tmp_path, "shirt/b.jpg", "shirt/a/c.jpg", "hat/a.jpg", "README.md", ".git/x", "hat/.DS_Store", "hat/.x/y.jpg")
-
-    found = of_folder(tmp_path)
-
-    assert told(found) == [("hat/a.jpg", "hat"), ("shirt/a/c.jpg", "shirt"), ("shirt/b.jpg", "shirt")]
-    assert [each.read() for each in found] == [each.name.encode() for each in found]
-
-
-def test_sub_folders_train_validation_and_test_are_splits(tmp_path: Path) -> None:
-    write(tmp_path, "train/hat/a.jpg", "test/hat/b.jpg", "validation/hat/c.jpg", "LICENSE")
-
-    assert told(of_folder(tmp_path)) == [
-        ("train/hat/a.jpg", "hat", "train"),
-        ("validation/hat/c.jpg", "hat", "validation"),
-        ("test/hat/b.jpg", "hat", "test"),
-    ]
-
-
-def test_a_category_may_be_called_train(tmp_path: Path) -> None:
-    write(tmp_path, "train/a.jpg", "plane/b.jpg")
-
-    assert told(of_folder(tmp_path)) == [("plane/b.jpg", "plane"), ("train/a.jpg", "train")]
-
-
-def test_a_pattern_finds_the_product_in_the_path(tmp_path: Path) -> None:
-    write(tmp_path, "hat/p1_front.jpg", "hat/other.jpg")
-
-    found = of_folder(tmp_path, r"(?P<product>p\d+)_")
-
-    assert told(found) == [("hat/other.jpg", "hat"), ("hat/p1_front.jpg", "hat", "p1")]
-
-
-def test_a_file_name_that_is_no_utf8_is_spelt_out(tmp_path: Path) -> None:
-    (tmp_path / "hat").mkdir()
-    (tmp_path / "hat" / "caf\udce9.jpg").touch()
-
-    assert [each.name for each in of_folder(tmp_path)] == ["hat/caf\\xe9.jpg"]
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ([], "make a sub-folder for each category"),
-        (["a.jpg"], "make a sub-folder for each category"),
-        (["train/hat/a.jpg", "test/hat/a.jpg", "coat/a.jpg"], "holds train and test, which are splits, beside coat"),
-    ],
-)
-def test_a_folder_that_is_no_data_set_says_what_to_do(tmp_path: Path, files: list[str], message: str) -> None:
-    write(tmp_path, *files)
-
-    with pytest.raises(DataUnusable, match=message):
-        of_folder(tmp_path)
-
-
-def test_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DataUnusable, match="nowhere is not a folder: name one"):
-        of_folder(tmp_path / "nowhere")
-
-
-# Tables
+from tests.model.data.described import described
 
 
 @pytest.fixture
@@ -104,31 +26,31 @@ Table = Callable[..., list[Photograph]]
 
 
 def test_a_csv_names_key_and_category_and_perhaps_split_and_product(table: Table) -> None:
-    found = table(
+    photographs = table(
         'price,key,category,split,product\n1,p1_a.jpg,T-shirt/top,train,\n2,b.jpg,Hat,,P 7\n3,"c, d.jpg",Hat,test,\n'
     )
 
-    assert told(found) == [
+    assert described(photographs) == [
         ("p1_a.jpg", "T-shirt/top", "train", "p1"),
         ("b.jpg", "Hat", "P 7"),
         ("c, d.jpg", "Hat", "test"),
     ]
-    assert found[0].read() == b"p1_a.jpg"
+    assert photographs[0].read() == b"p1_a.jpg"
 
 
 def test_a_csv_of_a_spreadsheet_may_begin_with_a_byte_order_mark(table: Table) -> None:
-    assert told(table(b"\xef\xbb\xbfkey,category\r\n\r\na.jpg,Hat\r\n")) == [("a.jpg", "Hat")]
+    assert described(table(b"\xef\xbb\xbfkey,category\r\n\r\na.jpg,Hat\r\n")) == [("a.jpg", "Hat")]
 
 
 @pytest.mark.parametrize("name", ["labels.jsonl", "labels.ndjson", "labels.JSON"])
 def test_json_lines_say_the_same(table: Table, name: str) -> None:
     content = '{"key": "a.jpg", "category": "Hüte", "score": 1}\n\n{"key": "b.jpg", "category": "Hat", "split": null}\n'
 
-    assert told(table(content, name)) == [("a.jpg", "Hüte"), ("b.jpg", "Hat")]
+    assert described(table(content, name)) == [("a.jpg", "Hüte"), ("b.jpg", "Hat")]
 
 
 def test_the_same_row_again_is_one_photograph(table: Table) -> None:
-    assert told(table("key,category\na.jpg,Hat\na.jpg,Hat\n")) == [("a.jpg", "Hat")]
+    assert described(table("key,category\na.jpg,Hat\na.jpg,Hat\n")) == [("a.jpg", "Hat")]
 
 
 @pytest.mark.parametrize(
