@@ -1,4 +1,4 @@
-"""`tagger model evaluate`: how good a bundle is, on Fashion-MNIST's test images or on photographs of one's own."""
+"""`tagger model evaluate`: how good a bundle is, on Fashion-MNIST's test images or on one's own photographs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from model.bundle import Bundle
+    from model.decisions.thresholds import ReviewPolicy
     from model.evaluation.assessment import EvaluationResult
     from model.evaluation.evaluation_sets import EvaluationSet
 
@@ -30,7 +31,9 @@ def evaluate(
     bundle: Annotated[str | None, typer.Argument(help=NAMED)] = None,
     data: Annotated[
         str,
-        typer.Option(help="fashion-mnist (its test images), or a folder with a sub-folder of images a category."),
+        typer.Option(
+            help="fashion-mnist (its test images), or a folder with a sub-folder of images for each category."
+        ),
     ] = FASHION_MNIST,
     mapped: Annotated[
         list[str] | None,
@@ -38,7 +41,7 @@ def evaluate(
     ] = None,
     photographs: Annotated[
         Path | None,
-        typer.Option(help='With fashion-mnist: a folder with a sub-folder "hat", of images to be noticed as strange.'),
+        typer.Option(help='With fashion-mnist: a folder with a sub-folder "hat", of images that should be flagged.'),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html, JSON, CSV and PNG. Default: evaluations/NAME-VERSION.")
@@ -46,63 +49,37 @@ def evaluate(
     bundles: Bundles = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how good a bundle is on images whose category is known, and write a report that a person can read."""
+    """Measure how good a bundle is on labelled images, and write a report for people."""
+    from cli.context import bundle_folder, load_settings
+    from model import bundle as library
     from model.evaluation.report import report, wording
 
-    names = _names(mapped or [])
+    names = _categories_of_folders(mapped or [])
     report.check_installed()
-    found = _assessed(bundle, bundles, data, names, photographs, out)
-    place = out or _default(found.bundle)
-    report.write(place, found)
-    page = place / report.PAGE
-    if as_json:
-        typer.echo(json.dumps(found.as_json() | {"report": str(page)}, ensure_ascii=False))
-        return
-    for line in wording.lines(found):
-        typer.echo(line)
-    typer.echo(f"report       {page}")
-
-
-def _names(mapped: Sequence[str]) -> dict[str, str]:
-    """What --map says, category by sub-folder."""
-    parts = [each.partition("=") for each in mapped]
-    wrong = [each for each, (folder, _, category) in zip(mapped, parts, strict=True) if not folder or not category]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]!r} is not FOLDERNAME=CATEGORY, as pants=Trouser", param_hint="--map")
-    return {folder: category for folder, _, category in parts}
-
-
-def _assessed(
-    reference: str | None,
-    bundles: Sequence[Path] | None,
-    data: str,
-    names: Mapping[str, str],
-    photographs: Path | None,
-    out: Path | None,
-) -> EvaluationResult:
-    """With the version that is promoted and the review policy that is set, as workers tag."""
-    from cli.context import bundle_folder, load_settings
-    from cli.quiet import quieten_tensorflow
-    from model import bundle as library
-    from model.evaluation.assessment import evaluate_bundle
-    from model.runtimes import has_tensorflow
-
-    settings = load_settings(model=reference)
-    bundle = library.read(bundle_folder(settings, bundles))
-    _check_out(out, bundle)
-    evaluation_set = _sample(bundle, data, names, photographs)
-    quieten_tensorflow()
-    typer.echo(f"measuring on {len(evaluation_set.names):,} images …", err=True)
-    return evaluate_bundle(bundle, evaluation_set, settings.review_policy, reference=has_tensorflow())
-
-
-def _check_out(out: Path | None, bundle: Bundle) -> None:
-    """A bundle is sealed: a file more or less, and it is corrupt."""
-    if out is not None and out.resolve().is_relative_to(bundle.folder.resolve()):
+    settings = load_settings(model=bundle)
+    evaluated = library.read(bundle_folder(settings, bundles))
+    folder = out or Path("evaluations") / f"{evaluated.name}-{evaluated.version}"
+    if folder.resolve().is_relative_to(evaluated.folder.resolve()):
         raise typer.BadParameter("a bundle is sealed: name a folder outside of it", param_hint="--out")
+    result = _evaluated(evaluated, _evaluation_set(evaluated, data, names, photographs), settings.review_policy)
+    report.write(folder, result)
+    page = folder / report.PAGE
+    if as_json:
+        typer.echo(json.dumps(result.as_json() | {"report": str(page)}, ensure_ascii=False))
+        return
+    for line in (*wording.lines(result), f"report       {page}"):
+        typer.echo(line)
 
 
-def _sample(bundle: Bundle, data: str, names: Mapping[str, str], photographs: Path | None) -> EvaluationSet:
+def _categories_of_folders(mapped: Sequence[str]) -> dict[str, str]:
+    """Parse --map: the category of each sub-folder."""
+    for option in mapped:
+        if not all(option.partition("=")):
+            raise typer.BadParameter(f"{option!r} is not FOLDERNAME=CATEGORY, as pants=Trouser", param_hint="--map")
+    return dict(option.split("=", 1) for option in mapped)
+
+
+def _evaluation_set(bundle: Bundle, data: str, names: Mapping[str, str], photographs: Path | None) -> EvaluationSet:
     from model.data import fashion_mnist, pixels
     from model.evaluation import evaluation_sets
 
@@ -116,5 +93,11 @@ def _sample(bundle: Bundle, data: str, names: Mapping[str, str], photographs: Pa
     return evaluation_sets.of_folder(pixels.read_folder(folder, bundle.categories, bundle.preprocessing, names), folder)
 
 
-def _default(bundle: Bundle) -> Path:
-    return Path("evaluations") / f"{bundle.name}-{bundle.version}"
+def _evaluated(bundle: Bundle, evaluation_set: EvaluationSet, policy: ReviewPolicy) -> EvaluationResult:
+    from cli.quiet import quieten_tensorflow
+    from model.evaluation.assessment import evaluate_bundle
+    from model.runtimes import has_tensorflow
+
+    quieten_tensorflow()
+    typer.echo(f"measuring on {len(evaluation_set.names):,} images …", err=True)
+    return evaluate_bundle(bundle, evaluation_set, policy, reference=has_tensorflow())
