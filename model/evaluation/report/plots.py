@@ -34,13 +34,14 @@ def reliability(before: Bins, after: Bins, errors: tuple[float, float]) -> bytes
     """Draw the bins of metrics.reliability before and after calibration, with the calibration error of each."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.8, 3.1), layout="constrained")
+    figure = Figure(figsize=(5.2, 3.1), layout="constrained")
     parts = (("before calibration", before, GREY), ("after calibration", after, BLUE))
     for axes, (title, bins, colour), error in zip(figure.subplots(1, 2, sharey=True), parts, errors, strict=True):
         shares, confidence, right = np.array(bins).T
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.scatter(confidence, right, s=15 + 220 * shares, alpha=0.75, color=colour, linewidths=0)
-        axes.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="confidence", title=f"{title}: off by {100 * error:.1f} points")
+        axes.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="confidence", title=f"{title}\noff by {100 * error:.1f} points")
+        axes.set_xticks([0, 0.5, 1])
         _plain(axes)
     figure.axes[0].set_ylabel("share that is right")
     return _png(figure)
@@ -48,7 +49,7 @@ def reliability(before: Bins, after: Bins, errors: tuple[float, float]) -> bytes
 
 def risk_coverage(curve: Curve, point: tuple[float, float], bound: float, target: float | None) -> bytes:
     """Draw the risk-coverage curve with the thresholds' coverage and precision, and its lower `bound`."""
-    figure, axes = _axes(5.8, 3.4, across="share tagged without review", up="share of these that is right")
+    figure, axes = _axes(5.2, 3.3, across="share tagged without review", up="share of these that is right")
     low = max(0.0, min(0.98, float(curve[len(curve) // 20 :, 2].min()), bound) - 0.01)
     axes.plot(curve[:, 0], curve[:, 2], color=BLUE, linewidth=2)
     if target is not None:
@@ -58,10 +59,10 @@ def risk_coverage(curve: Curve, point: tuple[float, float], bound: float, target
         axes.vlines(point[0], bound, point[1], color=ORANGE, linewidth=2)
         axes.scatter(*point, s=70, color=ORANGE, zorder=3)
         across, side = (-10, "right") if point[0] > 0.5 else (10, "left")
-        place = {"xytext": (across, -14), "textcoords": "offset points", "ha": side, "va": "top"}
+        place = {"xytext": (across, -6), "textcoords": "offset points", "ha": side, "va": "top"}
         text = f"thresholds: {100 * point[0]:.1f} % tagged,\n{100 * point[1]:.2f} % of these right"
         on_top = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
-        axes.annotate(text, point, color=ORANGE, fontsize=9, bbox=on_top, **place)
+        axes.annotate(text, (point[0], min(bound, point[1])), color=ORANGE, fontsize=9, bbox=on_top, **place)
     axes.set(xlim=(0, 1.01), ylim=(low, 1.002))
     _plain(axes)
     return _png(figure)

@@ -46,11 +46,11 @@ def lines(result: EvaluationResult) -> Iterator[str]:
     """Describe the result for a terminal."""
     metrics, test = result.metrics, result.evaluation_set
     low, high = metrics.accuracy_interval
-    coverages = ", ".join(f"{right:.2%} at {float(share):.0%}" for share, right in metrics.accuracy_at_coverage.items())
+    coverages = ", ".join(f"{right:.2%} of {float(share):.0%}" for share, right in metrics.accuracy_at_coverage.items())
     yield f"{result.bundle.id} on {test.title}, {metrics.images:,} images"
     yield f"accuracy     {metrics.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}), macro F1 {metrics.macro_f1:.3f}"
     yield f"no review    {metrics.unreviewed:.1%}, of which {metrics.unreviewed_precision:.2%} are right"
-    yield f"coverage     right {coverages}; AURC {metrics.aurc:.5f}"
+    yield f"confident    right of the most confident: {coverages}; AURC {metrics.aurc:.5f}"
     yield f"calibration  ECE {metrics.ece_before:.4f} before, {metrics.ece:.4f} after"
     yield f"mistakes     {'; '.join(mistakes(result)) or 'none'}"
     yield f"unlike       {_unlike_training(result)}"
