@@ -1,4 +1,4 @@
-"""`tagger model evaluate`, as a person types it, on bars."""
+"""`tagger model evaluate`, as a person types it, on a bundle of bars."""
 
 import json
 from pathlib import Path
@@ -18,15 +18,15 @@ RUN = CliRunner()
 
 @pytest.fixture(autouse=True)
 def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes seconds to start, and both runtimes are compared in test_report."""
+    """Spare the seconds that it takes to start; both runtimes are compared in test_report."""
     monkeypatch.setattr(runtimes, "has_tensorflow", lambda: False)
 
 
 @pytest.fixture
 def photos(small_data: Dataset, bars: Bundle, tmp_path: Path) -> Path:
-    """The first forty test images as files: sandals in a folder of another name, ankle boots in one of none."""
+    """Write forty test images as files: sandals in a folder of another name, ankle boots in one of no category."""
     folder = tmp_path / "photos"
-    names = {**{at: name.replace("/", "-") for at, name in enumerate(bars.categories)}, 5: "flip-flops", 9: "hat"}
+    names = {**{index: name.replace("/", "-") for index, name in enumerate(bars.categories)}, 5: "flip-flops", 9: "hat"}
     for number, (image, label) in enumerate(zip(small_data.test.images[:40], small_data.test.labels, strict=False)):
         place = folder / names[int(label)]
         place.mkdir(parents=True, exist_ok=True)
@@ -60,13 +60,13 @@ def test_a_labelled_folder_is_measured_and_what_cannot_be_is_told(bars: Bundle, 
     done = RUN.invoke(app, ["evaluate", str(bars.folder), *named, "--json"])
 
     assert done.exit_code == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert (found["images"], found["rejected"]) == (36, {"corrupt": 1, "empty": 1})
-    assert found["categories"]["Sandal"]["images"] == 4
-    assert found["categories"]["Ankle boot"]["images"] == 0
-    assert found["unlike_training"]["sources"]["hat"]["images"] == 4
-    assert found["accuracy"] > 0.9
-    assert found["report"] == str(tmp_path / "out" / "report.html")
+    metrics = json.loads(done.stdout)
+    assert (metrics["images"], metrics["rejected"]) == (36, {"corrupt": 1, "empty": 1})
+    assert metrics["categories"]["Sandal"]["images"] == 4
+    assert metrics["categories"]["Ankle boot"]["images"] == 0
+    assert metrics["unlike_training"]["sources"]["hat"]["images"] == 4
+    assert metrics["accuracy"] > 0.9
+    assert metrics["report"] == str(tmp_path / "out" / "report.html")
     images = (tmp_path / "out" / "images.csv").read_text().splitlines()
     assert len(images) == 1 + 40
     assert sum(line.startswith("hat/") and line.split(",")[1] == "" for line in images) == 4
@@ -83,7 +83,7 @@ def test_strange_folders_and_broken_files_are_told_on_the_terminal(bars: Bundle,
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--data", "nowhere"], "nowhere is not a folder"),
         (["--data", "hats"], "--map FOLDERNAME=CATEGORY"),
@@ -92,7 +92,7 @@ def test_strange_folders_and_broken_files_are_told_on_the_terminal(bars: Bundle,
     ],
 )
 def test_a_folder_that_cannot_be_measured_is_exit_code_3_and_one_line(
-    bars: Bundle, tmp_path: Path, options: list[str], told: str
+    bars: Bundle, tmp_path: Path, options: list[str], message: str
 ) -> None:
     (tmp_path / "hats" / "hat").mkdir(parents=True)
     Image.new("RGB", (60, 60), "red").save(tmp_path / "hats" / "hat" / "one.png")
@@ -100,7 +100,7 @@ def test_a_folder_that_cannot_be_measured_is_exit_code_3_and_one_line(
     done = RUN.invoke(app, ["evaluate", str(bars.folder), *options])
 
     assert done.exit_code == 3
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "evaluations").exists()
 
@@ -127,6 +127,6 @@ def test_a_policy_that_an_old_bundle_cannot_keep_is_exit_code_3(
     ids=["no category", "a map without a folder", "photographs with a folder", "into the bundle"],
 )
 def test_a_wrong_call_is_exit_code_2(bars: Bundle, options: list[str]) -> None:
-    given = [str(bars.folder / "report") if each == "INSIDE" else each for each in options]
+    arguments = [str(bars.folder / "report") if option == "INSIDE" else option for option in options]
 
-    assert RUN.invoke(app, ["evaluate", str(bars.folder), *given]).exit_code == 2
+    assert RUN.invoke(app, ["evaluate", str(bars.folder), *arguments]).exit_code == 2

@@ -36,7 +36,7 @@ def test_rows_of_the_confusion_are_true_and_columns_predicted(many: tuple[np.nda
 
     assert confusion(SCORES, LABELS).tolist() == [[1, 0], [1, 2]]
     assert confusion(scores, labels).tolist() == [
-        [pairs.count((true, said)) for said in range(KINDS)] for true in range(KINDS)
+        [pairs.count((true, predicted)) for predicted in range(KINDS)] for true in range(KINDS)
     ]
 
 
@@ -52,15 +52,17 @@ def test_a_category_neither_seen_nor_predicted_has_an_f1_of_nothing() -> None:
     assert compute(scores, scores, LABELS, [0.5] * 3, "abc").f1["c"] == 0
 
 
-def test_precision_and_recall_are_shares_of_what_was_said_and_of_what_is(many: tuple[np.ndarray, np.ndarray]) -> None:
+def test_precision_and_recall_are_shares_of_what_is_predicted_and_of_what_is(
+    many: tuple[np.ndarray, np.ndarray],
+) -> None:
     scores, labels = many
-    said = scores.argmax(1)
+    predicted = scores.argmax(1)
 
     metrics = compute(scores, scores, labels, [0.5] * KINDS, "abcde")
 
     for kind, category in enumerate(metrics.categories.values()):
-        right = ((said == kind) & (labels == kind)).sum()
-        assert category.precision == pytest.approx(right / (said == kind).sum())
+        right = ((predicted == kind) & (labels == kind)).sum()
+        assert category.precision == pytest.approx(right / (predicted == kind).sum())
         assert category.recall == pytest.approx(right / max(1, (labels == kind).sum()))
         assert category.images == (labels == kind).sum()
 

@@ -15,13 +15,13 @@ from tests.model.evaluation.report.test_report import Page
 from tests.model.pictures import encode, photograph
 
 CATEGORIES = ("bag & belt", "coat", "dress")
-NAMES = [f"coat/{at}.jpg" for at in range(9)] + ["<b>dress</b>.jpg"]
+NAMES = [f"coat/{index}.jpg" for index in range(9)] + ["<b>dress</b>.jpg"]
 
 
 def problems(*issues: LabelIssue, images: int = 10, unjudged: tuple[str, ...] = ()) -> LabelIssues:
     counts = np.eye(3, dtype=np.int64)
-    for each in issues:
-        counts[each.given, each.suggested] += 1
+    for issue in issues:
+        counts[issue.given, issue.suggested] += 1
     folds = 5 if images else 0
     return LabelIssues(CATEGORIES, images, folds, 0.8 if images else float("nan"), issues, counts, unjudged)
 
@@ -33,8 +33,8 @@ def picture(_index: int) -> Image.Image:
     return photograph()
 
 
-def rendered(found: LabelIssues) -> Page:
-    return Page(label_page.render(found, NAMES, picture))
+def rendered(result: LabelIssues) -> Page:
+    return Page(label_page.render(result, NAMES, picture))
 
 
 def test_both_files_are_written_and_the_table_can_be_corrected(tmp_path: Path) -> None:
@@ -105,15 +105,15 @@ def test_bytes_are_read_and_thumbnails_are_small() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "sentence"),
+    ("result", "sentence"),
     [
         (problems(), "No label is clearly contradicted"),
         (problems(images=0, unjudged=CATEGORIES), "These labels cannot be checked"),
         (problems(unjudged=("coat",)), "fewer than three products: coat"),
     ],
 )
-def test_it_says_so_when_there_is_nothing_to_review(found: LabelIssues, sentence: str) -> None:
-    page = rendered(found)
+def test_it_says_so_when_there_is_nothing_to_review(result: LabelIssues, sentence: str) -> None:
+    page = rendered(result)
 
     assert sentence in page.text
     assert page.ids == {"summary"}

@@ -1,4 +1,4 @@
-"""Kernels made ready for int8: the network stays the same, and its kernels become such as int8 can hold."""
+"""Cross-layer equalization: the network stays the same, and its kernels lose less when rounded to int8."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), dtype=np.uin
 
 @pytest.fixture
 def uneven() -> Any:
-    """A network whose stem makes some channels 400 times as large as others, which the next kernel makes up for."""
+    """Build a network whose stem makes some channels 400 times as large as others, and the next kernel compensates."""
     built = networks.build("slim", size=28, channels=1, categories=10)
     normalisation, convolution = built.get_layer(index=3), built.get_layer(index=5)
     sizes = np.geomspace(0.05, 20, 16)
@@ -52,19 +52,19 @@ def test_a_rounded_kernel_has_255_levels_in_each_channel_and_no_weight_moves_fur
     kernel = np.random.default_rng(1).normal(size=(3, 3, 16, 8)).astype(np.float32) * np.geomspace(0.01, 1, 8)
     kernel[..., 3] = 0
 
-    told = equalization.rounded(kernel.astype(np.float32))
+    rounded = equalization.rounded(kernel.astype(np.float32))
 
     step = np.abs(kernel).max((0, 1, 2)) / 127
-    assert (np.abs(told - kernel) <= 0.501 * step).all()
-    levels = told / np.where(step > 0, step, 1)
+    assert (np.abs(rounded - kernel) <= 0.501 * step).all()
+    levels = rounded / np.where(step > 0, step, 1)
     np.testing.assert_allclose(levels, np.rint(levels), atol=1e-3)
     assert np.abs(levels).max((0, 1, 2)).tolist() == pytest.approx([127, 127, 127, 0, 127, 127, 127, 127])
-    np.testing.assert_array_equal(equalization.rounded(told), told)
+    np.testing.assert_array_equal(equalization.rounded(rounded), rounded)
 
 
 def test_small_kernels_stay_as_they_are() -> None:
     built = networks.build("slim", size=28, channels=1, categories=10)
-    stem, dense = (np.asarray(each.kernel) for each in (built.get_layer(index=2), built.get_layer("logits")))
+    stem, dense = (np.asarray(layer.kernel) for layer in (built.get_layer(index=2), built.get_layer("logits")))
 
     equalization.round_to_int8(built)
 
@@ -86,7 +86,7 @@ def test_a_channel_that_says_nothing_harms_nothing() -> None:
 def test_channels_that_something_else_reads_are_left_alone(name: str, pairs: int) -> None:
     built = networks.build(name, size=28, channels=1, categories=10)
 
-    found = equalization._pairs(built)
+    found_pairs = equalization._pairs(built)
 
-    assert len(found) == pairs
-    assert len({id(each) for pair in found for each in pair}) == 2 * pairs
+    assert len(found_pairs) == pairs
+    assert len({id(layer) for pair in found_pairs for layer in pair}) == 2 * pairs

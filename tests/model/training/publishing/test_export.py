@@ -1,4 +1,4 @@
-"""A network's kernels as int8 in the file: it stays small, runs, and its outputs stay. On a network by chance."""
+"""Export of a small random network: int8 kernels keep the file small and the outputs nearly the same."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def images() -> np.ndarray:
 
 
 def kernel_types(path: Path) -> dict[int, set[str]]:
-    """The types that each convolution's kernel has in the file and while it runs, by how many numbers it is."""
+    """Return the types that each convolution's kernel has in the file and when run, by its number of weights."""
     from ai_edge_litert.interpreter import Interpreter
 
-    found = Interpreter(str(path), num_threads=1).get_tensor_details()
+    details = Interpreter(str(path), num_threads=1).get_tensor_details()
     kernels = (27 * 64, 9 * 64 * FEATURES)
-    of_size = {size: [each for each in found if np.prod(each["shape"]) == size] for size in kernels}
-    return {size: {np.dtype(each["dtype"]).name for each in tensors} for size, tensors in of_size.items()}
+    of_size = {size: [tensor for tensor in details if np.prod(tensor["shape"]) == size] for size in kernels}
+    return {size: {np.dtype(tensor["dtype"]).name for tensor in tensors} for size, tensors in of_size.items()}
 
 
 def test_it_answers_nearly_as_keras_does(network: Any, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What frequent categories owe to their frequency: found on validation, taken off the logits."""
+"""Logit adjustment: its strength is found on validation, and the logits change by it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -45,10 +45,10 @@ def test_a_category_that_training_never_showed_is_as_if_it_had_once() -> None:
 
 
 @pytest.mark.parametrize("favoured", [0.0, 0.4, 1.0])
-def test_as_much_is_taken_back_as_was_too_much(favoured: float) -> None:
+def test_the_strength_is_as_great_as_the_bias(favoured: float) -> None:
     right, labels = validation()
 
-    # said too surely besides, as networks do
+    # overconfident besides, as networks are
     assert logit_adjustment.strength(3 * (right + favoured * SHARES), labels, 3 * SHARES) == pytest.approx(
         favoured, abs=0.1
     )
@@ -62,7 +62,7 @@ def test_never_more_than_all_nor_less_than_nothing() -> None:
 
 
 @pytest.mark.filterwarnings(KERAS_AND_NUMPY)
-def test_a_network_says_so_from_then_on() -> None:
+def test_the_logits_of_a_network_change_for_good() -> None:
     model = networks.build("strided", size=28, channels=1, categories=4)
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
     before = logits(model, images)
@@ -73,7 +73,7 @@ def test_a_network_says_so_from_then_on() -> None:
 
 
 @pytest.mark.filterwarnings(KERAS_AND_NUMPY)
-def test_a_bundle_is_made_without_the_bias_and_says_how_much_it_was(small_data: Dataset, tmp_path: Path) -> None:
+def test_a_bundle_is_made_without_the_bias_and_keeps_its_strength(small_data: Dataset, tmp_path: Path) -> None:
     labels = small_data.train.labels
     fewer = np.concatenate([np.flatnonzero(labels == kind)[: 6 if kind < 5 else 30] for kind in range(10)])
     data = replace(small_data, train=pick(small_data.train, fewer))
@@ -81,15 +81,15 @@ def test_a_bundle_is_made_without_the_bias_and_says_how_much_it_was(small_data: 
     trained = train(data, 10, recipe, checkpoint=tmp_path / "at.npz")
     shares = logit_adjustment.log_shares(data.train.labels, 10)
     logit_adjustment.apply(trained.model, -0.5 * shares)
-    said = logits(trained.model, data.validation.images)
+    unadjusted = logits(trained.model, data.validation.images)
 
     bundle = publish(trained, data, recipe, tmp_path / "bars", fashion_mnist(data), mirror=False)
 
-    taken_back = bundle.training["prior_taken_back"]
-    assert 0.5 <= taken_back <= 1
+    strength = bundle.training["prior_taken_back"]
+    assert 0.5 <= strength <= 1
     served = LiteRT(bundle.folder / "model.tflite", threads=1).run(data.validation.images)[:, :10]
-    np.testing.assert_allclose(served, said - taken_back * shares, rtol=0.01, atol=0.3)
+    np.testing.assert_allclose(served, unadjusted - strength * shares, rtol=0.01, atol=0.3)
 
 
-def test_where_all_are_as_frequent_nothing_is_taken_back(bars: Bundle) -> None:
+def test_where_all_are_as_frequent_nothing_is_adjusted(bars: Bundle) -> None:
     assert bars.training["prior_taken_back"] == 0

@@ -1,4 +1,4 @@
-"""Whether LiteRT answers as TensorFlow does: shares of many images, and ties among few."""
+"""Agreement of the runtimes before a bundle is published: by share of many images, and by ties among few."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from model.training.publishing.publish import AGREEMENT, FEW, _agree
 
 
 def outputs(count: int, differing: int, gap: float) -> Outputs:
-    """Of so many images, so many are put elsewhere, which the reference rates lower by `gap` than its best."""
+    """Return outputs of which `differing` are in another category, which the reference rates `gap` below its best."""
     reference = np.tile(np.array([gap, 0.0], np.float32), (count, 1))
     logits = reference.copy()
     logits[:differing] = [0.0, 1.0]

@@ -40,15 +40,15 @@ def images(count: int = 12) -> np.ndarray:
 
 
 def types(path: Path) -> dict[str, str]:
-    """The type that each tensor has while the network runs."""
+    """Return the type that each tensor has while the network runs."""
     from ai_edge_litert.interpreter import Interpreter
 
-    return {each["name"]: np.dtype(each["dtype"]).name for each in Interpreter(str(path)).get_tensor_details()}
+    return {tensor["name"]: np.dtype(tensor["dtype"]).name for tensor in Interpreter(str(path)).get_tensor_details()}
 
 
-def made_by(layer: str, found: dict[str, str]) -> set[str]:
-    """The types of what a layer makes, under the names that the converter gives it."""
-    return {kind for name, kind in found.items() if f"/{layer}_" in name and "Relu6" in name}
+def types_of(layer: str, tensors: dict[str, str]) -> set[str]:
+    """Return the types of a layer's outputs, by the names that the converter gives them."""
+    return {kind for name, kind in tensors.items() if f"/{layer}_" in name and "Relu6" in name}
 
 
 @pytest.mark.parametrize("depthwise", [False, True])
@@ -66,17 +66,17 @@ def test_answers_stay_near_those_of_the_floats(tmp_path: Path, depthwise: bool) 
 def test_what_goes_between_the_layers_is_int8(tmp_path: Path) -> None:
     write_tflite(built(depthwise=False), tmp_path, "static int8", images())
 
-    found = types(tmp_path / "model.tflite")
-    assert "int8" in made_by("stem", found)
-    assert "int8" in made_by("late", found)
+    tensors = types(tmp_path / "model.tflite")
+    assert "int8" in types_of("stem", tensors)
+    assert "int8" in types_of("late", tensors)
 
 
 def test_layers_up_to_the_first_depthwise_convolution_stay_floats(tmp_path: Path) -> None:
     write_tflite(built(depthwise=True), tmp_path, "static int8", images())
 
-    found = types(tmp_path / "model.tflite")
-    assert made_by("stem", found) == {"float32"}
-    assert "int8" in made_by("late", found)
+    tensors = types(tmp_path / "model.tflite")
+    assert types_of("stem", tensors) == {"float32"}
+    assert "int8" in types_of("late", tensors)
 
 
 def test_the_same_images_give_the_same_network(tmp_path: Path) -> None:
