@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint check docs bench stack clean
@@ -21,8 +22,8 @@ $(VENV)/.full: $(VENV)/.core
 demo: $(VENV)/.core        ## tag the sample images with embedded defaults
 	$(BIN)/python -m samples.demo
 
-test: $(VENV)/.full        ## every test, on real servers started from wheels
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.full        ## every test, on real servers started from wheels; ARGS="-n 0 tests/db" for some of them
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 
 lint: $(VENV)/.full        ## ruff, mypy strict, import rules
 	$(BIN)/ruff check .
