@@ -1,4 +1,4 @@
-"""Following a run to its end, with a bar: in this process when embedded, else while workers elsewhere do the work."""
+"""Follow a run to its end, with a progress bar: tag in this process, or wait for workers elsewhere."""
 
 from __future__ import annotations
 
@@ -26,18 +26,14 @@ RING_S = 2.0
 _EMBEDDED_CHUNK = 1024
 
 
-class Interrupted(Exception):
-    """The person pressed Ctrl-C; `left` images still wait in the catalogue."""
-
-    def __init__(self, left: int) -> None:
-        super().__init__(f"{left} images left")
-        self.left = left
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM while images were tagged; the message says how many still wait in the catalogue."""
 
 
 @contextmanager
 def listing(settings: Settings, sessions: Sessions) -> Iterator[Callable[[int], None]]:
     """Show a spinner with the number of images seen, let workers start; yield what a scan calls after each page."""
-    workers = None if settings.embedded else _Workers(settings, sessions)
+    workers = None if settings.embedded else _Workers(settings, sessions, threading.Event())
     with listing_spinner() as show:
 
         def tick(seen: int) -> None:
@@ -49,41 +45,43 @@ def listing(settings: Settings, sessions: Sessions) -> Iterator[Callable[[int], 
 
 
 def follow(settings: Settings, sessions: Sessions, run_id: int, classifiers: Classifiers) -> dict[str, int]:
-    """Wait until every item of the run is final; its counts. Raises Interrupted at Ctrl-C or SIGTERM.
+    """Wait until every item of the run is final, and return its counts. Raises Interrupted at Ctrl-C or SIGTERM.
 
-    `classifiers` do the work when embedded; workers elsewhere have their own.
+    `classifiers` tag in this process when the broker is embedded; workers elsewhere have their own.
     """
     counts = _counts(sessions, run_id)
     if counts["open"]:
         counts = _work_off(settings, sessions, run_id, classifiers)
     in_transaction(sessions, lambda session: runs.close_finished(session, [run_id]))
     if counts["open"]:
-        raise Interrupted(counts["open"])
+        raise Interrupted(f"stopped; {counts['open']:,} images are left")
     return counts
 
 
 def _work_off(settings: Settings, sessions: Sessions, run_id: int, classifiers: Classifiers) -> dict[str, int]:
     begun, first = time.monotonic(), None
-    with _interruptible() as stopped:
+    with _stop_signals() as stopped:
         engine: _Embedded | _Workers = (
             _Embedded(settings, sessions, run_id, classifiers, stopped)
             if settings.embedded
-            else _Workers(settings, sessions)
+            else _Workers(settings, sessions, stopped)
         )
         with engine, tagging_bar() as show:
             while True:
                 engine.step()
+                asked = time.monotonic()
                 counts = _counts(sessions, run_id)
+                counting_s = time.monotonic() - asked
                 show(counts, read_with_retry(sessions, lambda session: _hint(session, run_id, settings)))
                 if counts["open"] == 0 or stopped.is_set():
                     break
                 first = counts["open"] if first is None else first
-                engine.wait(_pause_s(first - counts["open"], counts["open"], time.monotonic() - begun))
+                engine.wait(_pause_s(first - counts["open"], counts["open"], asked - begun, counting_s))
     return _counts(sessions, run_id)
 
 
 class _Embedded:
-    """The pipeline in a thread of this process. An error in it ends the command."""
+    """The pipeline, in a thread of this process. An error in it ends the command."""
 
     def __init__(
         self,
@@ -113,37 +111,40 @@ class _Embedded:
         self._tagger.pool.shutdown()
 
     def step(self) -> None:
+        """Raise what went wrong in the thread."""
         if self._error is not None:
             raise self._error
 
     def wait(self, pause_s: float) -> None:
-        """For a while, or until nothing is left to do."""
+        """Wait, but no longer than until the images at hand are done or the thread ends."""
         self._idle.wait(pause_s)
         self._idle.clear()
 
     def _work(self) -> None:
-        from worker.tagging import work
+        from worker.tagging import Outcome, work
 
         try:
             while not self._tagger.stopping():
-                for name in queue.QUEUES:
-                    work(self._tagger, name, run_id=self._run_id)
-                self._idle.set()
+                outcomes = [work(self._tagger, name, run_id=self._run_id) for name in queue.QUEUES]
+                if any(outcome != Outcome() for outcome in outcomes):
+                    self._idle.set()
                 time.sleep(0.05)
         except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits, which raises it
             self._error = error
+        finally:
             self._idle.set()
 
 
 class _Workers:
-    """Workers elsewhere tag; this process rings for them too, so that a run needs no scheduler."""
+    """Workers elsewhere. This process rings for them too, so that a run needs no scheduler."""
 
-    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions, stopped: threading.Event) -> None:
         from worker.celery import create_app
 
         self._app: Celery = create_app(settings)
         self._sessions = sessions
         self._chunk = settings.chunk
+        self._stopped = stopped
         self._rung_at = float("-inf")
 
     def __enter__(self) -> None:
@@ -153,6 +154,7 @@ class _Workers:
         return None
 
     def step(self) -> None:
+        """Ring, if the last time was a while ago."""
         from scheduler.doorbells import ring_all
 
         if time.monotonic() - self._rung_at >= RING_S:
@@ -160,47 +162,49 @@ class _Workers:
             self._rung_at = time.monotonic()
 
     def wait(self, pause_s: float) -> None:
-        time.sleep(pause_s)
+        """Wait, but no longer than until a signal says to stop."""
+        self._stopped.wait(pause_s)
 
 
-def _pause_s(done: int, left: int, elapsed_s: float) -> float:
-    """Until the next look: a quarter of the time that is left at this pace, so that looking costs the work little."""
-    return max(min(0.25 * left * elapsed_s / max(done, 1), elapsed_s, 1.0), 0.1)
+def _pause_s(done: int, left: int, elapsed_s: float, counting_s: float) -> float:
+    """Return the time until the next count: a quarter of what is left at this pace, up to a second.
+
+    The more a count takes the fewer there are: every five times as long while the end is far, and never more than half
+    of the time is spent on counting.
+    """
+    quarter_s = 0.25 * left * elapsed_s / max(done, 1)
+    return max(min(quarter_s, elapsed_s, max(1.0, 5 * counting_s)), counting_s, 0.1)
 
 
 def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:
-    """Counting a large run takes a while; then it is counted less often."""
-    begun = time.monotonic()
-    counts = read_with_retry(sessions, lambda session: runs.work_counts(session, run_id))
-    time.sleep(min(5 * (time.monotonic() - begun), 5.0))
-    return counts
+    return read_with_retry(sessions, lambda session: runs.work_counts(session, run_id))
 
 
 def _hint(session: Session, run_id: int, settings: Settings) -> str:
-    """Why nothing moves, if something is waited for."""
+    """Say why nothing moves, if the run waits for something."""
     until = throttle.throttled_until(session)
     if until is not None:
         return f"the store does not answer; trying again at {until:%H:%M:%S} UTC"
     if not settings.embedded and not heartbeats.slots(session):
         return "no worker is alive: start `tagger worker`"
-    waiting = runs.next_retry_at(session, run_id)
-    if waiting is not None and waiting > now(session):
-        return f"next try at {waiting:%H:%M:%S} UTC"
+    retry_at = runs.next_retry_at(session, run_id)
+    if retry_at is not None and retry_at > now(session):
+        return f"next try at {retry_at:%H:%M:%S} UTC"
     return ""
 
 
 @contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that the work ends in order. A second Ctrl-C is not held back."""
+def _stop_signals() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and SIGTERM set, so that the work ends in order. A second Ctrl-C ends it at once."""
     stopped = threading.Event()
 
     def stop(_: int, __: FrameType | None) -> None:
         stopped.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stopped
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Which bundle tags where nobody named one, and what others there are: for `tagger run`."""
+"""What `tagger run` says when no bundle was named: which one tags, and which others there are."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ SHOWN = 3  # other bundles named; `tagger model list` has all
 
 
 def lines(settings: Settings, used: Bundle) -> Iterator[str]:
-    """None where a person named the bundle, by `--model` or TAGGER_MODEL."""
+    """Yield the hint; nothing if the user named the bundle with `--model` or TAGGER_MODEL."""
     from model.bundle import available
 
     if "model" not in settings.model_fields_set:
         yield from lines_of(used, available(settings.bundle_folders))
 
 
-def lines_of(used: Bundle, there: Sequence[Bundle]) -> Iterator[str]:
-    """What is used and what it is for; then the others, each name once, by its version that was trained last."""
+def lines_of(used: Bundle, bundles: Sequence[Bundle]) -> Iterator[str]:
+    """Yield what the bundle used is for, then the other names, each described by the version trained last."""
     from model.summary import purpose
 
     yield f"no model is named, so {used.id} tags ({purpose(used)})"
-    in_time = sorted(there, key=lambda bundle: str(bundle.training.get("trained_at", "")))
-    others = {bundle.name: bundle for bundle in in_time if bundle.name != used.name}
+    by_age = sorted(bundles, key=lambda bundle: str(bundle.training.get("trained_at", "")))
+    others = {bundle.name: bundle for bundle in by_age if bundle.name != used.name}
     for name in sorted(others)[:SHOWN]:
         yield f"or name another: --model {name} ({purpose(others[name])})"
     if len(others) > SHOWN:

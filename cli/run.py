@@ -1,19 +1,23 @@
-"""`tagger run` and `tagger scan`: find what is new, and tag it."""
+"""`tagger run` and `tagger scan`: find what is new in a source, and tag it."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.context import actor, catalogue_if_any, load_settings, open_catalogue, refuse
-from cli.options import AsLastLine
+from cli.options import NAMED, AsLastLine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from db.session import Sessions
     from model.bundle import Bundle
     from scheduler.discovery import Scanned
@@ -24,10 +28,10 @@ if TYPE_CHECKING:
 Source = Annotated[str | None, typer.Argument(help="A folder, or s3://bucket/prefix. Default: TAGGER_SOURCE.")]
 Model = Annotated[
     str | None,
-    typer.Option(help="Bundle: a name (its promoted version), name@version or path. Default: TAGGER_MODEL."),
+    typer.Option(help=NAMED),
 ]
 Mass = Annotated[
-    bool, typer.Option("--allow-mass-removal", help="Believe a listing that lacks more than 20 % of the known images.")
+    bool, typer.Option("--allow-mass-removal", help="Accept a listing that lacks more than 20 % of the known images.")
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Tag at most this many new images.")]
 
@@ -45,32 +49,26 @@ def run(
     allow_mass_removal: Mass = False,
     as_json: AsLastLine = False,
 ) -> None:
-    """Scan a source, tag all that is new, and say what came of it. Interrupted, it goes on at its next call."""
+    """Scan a source, tag every new or changed image, and report. An interrupted run continues at the next call."""
     # Before numpy is imported, as in a worker's child: a second thread for its small products waits busily.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from cli import model_hint
-    from cli.follow import Interrupted, follow
+    with _interruptible():
+        from cli import model_hint
+        from cli.follow import follow
 
-    job = _Job.prepare(source, model, needs_broker=True)
-    classifiers = job.classifiers()
-    for line in () if as_json else model_hint.lines(job.settings, job.bundle):
-        print(f"tagger: {line}", file=sys.stderr)
-    begun = time.monotonic()
-    try:
+        job = _Job.prepare(source, model, needs_broker=True)
+        classifiers = job.classifiers()
+        for line in () if as_json else model_hint.lines(job.settings, job.bundle):
+            print(f"tagger: {line}", file=sys.stderr)
+        begun = time.monotonic()
         run_id, scanned = job.scan(limit, allow_mass_removal)
         counts = follow(job.settings, job.sessions, run_id, classifiers)
-    except KeyboardInterrupt:
-        print("tagger: stopped while listing. The same command goes on from there.", file=sys.stderr)
-        raise typer.Exit(130) from None
-    except Interrupted as stop:
-        print(f"tagger: stopped; {stop.left} images are left. The same command goes on with them.", file=sys.stderr)
-        raise typer.Exit(130) from None
-    seconds = time.monotonic() - begun
+        seconds = time.monotonic() - begun
     result = _result(run_id, scanned, counts, seconds)
     if as_json:
         print(json.dumps(result))
     else:
-        _print_summary(result, job)
+        _print_summary(result, job.bundle)
     _warn_of_removal(scanned)
     raise typer.Exit(1 if counts["quarantined"] or scanned.refused else 0)
 
@@ -78,21 +76,35 @@ def run(
 def scan(
     source: Source = None, model: Model = None, allow_mass_removal: Mass = False, as_json: AsLastLine = False
 ) -> None:
-    """Only record what is new, changed or gone. Workers, or the next `tagger run`, tag it."""
-    job = _Job.prepare(source, model, needs_broker=False)
-    run_id, scanned = job.scan(None, allow_mass_removal)
-    with job.sessions.begin() as session:
-        from db import runs
+    """Record what is new, changed or gone, without tagging. Workers or the next `tagger run` tag it."""
+    from db import runs
 
+    with _interruptible():
+        job = _Job.prepare(source, model, needs_broker=False)
+        run_id, scanned = job.scan(None, allow_mass_removal)
+    with job.sessions.begin() as session:
         runs.close_finished(session, [run_id])
-    found = {"run": run_id, "seen": scanned.seen, "new": scanned.new, "changed": scanned.changed, "gone": scanned.gone}
-    print(json.dumps(found) if as_json else "  ".join(f"{name} {value}" for name, value in found.items()))
+    result = {"run": run_id, "seen": scanned.seen, "new": scanned.new, "changed": scanned.changed, "gone": scanned.gone}
+    print(json.dumps(result) if as_json else "  ".join(f"{name} {value}" for name, value in result.items()))
     _warn_of_removal(scanned)
     raise typer.Exit(1 if scanned.refused else 0)
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into exit code 130 and a line that says how to continue."""
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        print(f"tagger: {str(stop) or 'stopped'}. Run the same command again to continue.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
 class _Job:
-    """A source, a bundle and a catalogue, each checked before anything is changed."""
+    """A source, a bundle and a catalogue, all checked before anything is changed."""
 
     def __init__(self, settings: Settings, store: Store, bundle: Bundle, sessions: Sessions) -> None:
         self.settings = settings
@@ -126,27 +138,27 @@ class _Job:
         return cls(settings, store, chosen, known or open_catalogue(settings, create=True))
 
     def classifiers(self) -> Classifiers:
-        """What tags in this process, ready: a bundle that cannot run is met before anything is recorded."""
+        """Return what tags in this process. A bundle that cannot run is found before anything is recorded."""
         from worker.bootstrap import Classifiers
 
-        ready = Classifiers(self.settings, self.sessions)
+        classifiers = Classifiers(self.settings, self.sessions)
         if self.settings.embedded:
-            ready.warm_up(self.bundle)
-        return ready
+            classifiers.warm_up(self.bundle)
+        return classifiers
 
     def scan(self, limit: int | None, allow_mass_removal: bool) -> tuple[int, Scanned]:
-        """Open the run, or go on with one that was interrupted, and list the source."""
+        """Open a run, or continue one that was interrupted, and list the source."""
         from cli.follow import listing
         from db.runs import ScanTakenOver
         from scheduler import discovery
         from worker import run_requests
 
         with self.sessions.begin() as session:
-            run, begun_before = run_requests.open_or_continue(
+            run, was_interrupted = run_requests.open_or_continue(
                 session, self.store, self.bundle, requested_by=actor(), limit=limit
             )
-        if begun_before:
-            print(f"tagger: going on with run {run.id}, which was interrupted", file=sys.stderr)
+        if was_interrupted:
+            print(f"tagger: continuing run {run.id}, which was interrupted", file=sys.stderr)
         request = discovery.scan_request(run, self.settings.product_pattern, allow_mass_removal=allow_mass_removal)
         try:
             with listing(self.settings, self.sessions) as tick:
@@ -187,7 +199,7 @@ def _result(run_id: int, scanned: Scanned, counts: dict[str, int], seconds: floa
     }
 
 
-def _print_summary(result: dict[str, Any], job: _Job) -> None:
+def _print_summary(result: dict[str, Any], bundle: Bundle) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -196,19 +208,19 @@ def _print_summary(result: dict[str, Any], job: _Job) -> None:
         if name != "run":
             table.add_row(name.replace("_", " "), f"{value:,}")
     console = Console()
-    console.print(f"Run {result['run']} with the bundle {job.bundle.id}")
+    console.print(f"Run {result['run']} with the bundle {bundle.id}")
     console.print(table)
     if result["skipped"] or result["quarantined"]:
-        console.print("Why images were left out: tagger failures")
+        console.print("Not tagged: tagger failures")
     if result["needs_review"]:
-        console.print("What a person should look at: tagger export --needs-review")
+        console.print("For review: tagger export --needs-review")
 
 
 def _warn_of_removal(scanned: Scanned) -> None:
     if scanned.refused:
         print(
             f"tagger: {scanned.refused} of {scanned.known} known images are missing from the source; none was marked "
-            "gone. "
-            "Is it the right source, mounted and whole? If they are really gone: --allow-mass-removal",
+            "gone. Check that it is the right source and completely mounted; if they are really gone, use "
+            "--allow-mass-removal",
             file=sys.stderr,
         )

@@ -24,7 +24,7 @@ from worker import bootstrap
 def folder(tmp_path: Path) -> Path:
     """Three photographs."""
     (tmp_path / "photos").mkdir()
-    for file in sorted(SAMPLES.rglob("*.jpg"))[:3]:
+    for file in sorted(SAMPLES.glob("*.png"))[:3]:
         shutil.copyfile(file, tmp_path / "photos" / file.name)
     return tmp_path / "photos"
 

@@ -135,7 +135,7 @@ def test_ctrl_c_leaves_what_the_next_run_continues(embedded: Deployment, tmp_pat
     found = embedded.json("run", many)
 
     assert status == 130
-    assert "The same command goes on" in running.tail()
+    assert "Run the same command again to continue" in running.tail()
     assert tagged_before < 200
     assert found["tagged"] == 200
     assert embedded.clean()
