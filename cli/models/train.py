@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.lessons import Lessons
 from cli.models import spread
 from cli.options import DATA, IMAGES
 from cli.photograph_training import Wanted, name_of
 from cli.quiet import quieten_tensorflow
+from cli.warm_start import teacher_networks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,14 +22,10 @@ if TYPE_CHECKING:
 
 FASHION_MNIST = "fashion-mnist"
 MINE = (
-    "--backbone, --size, --served-size, --fit, --images, --leave-out, --per-category, --crop, --distort, --average and"
+    "--backbone, --size, --served-size, --fit, --images, --leave-out, --per-category, --crop, --distort, --start and"
     " --no-pictures are for photographs of your own, not for fashion-mnist"
 )
-ALONE = "--average trains nothing: it goes without the options that say how to train, or how often"
-OTHERS = (
-    "--network, --teacher, --ask, --restart, --imitate, --data and --photographs are for fashion-mnist, not for"
-    " photographs of your own"
-)
+OTHERS = "--network, --teacher, --data and --photographs are for fashion-mnist, not for photographs of your own"
 
 
 def register(app: typer.Typer) -> None:
@@ -41,11 +37,9 @@ def train(
     data_set: Annotated[str, typer.Argument(metavar="DATA", help=f"fashion-mnist, or your own photographs: {DATA}")],
     network: Annotated[
         str | None,
-        typer.Option(help="baseline, strided, pooled, residual, fullres, slim, twins, deep, wide or wideresnet."),
+        typer.Option(help="baseline, strided, fullres, slim or wideresnet."),
     ] = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="For photographs: efficientnet-lite0, -lite1, -lite2, mobilenet-v2 or xception.")
-    ] = None,
+    backbone: Annotated[str | None, typer.Option(help="For photographs: efficientnet-lite0, -lite1 or -lite2.")] = None,
     size: Annotated[
         int | None,
         typer.Option(
@@ -97,34 +91,12 @@ def train(
         float | None,
         typer.Option(min=0, max=1, help="Share of each label that goes to all categories alike."),
     ] = None,
-    smooth_late: Annotated[
-        bool | None,
-        typer.Option(help="Smooth labels in the last eighth of the epochs, too."),
-    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
     teacher: Annotated[
         list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
     ] = None,
-    ask: Annotated[
-        int | None,
-        typer.Option(min=1, help="So many of the teachers about each batch, others each time; all unless told."),
-    ] = None,
     start: Annotated[
-        str | None,
-        typer.Option(help="A bundle of the same network, or a wider one, to be trained on; with fashion-mnist gently."),
-    ] = None,
-    average: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="BUNDLE",
-            help="For photographs: train nothing, but average bundles made of DATA; one alone with --served-size.",
-        ),
-    ] = None,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="With --start: the whole schedule again, from the weights of that bundle.")
-    ] = False,
-    imitate: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of images made to look like photographs.")
+        str | None, typer.Option(help="For photographs: a bundle of the same network, to be trained on.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")] = False,
     folds: Annotated[int, typer.Option(min=0, help="Cross-validate on this many folds; no bundle is made.")] = 0,
@@ -140,15 +112,13 @@ def train(
     ] = None,
 ) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
-    recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup, "imitate": imitate}
+    recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup}
     recipe |= {
-        "teachers_asked": ask,
         "size": size,
         "served": served_size,
         "crop": crop,
         "distort": distort,
         "smoothing": smoothing,
-        "smooth_late": smooth_late,
     }
     changes = {each: value for each, value in recipe.items() if value is not None}
     named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
@@ -166,19 +136,14 @@ def train(
             per_category,
             crop,
             distort,
-            average,
+            start,
             pictures is not None,
         )
-        if ask and ask > len(teacher or []):
-            raise typer.BadParameter("give as many with --teacher, or more", param_hint="--ask")
-        if restart and start is None:
-            raise typer.BadParameter("it goes with --start", param_hint="--restart")
-        lessons = start, teacher or [], restart
-        bundle = _on_fashion_mnist(network, changes, lessons, folds, seeds, place, resume, data, mirror, photographs)
+        bundle = _on_fashion_mnist(
+            network, changes, teacher or [], folds, seeds, place, resume, data, bool(mirror), photographs
+        )
     else:
-        _refuse(OTHERS, network, teacher, ask, restart, imitate, data, photographs)
-        if average:
-            _refuse(ALONE, start, resume, folds, seeds, backbone, fit, changes.keys() - {"seed", "served"})
+        _refuse(OTHERS, network, teacher, data, photographs)
         wanted = Wanted(
             data=data_set,
             name=named,
@@ -188,8 +153,6 @@ def train(
             leave_out=leave_out or (),
             per_category=per_category,
             start=start,
-            average=average or (),
-            served_size=served_size,
             pictures=pictures is not False,
             mirror=bool(mirror),
             resume=resume,
@@ -227,19 +190,19 @@ def _on_photographs(
     if folds or seeds:
         typer.echo(training.spread_over(wanted, recipe, load_settings(), folds, seeds))
         return None
-    return (training.average if wanted.average else training.train)(wanted, recipe, load_settings())
+    return training.train(wanted, recipe, load_settings())
 
 
 def _on_fashion_mnist(
     network: str | None,
     changes: Mapping[str, Any],
-    taught: tuple[str | None, Sequence[str], bool],
+    teachers: Sequence[str],
     folds: int,
     seeds: int,
     out: Path,
     resume: bool,
     data: Path | None,
-    mirror: bool | None,
+    mirror: bool,
     photographs: Path | None,
 ) -> Bundle | None:
     quieten_tensorflow()
@@ -247,21 +210,22 @@ def _on_fashion_mnist(
     from model.data import fashion_mnist
     from model.decisions.categories import FASHION_MNIST as CATEGORIES
     from model.training import crossvalidation
-    from model.training.networks import NetworkUnknown
+    from model.training.networks import DEFAULT, NetworkUnknown
     from model.training.publishing import task
+    from model.training.recipe import recipe_of
 
-    start, teacher, restart = taught
-    lessons = Lessons.of(start, teacher, restart=restart)
+    known = teacher_networks(teachers)
     try:
-        recipe = lessons.recipe(network, changes)
+        recipe = recipe_of(network or DEFAULT, teachers=tuple(known), **changes)
     except NetworkUnknown as error:
         raise typer.BadParameter(str(error), param_hint="--network") from error
     images = fashion_mnist.load(data)
     typer.echo(_about(images), err=True)
     if folds or seeds:
         kind, count = (crossvalidation.folds, folds) if folds else (crossvalidation.seeds, seeds)
-        parts, known = kind(images, recipe, count), lessons.as_arguments()
-        typer.echo(spread.measured(parts, len(CATEGORIES), recipe.epochs, out, resume=resume, lessons=known))
+        taught = {"teachers": [*known.values()]}
+        parts = kind(images, recipe, count)
+        typer.echo(spread.measured(parts, len(CATEGORIES), recipe.epochs, out, resume=resume, known=taught))
         return None
     return trained_and_published(
         images,
@@ -269,9 +233,9 @@ def _on_fashion_mnist(
         out,
         task.fashion_mnist(images, photographs),
         resume=resume,
-        mirror=mirror is not False,
-        started_from=lessons.started_from,
-        **lessons.as_arguments(),
+        mirror=mirror,
+        started_from=None,
+        teachers=[*known.values()],
     )
 
 

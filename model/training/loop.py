@@ -18,18 +18,18 @@ import numpy.typing as npt
 
 from model import ModelError
 from model.data.dataset import Dataset
-from model.training import averaging, memory, narrowing, networks, towers, train_step
-from model.training.averaging import Average
+from model.training import memory, networks, train_step
 from model.training.backbones import backbone
 from model.training.batches import Batches, Chunk
 from model.training.device import computing_dtype, machine
-from model.training.muon import Muon
 from model.training.recipe import Recipe, changed, rate
+
+CHECKPOINT_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a training stands; `validation_accuracy` is None but at the end of an epoch."""
+    """How far a training is; `validation_accuracy` is None except at the end of an epoch."""
 
     step: int
     steps: int
@@ -41,12 +41,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A float32 keras.Model that gives logits, what each epoch came to, and the seconds it took in all.
-
-    Of weights that are averaged the history knows nothing: it tells of the network as it wandered.
+    """A float32 keras.Model that gives logits, the results of each epoch, and the seconds that all of them took.
 
     `cpu_seconds` count all cores: on a machine with other work they say more than the clock. `machine` is where the
-    epochs were computed, which need not be where the network is taken up to be published.
+    epochs were computed, which need not be where the bundle is made.
     """
 
     model: Any
@@ -58,11 +56,11 @@ class Trained:
 
 
 class CheckpointMismatch(ModelError):
-    """The checkpoint, or the network to start from, was made by another recipe or from other data."""
+    """The checkpoint, or the network to start from, was made by another recipe or version, or from other data."""
 
 
 def silent(_: Progress) -> None:
-    """For callers that draw no progress."""
+    """Draw no progress."""
 
 
 def train(
@@ -77,17 +75,17 @@ def train(
     start: Any = None,
     teachers: Sequence[Any] = (),
 ) -> Trained:
-    """Train by `recipe`, leaving a checkpoint after each epoch; with `resume`, go on from there.
+    """Train by `recipe`, leaving a checkpoint after each epoch; with `resume`, continue from it.
 
     `start` and `teachers` are the keras.Models that the recipe names; all give logits for the same categories.
     `stop_after` ends the run after that many epochs, as a power cut would. Raises CheckpointMismatch and MemoryShort.
     """
-    kept = _Checkpoint.read(checkpoint) if resume and checkpoint.exists() else None
-    run = _Run(data, categories, recipe, checkpoint, kept.dtype if kept else computing_dtype(), teachers)
-    if kept:
-        run.take_up(kept)
+    saved = _Checkpoint.read(checkpoint) if resume and checkpoint.exists() else None
+    run = _Run(data, categories, recipe, checkpoint, saved.dtype if saved else computing_dtype(), teachers)
+    if saved:
+        run.restore(saved)
     elif start is not None:
-        run.begin_at(start)
+        run.start_from(start)
     with contextlib.closing(run.batches):
         while len(run.history) < min(recipe.epochs, stop_after or recipe.epochs):
             run.epoch(report)
@@ -108,7 +106,6 @@ class _Run:
         self.dtype = dtype
         self.history: list[dict[str, float]] = []
         self.machines: list[str] = []
-        self.average = Average()
         self.seconds = self.cpu_seconds = 0.0
         batch = min(recipe.batch, len(data.train))
         self.batches = Batches(data.train, recipe, batch)
@@ -117,9 +114,8 @@ class _Run:
         self.model = self._network(self.dtype, self.size)
         self.served = self.model if self.size == self.served_size else self._network(self.dtype, self.served_size)
         memory.check(self.model, batch, data.train.images.nbytes)
-        pupil = towers.apart(self.model)
-        self.optimizer = _optimizer(pupil, recipe)
-        self.steps = train_step.compiled(pupil, self.optimizer, teachers, recipe)
+        self.optimizer = _optimizer(self.model, recipe)
+        self.steps = train_step.compiled(self.model, self.optimizer, teachers, recipe)
 
     def _network(self, dtype: str, size: int) -> Any:
         channels = self.data.validation.images.shape[-1]
@@ -130,76 +126,64 @@ class _Run:
         )
 
     def epoch(self, report: Callable[[Progress], None]) -> None:
-        began, began_cpu, number = time.monotonic(), time.process_time(), len(self.history)
+        started, started_cpu, number = time.monotonic(), time.process_time(), len(self.history)
         self.machines = list(dict.fromkeys([*self.machines, machine()]))
-        total, done = self.batches.before(self.recipe.epochs), self.batches.before(number)
+        total, done = self.recipe.epochs * self.batches.per_epoch, number * self.batches.per_epoch
         losses: list[float] = []
         for chunk in self._chunks(number):
-            rates = [rate(done + at, total, self.recipe) for at in range(len(chunk.images))]
-            lost = self.steps.run(chunk, np.array(rates, np.float32))
-            self.batches.learned(chunk.indices, lost)
-            losses += (chunk.weights * lost).mean(1).tolist()
+            rates = [rate(step, total, self.recipe) for step in range(done, done + len(chunk.images))]
+            losses += self.steps.run(chunk, np.array(rates, np.float32)).tolist()
             done += len(rates)
-            left = (self.seconds + time.monotonic() - began) / done * (total - done)
+            left = (self.seconds + time.monotonic() - started) / done * (total - done)
             report(Progress(done, total, number + 1, losses[-1], left))
-        self.steps.settle()
-        if number >= self.recipe.epochs - self.recipe.average:
-            self.average.add(self.model.get_weights())
+        self.steps.store()
         accuracy = self._accuracy()
-        self.seconds += time.monotonic() - began
-        self.cpu_seconds += time.process_time() - began_cpu
+        self.seconds += time.monotonic() - started
+        self.cpu_seconds += time.process_time() - started_cpu
         self.history.append({"loss": float(np.mean(losses)), "validation_accuracy": accuracy})
         left = self.seconds / done * (total - done)
         report(Progress(done, total, number + 1, losses[-1], left, accuracy))
 
     def save(self) -> None:
-        """Written aside and renamed: a cut leaves the checkpoint of the epoch before."""
-        spent = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-        about = {"made_by": self._made_by(), "dtype": self.dtype, "history": self.history, **spent}
-        about |= {"averaged": self.average.count, "machines": self.machines}
-        state = [np.asarray(variable) for variable in self._variables()]
-        arrays = {str(at): value for at, value in enumerate([*state, self.batches.losses, *self.average.sums])}
+        """Write the checkpoint aside and rename it: a cut leaves that of the epoch before."""
+        about = {
+            "format": CHECKPOINT_FORMAT,
+            "made_by": self._made_by(),
+            "dtype": self.dtype,
+            "history": self.history,
+            "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "machines": self.machines,
+        }
+        arrays = {str(index): np.asarray(variable) for index, variable in enumerate(self._variables())}
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         aside = self.checkpoint.with_suffix(".part")
         with aside.open("wb") as sink:
             np.savez(sink, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]  # the stub takes ** for allow_pickle
         aside.rename(self.checkpoint)
 
-    def take_up(self, kept: "_Checkpoint") -> None:
-        if kept.about["made_by"] != self._made_by():
+    def restore(self, saved: "_Checkpoint") -> None:
+        if saved.about["made_by"] != self._made_by():
             raise CheckpointMismatch(
                 f"{self.checkpoint} was made by another recipe or from other data: train without --resume"
             )
-        variables = self._variables()
-        for variable, value in zip(variables, kept.arrays, strict=False):
+        for variable, value in zip(self._variables(), saved.arrays, strict=True):
             variable.assign(value)
-        self.batches.losses, *self.average.sums = kept.arrays[len(variables) :]
-        self.average.count = kept.about["averaged"]
-        self.steps.taken_up()
-        self.history, self.seconds = kept.about["history"], kept.about["seconds"]
-        self.cpu_seconds = kept.about["cpu_seconds"]
-        self.machines = kept.about.get("machines", [machine()])  # checkpoints of before 2026-11-26 do not say
+        self.steps.load()
+        self.history, self.machines = saved.about["history"], saved.about["machines"]
+        self.seconds, self.cpu_seconds = saved.about["seconds"], saved.about["cpu_seconds"]
 
-    def begin_at(self, start: Any) -> None:
-        try:
-            narrowing.take_over(start, self.model)
-        except narrowing.OtherDesign:
-            raise CheckpointMismatch(f"{self.recipe.start} holds no {self.recipe.network}: name its network") from None
-        self.steps.taken_up()
+    def start_from(self, start: Any) -> None:
+        if _design(start) != _design(self.model):
+            raise CheckpointMismatch(f"{self.recipe.start} holds no {self.recipe.network}: name its network")
+        self.model.set_weights(start.get_weights())
+        self.steps.load()
 
     def in_float32(self) -> Any:
-        """The same weights, or their average, in a network as it is saved and exported: computing in float32, for
-        images of the size that it will be served.
-        """
-        model = self._network("float32", self.size)
-        model.set_weights(self.average.mean() if self.average.count else self.model.get_weights())
-        if self.average.count:
-            averaging.note_anew(model, self.batches.one_by_one(self.recipe.epochs))
-        if self.served is self.model:
-            return model
-        served = self._network("float32", self.served_size)
-        served.set_weights(model.get_weights())
-        return served
+        """Copy the weights to a network that computes in float32 on images of the served size, to be exported."""
+        model = self._network("float32", self.served_size)
+        model.set_weights(self.model.get_weights())
+        return model
 
     def _chunks(self, epoch: int) -> Iterable[Chunk]:
         return [self.batches.whole(epoch)] if self.steps.whole_epochs else self.batches.one_by_one(epoch)
@@ -208,8 +192,7 @@ class _Run:
         if self.served is not self.model:
             self.served.set_weights(self.model.get_weights())
         validation = self.data.validation
-        said = train_step.logits(self.served, validation.images)
-        return float(np.mean(said.argmax(1) == validation.labels))
+        return float(np.mean(train_step.logits(self.served, validation.images).argmax(1) == validation.labels))
 
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.optimizer.variables]
@@ -221,42 +204,41 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
-    """What a run left: variables in order, what each image lost, sums of weights, and how far it was.
-
-    It goes on in the arithmetic that it began with.
-    """
+    """What a run left: its variables in order, and how far it was. It continues in the arithmetic it began with."""
 
     about: dict[str, Any]
     arrays: list[npt.NDArray[Any]]
 
     @classmethod
     def read(cls, path: Path) -> "_Checkpoint":
-        with np.load(path, allow_pickle=False) as kept:
-            arrays = [kept[str(at)] for at in range(len(kept.files) - 1)]
-            return cls(json.loads(str(kept["about"])), arrays)
+        """Raise CheckpointMismatch for a checkpoint of another version."""
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            if about.get("format") != CHECKPOINT_FORMAT:
+                raise CheckpointMismatch(f"{path} was left by another version of this program: train without --resume")
+            return cls(about, [file[str(index)] for index in range(len(file.files) - 1)])
 
     @property
     def dtype(self) -> str:
         return str(self.about["dtype"])
 
 
+def _design(model: Any) -> list[Any]:
+    """The kind of each layer and the shapes of its weights."""
+    return [(type(layer), [weights.shape for weights in layer.weights]) for layer in model.layers]
+
+
 def _optimizer(model: Any, recipe: Recipe) -> Any:
     import keras
 
-    if recipe.optimizer == "muon":
-        return Muon(model.trainable_variables, weight_decay=recipe.weight_decay)
     if recipe.optimizer == "adam":
-        return _built(keras.optimizers.Adam(recipe.peak_rate), model)
-    if recipe.optimizer == "adamw":
+        optimizer = keras.optimizers.Adam(recipe.peak_rate)
+    elif recipe.optimizer == "adamw":
         optimizer = keras.optimizers.AdamW(recipe.peak_rate, weight_decay=recipe.weight_decay)
     else:
         optimizer = keras.optimizers.SGD(
             recipe.peak_rate, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
         )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return _built(optimizer, model)
-
-
-def _built(optimizer: Any, model: Any) -> Any:
     optimizer.build(model.trainable_variables)
     return optimizer

@@ -64,15 +64,6 @@ def strided(x: Any, dtype: str) -> Any:
     return _pooled(x, dtype)
 
 
-def residual(x: Any, dtype: str) -> Any:
-    """29 M multiply-adds, 0.70 M parameters: a thin stem at full resolution, then residual pairs at 14×14 and 7×7."""
-    x = _convolution(_convolution(x, 16, dtype), 48, dtype, stride=2)
-    x = _residual(x, 48, dtype)
-    x = _residual(_convolution(_halved(x, dtype), 128, dtype), 128, dtype)
-    x = _convolution(_halved(x, dtype), 256, dtype)
-    return _pooled(x, dtype)
-
-
 def fullres(x: Any, dtype: str) -> Any:
     """71 M multiply-adds, 0.97 M parameters: each stage widens before it is halved, the first at full resolution."""
     return _widening(x, dtype, stem=24, inside=(64, 128))
@@ -81,45 +72,6 @@ def fullres(x: Any, dtype: str) -> Any:
 def slim(x: Any, dtype: str) -> Any:
     """60 M multiply-adds, 0.88 M parameters: as `fullres`, with fewer channels in its stem and in its branches."""
     return _widening(x, dtype, stem=16, inside=(48, 96))
-
-
-def twins(x: Any, dtype: str) -> Any:
-    """53 M multiply-adds, 0.99 M parameters: two towers side by side (towers), each to be right by itself."""
-    from keras import layers
-
-    return layers.Concatenate(dtype=dtype)([_tower(x, dtype) for _ in range(2)])
-
-
-def deep(x: Any, dtype: str) -> Any:
-    """55 M multiply-adds, 0.85 M parameters: a strided stem, then three residual pairs at 14×14 and three at 7×7."""
-    x = _convolution(_convolution(x, 32, dtype, kernel=4, stride=2), 48, dtype)
-    for _ in range(3):
-        x = _residual(x, 48, dtype)
-    x = _convolution(_halved(x, dtype), 96, dtype)
-    for _ in range(3):
-        x = _residual(x, 96, dtype)
-    x = _convolution(_halved(x, dtype), 192, dtype)
-    return _pooled(x, dtype)
-
-
-def wide(x: Any, dtype: str) -> Any:
-    """265 M multiply-adds, 4.2 M parameters: to teach smaller networks, not to tag with."""
-    x = _halved(_convolution(x, 48, dtype), dtype)
-    x = _convolution(x, 128, dtype)
-    x = _residual(_residual(x, 128, dtype), 128, dtype)
-    x = _convolution(_halved(x, dtype), 256, dtype)
-    x = _residual(_residual(x, 256, dtype), 256, dtype)
-    x = _convolution(_halved(x, dtype), 384, dtype)
-    return _pooled(x, dtype)
-
-
-def pooled(x: Any, dtype: str) -> Any:
-    """25 M multiply-adds, 0.43 M parameters: full resolution in the stem, residual pairs at 14×14 and 7×7."""
-    x = _halved(_convolution(x, 24, dtype), dtype)
-    x = _residual(_convolution(x, 48, dtype), 48, dtype)
-    x = _residual(_convolution(_halved(x, dtype), 96, dtype), 96, dtype)
-    x = _convolution(_halved(x, dtype), 192, dtype)
-    return _pooled(x, dtype)
 
 
 def wideresnet(x: Any, dtype: str) -> Any:
@@ -137,16 +89,11 @@ def wideresnet(x: Any, dtype: str) -> Any:
 NETWORKS: dict[str, Callable[[Any, str], Any]] = {
     "baseline": baseline,
     "strided": strided,
-    "pooled": pooled,
-    "residual": residual,
     "fullres": fullres,
     "slim": slim,
-    "twins": twins,
-    "deep": deep,
-    "wide": wide,
     "wideresnet": wideresnet,
 }
-TEACHERS = frozenset({"wide", "wideresnet"})
+TEACHERS = frozenset({"wideresnet"})
 """Too large to tag with."""
 
 
@@ -156,13 +103,6 @@ def _widening(x: Any, dtype: str, *, stem: int, inside: tuple[int, int]) -> Any:
     x = _convolution_halved(_residual(x, 64, dtype, inside=inside[0]), 128, dtype)
     x = _convolution_halved(_residual(x, 128, dtype, inside=inside[1]), 256, dtype)
     return _pooled(_bottleneck(x, 256, dtype), dtype)
-
-
-def _tower(x: Any, dtype: str) -> Any:
-    """As `slim` begins and `residual` ends."""
-    x = _residual(_convolution_halved(_convolution(x, 16, dtype), 48, dtype), 48, dtype)
-    x = _residual(_convolution(_halved(x, dtype), 128, dtype), 128, dtype, inside=72)
-    return _pooled(_convolution(_halved(x, dtype), 192, dtype), dtype)
 
 
 def _convolution(x: Any, channels: int, dtype: str, *, kernel: int = 3, stride: int = 1) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model.training import networks
-from model.training.backbones import efficientnet_lite, keras_backbones
+from model.training.backbones import efficientnet_lite
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Recipe:
     epochs: int = 11
     seed: int = 0
     batch: int = 128
-    optimizer: str = "sgd"  # sgd with Nesterov momentum, muon, adam or adamw
+    optimizer: str = "sgd"  # sgd with Nesterov momentum, adam or adamw
     peak_rate: float = 0.06
     warmup: float = 0.15  # share of all steps
     warmup_steps: int = 0  # but so many at least
@@ -40,37 +40,29 @@ class Recipe:
     erase: float = 0.0  # share of images
     erase_area: float = 0.25  # of an image, at most
     smoothing: float = 0.0  # share of each label that goes to all categories alike, but in the last epochs
-    smooth_late: bool = False  # in the last epochs, too
-    spare: float = 0.0  # share of the easy images that most epochs leave out
-    average: int = 0  # so many of the last epochs' weights are averaged
     fixed_statistics: bool = False  # batch normalisation keeps those it began with, folded into convolutions
     start: str = ""  # the bundle whose network is trained on
     teachers: tuple[str, ...] = ()  # bundles
     teachers_weight: float = 0.9  # their share of the loss, the labels have the rest
-    teachers_asked: int = 0  # so many of them about each batch, others each time; 0: all
     teachers_temperature: float = 4.0  # softens both sides, so that the less likely categories count too
 
 
 ENLARGED, GRAIN = 1.15, 8
 LATE = 0.875
-"""Share of a training after which every epoch has all images, with their labels as they are."""
+"""Share of a training after which labels are taken as they are."""
 
 LONG = Recipe(
-    optimizer="muon",
-    epochs=80,
+    epochs=60,
     batch=256,
-    peak_rate=0.05,
-    warmup=0.03,
+    peak_rate=0.2,
+    warmup=0.05,
+    weight_decay=5e-3,  # momentum multiplies a step, but not its decay, by ten: papers call this 5e-4
     shift=2,
     imitate=0.05,
     erase=0.5,
     erase_area=0.33,
     smoothing=0.1,
-    spare=0.6,
 )
-
-# momentum multiplies a step, but not its decay, by ten: 5e-3 here is what papers call 5e-4
-BY_SGD = replace(LONG, optimizer="sgd", epochs=60, peak_rate=0.2, weight_decay=5e-3, warmup=0.05, spare=0.0)
 
 FINE_TUNING = Recipe(
     network="efficientnet-lite0",
@@ -96,14 +88,9 @@ FINE_TUNING = Recipe(
 
 RECIPES: Mapping[str, Recipe] = {
     "strided": Recipe(),
-    "pooled": Recipe(network="pooled"),
-    "residual": replace(LONG, network="residual"),
-    "fullres": replace(BY_SGD, network="fullres"),
-    "slim": replace(BY_SGD, network="slim"),
-    "twins": replace(BY_SGD, network="twins"),
-    "deep": replace(LONG, network="deep"),
-    "wide": replace(LONG, network="wide", epochs=120, spare=0.0),
-    "wideresnet": replace(BY_SGD, network="wideresnet", epochs=100, smoothing=0.0),
+    "fullres": replace(LONG, network="fullres"),
+    "slim": replace(LONG, network="slim"),
+    "wideresnet": replace(LONG, network="wideresnet", epochs=100, smoothing=0.0),
     # the student project's, to the letter: nothing but Adam at 1e-4
     "baseline": Recipe(
         network="baseline",
@@ -117,7 +104,7 @@ RECIPES: Mapping[str, Recipe] = {
         shift=0,
         mirror=False,
     ),
-    **{name: replace(FINE_TUNING, network=name) for name in (*efficientnet_lite.VARIANTS, *keras_backbones.BACKBONES)},
+    **{name: replace(FINE_TUNING, network=name) for name in efficientnet_lite.VARIANTS},
 }
 """The recipe of each network, as validation preferred it (docs/research/experiments.md)."""
 
@@ -149,12 +136,6 @@ def served_size(recipe: Recipe) -> int:
     return recipe.served or recipe.size
 
 
-def refining(recipe: Recipe, **changes: Any) -> Recipe:
-    """To train a finished network on: at a low, even rate, on images of which some look like photographs, averaged."""
-    on = {"epochs": 16, "peak_rate": 0.08 * recipe.peak_rate, "warmup": 0.0, "cosine": False, "average": 14}
-    return replace(recipe, **{**on, "imitate": 0.1, "smoothing": 0.0, **changes})
-
-
 def changed(recipe: Recipe) -> dict[str, Any]:
     """What differs from the defaults: a field that comes new, unused, leaves a recipe the same."""
     return {
@@ -162,22 +143,12 @@ def changed(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def spares(recipe: Recipe, epoch: int) -> bool:
-    """Does this epoch leave out easy images? Not the first, which finds them, nor the last eighth of a training."""
-    return recipe.spare > 0 and epoch > 0 and not _is_late(recipe, epoch)
-
-
 def smoothing(recipe: Recipe, epoch: int) -> float:
     """The share of each label that goes to all categories alike (Szegedy et al. 2015, arXiv:1512.00567).
 
-    Not in the last eighth of a training, unless the recipe says so: a network that ends with it is less sure than it
-    could be, unevenly so.
+    Not in the last eighth of a training: a network that ends with it is less sure than it could be, unevenly so.
     """
-    return 0.0 if _is_late(recipe, epoch) and not recipe.smooth_late else recipe.smoothing
-
-
-def _is_late(recipe: Recipe, epoch: int) -> bool:
-    return epoch >= math.ceil(recipe.epochs * LATE)
+    return 0.0 if epoch >= math.ceil(recipe.epochs * LATE) else recipe.smoothing
 
 
 def rate(step: int, steps: int, recipe: Recipe) -> float:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from model.runtimes import LiteRT, portions
 from model.training.batches import Chunk
 from model.training.batchnorm_folding import Folded
-from model.training.losses import Wanted, asked
+from model.training.losses import Targets
 from model.training.losses import losses as losses_of
 from model.training.publishing.export import write_tflite
 from model.training.recipe import Recipe
@@ -27,24 +27,24 @@ Floats = npt.NDArray[np.float32]
 
 
 class Steps(Protocol):
-    """`whole_epochs`: a call is best given a whole epoch, else a batch."""
+    """Compiled training steps; `whole_epochs` says whether a call should get a whole epoch rather than a batch."""
 
     whole_epochs: bool
 
     def run(self, chunk: Chunk, rates: Floats) -> Floats:
-        """S batches and float32[S] -> float32[S, B]: S steps, each at its rate; what each image lost, unweighted."""
+        """Take S steps, each on a batch of `chunk` at its rate, float32[S]; return the loss of each, float32[S]."""
 
-    def settle(self) -> None:
-        """Bring what the steps changed into the variables of the network and the optimizer."""
+    def store(self) -> None:
+        """Write what the steps changed to the variables of the network and the optimizer."""
 
-    def taken_up(self) -> None:
-        """The variables were changed from outside: go on from them."""
+    def load(self) -> None:
+        """Take over variables that were changed from outside."""
 
 
 def compiled(model: Any, optimizer: Any, teachers: Sequence[Any], recipe: Recipe) -> Steps:
-    """For a keras.Model and an optimizer with `apply`, on the backend that Keras was started with.
+    """Compile the steps of a keras.Model and its optimizer on the backend that Keras was started with.
 
-    `teachers` are keras.Models too, from whose logits the recipe says how to learn.
+    `teachers` are keras.Models too; the recipe says how to learn from their logits.
     """
     import keras
 
@@ -53,50 +53,48 @@ def compiled(model: Any, optimizer: Any, teachers: Sequence[Any], recipe: Recipe
 
 
 class OnTensorFlow:
-    """A step is a call. Teachers answer by LiteRT in int8, which is twice as quick as TensorFlow on a processor."""
+    """Steps of which each is a call. Teachers run on LiteRT in int8, twice as quick as TensorFlow on a processor."""
 
     whole_epochs = False
 
     def __init__(self, model: Any, optimizer: Any, teachers: Sequence[Any], recipe: Recipe) -> None:
         self._model, self._optimizer, self._recipe = model, optimizer, recipe
-        self._teachers = [_Quick(teacher) for teacher in teachers]
+        self._teachers = [_LiteRTTeacher(teacher) for teacher in teachers]
         self._step = self._compiled()
 
     def run(self, chunk: Chunk, rates: Floats) -> Floats:
         losses = []
-        for rate, indices, *batch in zip(rates, chunk.indices, *_parts(chunk), strict=True):
+        for rate, *batch in zip(rates, *_parts(chunk), strict=True):
             self._optimizer.learning_rate.assign(rate)
-            chosen = asked(self._teachers, indices, self._recipe)
-            taught = [teacher.logits(batch[0]) for teacher in chosen]
-            losses.append(np.asarray(self._step(taught, *batch)))
-        return np.stack(losses)
+            teacher_logits = [teacher.logits(batch[0]) for teacher in self._teachers]
+            losses.append(np.float32(self._step(teacher_logits, *batch)))
+        return np.array(losses)
 
-    def settle(self) -> None:
-        """They are in the variables already."""
+    def store(self) -> None:
+        """Do nothing: steps write to the variables."""
 
-    def taken_up(self) -> None:
-        """Steps read the variables anyway."""
+    def load(self) -> None:
+        """Do nothing: steps read the variables."""
 
     def _compiled(self) -> Any:
         import tensorflow as tf
 
         model = self._model
-        answers = Folded(model) if self._recipe.fixed_statistics else functools.partial(model, training=True)
+        forward = Folded(model) if self._recipe.fixed_statistics else functools.partial(model, training=True)
 
-        def step(taught: Any, images: Any, weights: Any, *wanted: Any) -> Any:
+        def step(teacher_logits: Any, images: Any, weights: Any, *targets: Any) -> Any:
             images = tf.cast(images, tf.float32)
             with tf.GradientTape() as tape:
-                said = answers(images)
-                losses = losses_of(Wanted(*wanted), said, taught, self._recipe)
+                losses = losses_of(Targets(*targets), forward(images), teacher_logits, self._recipe)
                 loss = tf.reduce_mean(weights * losses)
             self._optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
-            return losses
+            return loss
 
         return tf.function(step, autograph=False)
 
 
-class _Quick:
-    """A keras.Model, asked for its logits by LiteRT."""
+class _LiteRTTeacher:
+    """A keras.Model whose logits LiteRT computes."""
 
     def __init__(self, model: Any) -> None:
         self._categories = model.output_shape[-1]
@@ -110,10 +108,7 @@ class _Quick:
 
 
 class OnJax:
-    """An epoch is a call: its state goes round in a loop that XLA compiles, and comes back at the end.
-
-    All teachers are asked about every batch, whatever the recipe says: to a GPU they are cheap.
-    """
+    """Steps of which a whole epoch is a call: the state goes round in a loop that XLA compiles."""
 
     whole_epochs = True
     _state: Any
@@ -122,76 +117,80 @@ class OnJax:
         import jax
 
         self._model, self._optimizer, self._teachers, self._recipe = model, optimizer, teachers, recipe
-        self._known = [[variable.value for variable in teacher.variables] for teacher in teachers]
+        self._teacher_values = [[variable.value for variable in teacher.variables] for teacher in teachers]
         self._epoch = jax.jit(self._scanned, donate_argnums=0)
-        self.taken_up()
+        self.load()
 
     def run(self, chunk: Chunk, rates: Floats) -> Floats:
-        self._state, losses = self._epoch(self._state, (rates, *_parts(chunk)), self._known)
+        self._state, losses = self._epoch(self._state, (rates, *_parts(chunk)), self._teacher_values)
         return np.asarray(losses)
 
-    def settle(self) -> None:
+    def store(self) -> None:
         for variables, values in zip(self._variables(), self._state, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value.copy())  # as the next call gives the loop's own memory away
 
-    def taken_up(self) -> None:
+    def load(self) -> None:
         self._state = [[variable.value.copy() for variable in variables] for variables in self._variables()]
 
     def _variables(self) -> list[list[Any]]:
         model = self._model
         return [model.trainable_variables, model.non_trainable_variables, self._optimizer.variables]
 
-    def _scanned(self, state: Any, batches: Any, known: Any) -> Any:
+    def _scanned(self, state: Any, batches: Any, teacher_values: Any) -> Any:
         import jax
 
-        return jax.lax.scan(lambda state, batch: self._step(state, batch, known), state, batches)
+        return jax.lax.scan(lambda state, batch: self._step(state, batch, teacher_values), state, batches)
 
-    def _step(self, state: Any, batch: Any, known: Any) -> Any:
+    def _step(self, state: Any, batch: Any, teacher_values: Any) -> Any:
         import jax
         import keras
 
-        trained, others, kept = state
-        rate, images, *weighed = batch
+        trained, others, slots = state
+        rate, images, *labelled = batch
         images = images.astype(np.float32)
-        taught = [_told(teacher, values, images) for teacher, values in zip(self._teachers, known, strict=True)]
-        (_, (losses, others)), gradients = jax.value_and_grad(self._loss, has_aux=True)(
-            trained, others, images, weighed, taught
+        teacher_logits = [
+            _logits_with(teacher, values, images)
+            for teacher, values in zip(self._teachers, teacher_values, strict=True)
+        ]
+        (loss, others), gradients = jax.value_and_grad(self._loss, has_aux=True)(
+            trained, others, images, labelled, teacher_logits
         )
         mapping = [*zip(self._model.trainable_variables, trained, strict=True)]
-        mapping += zip(self._optimizer.variables, kept, strict=True)
+        mapping += zip(self._optimizer.variables, slots, strict=True)
         with keras.StatelessScope(state_mapping=mapping) as scope:
             self._optimizer.learning_rate.assign(rate)
             self._optimizer.apply(gradients, self._model.trainable_variables)
         trained = [scope.get_current_value(variable) for variable in self._model.trainable_variables]
-        kept = [scope.get_current_value(variable) for variable in self._optimizer.variables]
-        return [trained, others, kept], losses
+        slots = [scope.get_current_value(variable) for variable in self._optimizer.variables]
+        return [trained, others, slots], loss
 
-    def _loss(self, trained: Any, others: Any, images: Any, weighed: Any, taught: Any) -> Any:
-        weights, *wanted = weighed
-        said, others = self._model.stateless_call(trained, others, images, training=not self._recipe.fixed_statistics)
-        losses = losses_of(Wanted(*wanted), said, taught, self._recipe)
-        return (weights * losses).mean(), (losses, others)
+    def _loss(self, trained: Any, others: Any, images: Any, labelled: Any, teacher_logits: Any) -> Any:
+        weights, *targets = labelled
+        fixed = self._recipe.fixed_statistics
+        logits, others = self._model.stateless_call(trained, others, images, training=not fixed)
+        losses = losses_of(Targets(*targets), logits, teacher_logits, self._recipe)
+        return (weights * losses).mean(), others
 
 
 def _parts(chunk: Chunk) -> tuple[npt.NDArray[Any], ...]:
-    """Images and weights of S batches, and what is wanted, as `Wanted` takes it."""
-    labels, others = (each.astype(np.int32) for each in (chunk.labels, chunk.others))  # int64 is not JAX's
+    """Images and weights of S batches, then the fields of `Targets`."""
+    labels, others = chunk.labels.astype(np.int32), chunk.others.astype(np.int32)  # int64 is not JAX's
     return chunk.images, chunk.weights, labels, others, chunk.share, chunk.smoothing
 
 
-def _told(teacher: Any, values: Any, images: Any) -> Any:
-    """A teacher's logits, its variables being `values`."""
+def _logits_with(model: Any, values: Any, images: Any) -> Any:
+    """Logits of a keras.Model whose variables have `values`."""
     import keras
 
-    with keras.StatelessScope(state_mapping=[*zip(teacher.variables, values, strict=True)]):
-        return teacher(images, training=False)
+    with keras.StatelessScope(state_mapping=[*zip(model.variables, values, strict=True)]):
+        return model(images, training=False)
 
 
 def logits(model: Any, images: Pixels) -> Floats:
-    """uint8[N, H, W, C] -> float32[N, K]: what a network says before softmax."""
+    """uint8[N, H, W, C] -> float32[N, K], by a keras.Model."""
     import keras
 
     on_jax = keras.backend.backend() == "jax"  # where a call by itself would compile nothing
     predict = model.predict_on_batch if on_jax else model
-    return np.concatenate([np.asarray(predict(each.astype(np.float32))) for each in portions(images)])
+    return np.concatenate([np.asarray(predict(portion.astype(np.float32))) for portion in portions(images)])

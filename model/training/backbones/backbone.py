@@ -1,15 +1,14 @@
 """Backbones: networks trained on ImageNet, to be trained on with photographs of one's own.
 
-Those of ours, the EfficientNet-Lites, are in model.training.backbones.efficientnet_lite; of `keras.applications`, in
-model.keras_backbones.
+These are the EfficientNet-Lites; see model.training.backbones.efficientnet_lite.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from model import ModelError
-from model.training.backbones import efficientnet_lite, keras_backbones
+from model.training.backbones import efficientnet_lite
 from model.training.backbones.weights import BackboneCorrupt, BackboneError, read
 
 DEFAULT = "efficientnet-lite0"
@@ -29,28 +28,26 @@ class BackboneMissing(BackboneError):
 def check(name: str) -> None:
     """Raises BackboneUnknown."""
     if not is_known(name):
-        names = (*efficientnet_lite.VARIANTS, *keras_backbones.BACKBONES)
-        raise BackboneUnknown(f"no backbone is called {name!r}: choose one of {', '.join(names)}")
+        names = ", ".join(efficientnet_lite.VARIANTS)
+        raise BackboneUnknown(f"no backbone is called {name!r}: choose one of {names}")
 
 
-def find(name: str, folders: Sequence[Path]) -> Path:
-    """The file of its weights, in the first of `folders` that has it. Nothing is ever downloaded.
+def find(name: str, folder: Path) -> Path:
+    """The file of its weights in `folder`. Nothing is ever downloaded.
 
     Raises BackboneUnknown, or BackboneMissing.
     """
     check(name)
-    ours = is_ours(name)
-    file = f"{name}.npz" if ours else keras_backbones.BACKBONES[name].weights
-    found = [folder / file for folder in folders if (folder / file).is_file()]
-    if found:
-        return found[0]
-    remedy = f"make them with `tagger model backbone {name}`" if ours else "put Keras's file there"
-    places = ", ".join(map(str, folders))
-    raise BackboneMissing(f"the weights of {name} ({file}) are not in {places}: {remedy}")
+    path = folder / f"{name}.npz"
+    if path.is_file():
+        return path
+    raise BackboneMissing(
+        f"the weights of {name} ({path.name}) are not in {folder}: make them with `tagger model backbone {name}`"
+    )
 
 
 def build(weights: Path | None, *, size: int, dtype: str = "float32", name: str = DEFAULT) -> Any:
-    """keras.Model: uint8-valued float[N, size, size, 3] -> features float32[N, D]; D is 1280 for an EfficientNet-Lite.
+    """keras.Model: uint8-valued float[N, size, size, 3] -> features float32[N, D]; D is 1280.
 
     `weights` is a file that `find` names; None leaves chance in its place. `dtype` is a Keras policy, as in
     `model.training.networks.build`. Raises BackboneUnknown, BackboneMissing or BackboneCorrupt.
@@ -62,8 +59,6 @@ def build(weights: Path | None, *, size: int, dtype: str = "float32", name: str 
         raise BackboneMissing(
             f"{weights}, the weights of {name}, is not there: make it with `tagger model backbone {name}`"
         )
-    if not is_ours(name):
-        return keras_backbones.build(name, weights, size=size, dtype=dtype)
     arrays = read(weights) if weights else {}
     model = keras.Model(*efficientnet_lite.features(name, size, dtype), name=name)
     if weights:
@@ -73,11 +68,6 @@ def build(weights: Path | None, *, size: int, dtype: str = "float32", name: str 
 
 def is_known(name: str) -> bool:
     """Is there a backbone of that name? Its weights may still be missing."""
-    return is_ours(name) or name in keras_backbones.BACKBONES
-
-
-def is_ours(name: str) -> bool:
-    """Is it an EfficientNet-Lite, whose weights `tagger model backbone` makes?"""
     return name in efficientnet_lite.VARIANTS
 
 

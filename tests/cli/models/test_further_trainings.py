@@ -1,4 +1,4 @@
-"""`tagger model train FOLDER` can go on from a bundle, leave a category out, average bundles, and cross-validate."""
+"""`tagger model train FOLDER` can go on from a bundle, leave a category out, and cross-validate."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from model import bundle as bundles
 from model.bundle import Bundle
 from model.classifier import Classifier
 from model.evaluation import ood_images
-from model.keras_network import load_network
-from tests.cli.models.drawings import Trained, drawn, plain, run, write
+from tests.cli.models.drawings import Trained, run, write
 from tests.model.conftest import KERAS_AND_NUMPY
-from tests.model.pictures import encode
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
@@ -66,58 +63,6 @@ def test_a_category_left_out_is_not_known_but_measured(few: tuple[Bundle, str]) 
     assert bundle.categories == ("disc", "stripes")
     assert strange["images"] == 12
     assert 0 <= strange["auroc"] <= 1
-
-
-def test_bundles_are_averaged_into_one_that_is_calibrated_and_measured(
-    few: tuple[Bundle, str], trained: Trained, tmp_path: Path
-) -> None:
-    both = few[0].folder, trained.out
-
-    done = run(
-        trained.photographs, "--average", both[0], "--average", both[1], "--served-size", 80, "--out", tmp_path / "mean"
-    )
-
-    assert done.exit_code == 0, done.output
-    mean = bundles.read(tmp_path / "mean")
-    assert (mean.size, mean.training["recipe"]["served"]) == (80, 80)
-    assert mean.training["recipe"]["size"] == few[0].training["recipe"]["size"]
-    one, other, between = (load_network(each).get_weights() for each in (*both, mean.folder))
-    for first, second, found in zip(one, other, between, strict=True):
-        np.testing.assert_allclose(found, (first + second) / 2, rtol=2e-3, atol=1e-4)  # kept in half precision
-    assert [each["model"] for each in mean.training["started_from"]["averaged"]] == [
-        bundles.read(each).id for each in both
-    ]
-    assert mean.training["recipe"]["epochs"] == 0
-    classifier = Classifier.load(mean.folder)
-    seen = [classifier.prepare(encode(drawn(kind, 100), "JPEG")) for kind in mean.categories]
-    assert [each.category for each in classifier.classify(np.stack(seen))] == [*mean.categories]
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ((), "name two bundles at least"),
-        (("--average", "fashion-mnist"), "have other categories, or prepare photographs otherwise"),
-        (("--average", "clothing", "--epochs", 3), "--average trains nothing"),
-        (("--average", "clothing", "--fit", "crop"), "--average trains nothing"),
-        (("--average", "clothing", "--folds", 2), "--average trains nothing"),
-    ],
-)
-def test_what_cannot_be_averaged_is_refused(given: tuple[str, ...], message: str, tmp_path: Path) -> None:
-    done = run(tmp_path, "--average", "clothing", *given)
-
-    assert done.exit_code == 2
-    assert message in plain(done)
-
-
-def test_bundles_are_not_measured_on_other_categories(trained: Trained, tmp_path: Path) -> None:
-    twice = "--average", "clothing", "--average", "clothing"
-
-    done = run(trained.photographs, *twice, "--out", tmp_path / "mean")
-
-    assert done.exit_code == 2
-    assert "knows other categories than DATA has" in plain(done)
-    assert not (tmp_path / "mean").exists()
 
 
 def test_folds_say_how_far_trainings_lie_apart_and_leave_no_bundle(trained: Trained, tmp_path: Path) -> None:

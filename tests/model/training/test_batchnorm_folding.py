@@ -48,9 +48,8 @@ def check_same(model: Any) -> None:
         np.testing.assert_allclose(gradient, expected, atol=1e-3 * np.abs(expected).max() + 1e-7, err_msg=variable.path)
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenet-v2"])
-def test_a_backbone_answers_and_learns_the_same(name: str) -> None:
-    check_same(with_history(backbone.classifier(name, None, size=SIZE, categories=3)))
+def test_a_backbone_answers_and_learns_the_same() -> None:
+    check_same(with_history(backbone.classifier("efficientnet-lite0", None, size=SIZE, categories=3)))
 
 
 def test_what_cannot_be_folded_stays() -> None:
@@ -75,7 +74,7 @@ def with_shift(model: Any) -> Any:
 
 
 def small(dtype: str = "float32") -> Any:
-    """A widened, a depthwise and a narrowing convolution, each normalised."""
+    """A widened, a depthwise and a projecting convolution, each normalised."""
     import keras
     from keras import layers
 

@@ -82,7 +82,8 @@ def test_batches_carry_the_balance() -> None:
 
     chunk = joined([*Batches(split, replace(FINE_TUNING, size=8, balance=1.0), 20).one_by_one(0)])
 
-    np.testing.assert_allclose(chunk.weights, balanced(LABELS, 1.0)[chunk.indices])
+    of_category = balanced(LABELS, 1.0)[[0, 60, 90]]
+    np.testing.assert_allclose(chunk.weights, of_category[chunk.labels])
 
 
 def test_a_recipe_is_told_by_what_differs_from_the_defaults() -> None:
@@ -91,7 +92,7 @@ def test_a_recipe_is_told_by_what_differs_from_the_defaults() -> None:
     assert Recipe(**changed(FINE_TUNING)) == FINE_TUNING
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenet-v2", "xception"])
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"])
 def test_each_backbone_is_fine_tuned_by_its_own_recipe(name: str) -> None:
     recipe = fine_tuning(name, size=96, balance=0.5)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.training import losses
-from model.training.losses import Wanted
+from model.training.losses import Targets
 from model.training.recipe import Recipe, rate
 from tests.model.conftest import KERAS_AND_NUMPY
 
@@ -15,7 +15,7 @@ def test_a_smoothed_label_asks_for_a_share_of_every_category() -> None:
     said = np.log(np.array([[0.7, 0.2, 0.1]], np.float32))
 
     wanted = [
-        Wanted(np.array([0]), np.array([1]), share, smoothing) for share, smoothing in ((1, 0), (1, 0.3), (0.6, 0))
+        Targets(np.array([0]), np.array([1]), share, smoothing) for share, smoothing in ((1, 0), (1, 0.3), (0.6, 0))
     ]
     lost = [float(losses.losses(each, said, (), Recipe())[0]) for each in wanted]
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 is the published network with its published weights; Keras's own are found or missed clearly."""
+"""EfficientNet-Lite0 is the published network with its published weights; missing and damaged ones are told."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cli.models import app
-from model.training.backbones import backbone, keras_backbones
+from model.training.backbones import backbone
 from model.training.backbones import weights as weights_files
 from model.training.backbones.backbone import BackboneMissing, BackboneUnknown
 from model.training.backbones.torch_checkpoint import Arrays
 from model.training.backbones.weights import BackboneCorrupt, PackageMissing, packaged
 from model.training.networks import multiply_adds
 from tests.model import checkpoints as made
-from tests.model.conftest import KERAS_AND_NUMPY
 
 REFERENCE = json.loads(Path(__file__).with_name("efficientnet_lite0.json").read_text(encoding="utf-8"))
 LARGER = json.loads(Path(__file__).with_name("efficientnet_lite_larger.json").read_text(encoding="utf-8"))
@@ -196,50 +195,12 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_and_missing_backbones_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(BackboneUnknown, match="mobilenet-v2"):
+    with pytest.raises(BackboneUnknown, match="efficientnet-lite2"):
         backbone.build(None, size=32, name="resnet")
     with pytest.raises(BackboneMissing, match="tagger model backbone"):
-        backbone.find("efficientnet-lite0", [tmp_path])
-    with pytest.raises(BackboneMissing, match=r"xception_weights\S+notop.h5"):
-        backbone.find("xception", [tmp_path])
+        backbone.find("efficientnet-lite0", tmp_path)
     with pytest.raises(BackboneMissing, match="is not there"):
-        backbone.build(tmp_path / "none.h5", size=32, name="mobilenet-v2")
-
-
-def test_a_backbone_of_keras_gives_features_of_pixels() -> None:
-    network = backbone.build(None, size=32, name="mobilenet-v2", dtype="mixed_bfloat16")
-
-    features = network(of_reference("chelsea", 32), training=False)
-
-    assert features.shape == (1, 1280)
-    assert features.dtype == "float32"
-    assert [each.name for each in network.inputs] == ["pixels"]
-
-
-@pytest.mark.filterwarnings(KERAS_AND_NUMPY)
-def test_a_backbone_of_keras_takes_the_weights_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import keras
-
-    monkeypatch.setattr(keras.applications, "MobileNetV2", small_application)
-    file = tmp_path / keras_backbones.BACKBONES["mobilenet-v2"].weights
-    first = backbone.build(None, size=32, name="mobilenet-v2")
-    first.save(file)
-    pixels = of_reference("chelsea", 32)
-
-    again = backbone.build(backbone.find("mobilenet-v2", [tmp_path]), size=32, name="mobilenet-v2")
-
-    np.testing.assert_allclose(again(pixels), first(pixels), atol=1e-6)
-    file.write_bytes(b"no weights")
-    with pytest.raises(BackboneCorrupt, match="fetch it again"):
-        backbone.build(file, size=32, name="mobilenet-v2")
-
-
-def small_application(*, include_top: bool, weights: None, input_tensor: Any) -> Any:
-    """Called as those of `keras.applications`, and built at once."""
-    import keras
-
-    inputs = keras.utils.get_source_inputs(input_tensor)
-    return keras.Model(inputs, keras.layers.Conv2D(4, 3)(input_tensor), name="small")
+        backbone.build(tmp_path / "none.npz", size=32)
 
 
 def test_the_command_converts_the_package(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +237,6 @@ def test_what_cannot_be_converted_leaves_no_file(tmp_path: Path, monkeypatch: py
     arguments = {
         "of another network": ["--checkpoint", str(other), "--out", str(out)],
         "No such file": ["--checkpoint", str(tmp_path / "none.pth"), "--out", str(out)],
-        "put Keras's file there": ["xception"],
     }
 
     for message, words in arguments.items():
@@ -285,5 +245,4 @@ def test_what_cannot_be_converted_leaves_no_file(tmp_path: Path, monkeypatch: py
         assert done.exit_code == 3
         assert message in done.stderr
     assert RUN.invoke(app, ["backbone", "resnet"]).exit_code == 2
-    assert RUN.invoke(app, ["backbone", "xception", "--out", str(out)]).exit_code == 2
     assert not out.exists()

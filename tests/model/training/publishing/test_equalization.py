@@ -82,7 +82,7 @@ def test_a_channel_that_says_nothing_harms_nothing() -> None:
     np.testing.assert_allclose(logits(built, IMAGES), before, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "pairs"), [("slim", 5), ("residual", 3), ("baseline", 0), ("twins", 6)])
+@pytest.mark.parametrize(("name", "pairs"), [("slim", 5), ("fullres", 5), ("strided", 2), ("baseline", 0)])
 def test_channels_that_something_else_reads_are_left_alone(name: str, pairs: int) -> None:
     built = networks.build(name, size=28, channels=1, categories=10)
 

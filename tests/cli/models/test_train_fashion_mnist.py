@@ -1,0 +1,22 @@
+"""What a training of Fashion-MNIST learns from."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.warm_start import teacher_networks
+from model import bundle as bundles
+from tests.model.conftest import KERAS_AND_NUMPY
+from tests.model.versions import outcome, with_test
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+
+def test_two_teachers_of_one_name_are_told_apart_by_their_versions(tmp_path: Path) -> None:
+    shipped = bundles.read(bundles.find("fashion-mnist"))
+    namesake = with_test(shipped.folder, tmp_path / "another", outcome(100))
+    assert namesake.name == shipped.name
+
+    teachers = teacher_networks([str(shipped.folder), str(namesake.folder)])
+
+    assert [*teachers] == [shipped.id, namesake.id]
