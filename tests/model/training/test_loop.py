@@ -1,5 +1,6 @@
 """Training on made-up bars: it learns, resumes to the same network, and ends in a bundle that both runtimes run."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +101,14 @@ def test_a_checkpoint_of_another_recipe_is_not_taken_up(small_data: Dataset, tmp
         train(small_data, 10, replace(RECIPE, seed=1), checkpoint=checkpoint, resume=True)
     with pytest.raises(CheckpointMismatch):
         train(replace(small_data, digest="other"), 10, RECIPE, checkpoint=checkpoint, resume=True)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused(small_data: Dataset, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.npz"
+    np.savez(checkpoint, np.zeros(3), about=json.dumps({"made_by": "", "dtype": "float32", "history": []}))
+
+    with pytest.raises(CheckpointMismatch, match="another version of this program: train without --resume"):
+        train(small_data, 10, RECIPE, checkpoint=checkpoint, resume=True)
 
 
 def test_a_trained_network_becomes_a_bundle_that_both_runtimes_run_alike(
