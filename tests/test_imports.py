@@ -8,11 +8,16 @@ import sys
 import pytest
 
 
-def loaded_by(code: str) -> set[str]:
-    """Top-level modules in a fresh interpreter after `code`."""
-    report = "; import sys; print('\\n'.join(sorted({name.partition('.')[0] for name in sys.modules})))"
+def modules_after(code: str) -> set[str]:
+    """Return the names of the modules that a fresh interpreter has loaded after `code`."""
+    report = "; import sys; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the top-level packages among them."""
+    return {name.partition(".")[0] for name in modules_after(code)}
 
 
 @pytest.mark.parametrize(
@@ -40,3 +45,9 @@ def test_the_catalogue_loads_no_celery_boto3_or_tensorflow() -> None:
         "tensorflow",
         "redis",
     }
+
+
+def test_tagging_loads_nothing_of_training_evaluation_or_data() -> None:
+    loaded = modules_after("import worker.tagging")
+
+    assert not [name for name in loaded if name.startswith(("model.training", "model.evaluation", "model.data"))]
