@@ -55,7 +55,6 @@ def evaluate(
     from model.evaluation.report import report, wording
 
     names = _categories_of_folders(mapped or [])
-    report.check_installed()
     settings = load_settings(model=bundle)
     evaluated = library.read(bundle_folder(settings, bundles))
     folder = out or Path("evaluations") / f"{evaluated.name}-{evaluated.version}"

@@ -1,12 +1,12 @@
 """The label issues for review, as label_problems.html, with pictures, and label_problems.csv, to be corrected."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from model.data.inspection.label_issues import LabelIssue, LabelIssues
+from model.data.inspection.label_issues import LabelIssues
 from model.evaluation.report.page import filled, photograph
 from model.evaluation.report.tables import Table
 
@@ -18,26 +18,6 @@ EDGE = 220  # pixels; shown at about 150, for screens of greater density
 QUALITY = 70  # of JPEG
 
 Picture = Callable[[int], Image.Image | bytes | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A label issue on the page: its rank, from 1, its image's name, and the picture as a data: address, if any."""
-
-    rank: int
-    issue: LabelIssue
-    name: str
-    src: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The issues of one label that look like one other category, the clearest first; `count` includes hidden ones."""
-
-    given: str
-    suggested: str
-    count: int
-    shown: tuple[Shown, ...]
 
 
 def write(folder: Path, result: LabelIssues, names: Sequence[str], picture: Picture) -> Path:
@@ -69,23 +49,26 @@ def table(result: LabelIssues, names: Sequence[str]) -> Table:
 
 
 def render(result: LabelIssues, names: Sequence[str], picture: Picture) -> str:
-    """Render the page with every picture in it."""
-    shown = [
-        Shown(rank, issue, names[issue.index], _thumbnail(picture(issue.index)))
+    """Render the page with every picture in it: the issues by pair of categories, the most frequent first."""
+    shown: list[dict[str, Any]] = [
+        {
+            "rank": rank,
+            "issue": issue,
+            "name": names[issue.index],
+            "src": photograph(picture(issue.index), EDGE, QUALITY),
+        }
         for rank, issue in enumerate(result.issues[:SHOWN], start=1)
     ]
-    return filled(TEMPLATE, result=result, pairs=_pairs(result, shown), shown=len(shown), table=TABLE)
-
-
-def _pairs(result: LabelIssues, shown: Sequence[Shown]) -> list[Pair]:
-    """Group the issues by pair, the most frequent first."""
-    pairs = []
-    for given, suggested in dict.fromkeys((issue.given, issue.suggested) for issue in result.issues):
-        of_pair = tuple(image for image in shown if (image.issue.given, image.issue.suggested) == (given, suggested))
-        count = int(result.counts[given, suggested])
-        pairs.append(Pair(result.categories[given], result.categories[suggested], count, of_pair))
-    return sorted(pairs, key=lambda pair: -pair.count)
-
-
-def _thumbnail(picture: Image.Image | bytes | None) -> str | None:
-    return None if picture is None else photograph(picture, EDGE, QUALITY)
+    pairs: list[dict[str, Any]] = [
+        {
+            "given": result.categories[given],
+            "suggested": result.categories[suggested],
+            "count": int(result.counts[given, suggested]),
+            "shown": [
+                image for image in shown if (image["issue"].given, image["issue"].suggested) == (given, suggested)
+            ],
+        }
+        for given, suggested in dict.fromkeys((issue.given, issue.suggested) for issue in result.issues)
+    ]
+    pairs.sort(key=lambda pair: -pair["count"])
+    return filled(TEMPLATE, result=result, pairs=pairs, shown=len(shown), table=TABLE)

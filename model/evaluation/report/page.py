@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup, escape
 from PIL import Image
 
 from model.decide import Decisions
@@ -45,8 +47,6 @@ def render(result: EvaluationResult, pictures: Mapping[str, bytes]) -> str:
 
 def filled(template: str, **values: Any) -> str:
     """Fill a template; a value that it uses and that is not given is an error."""
-    import jinja2
-
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -70,8 +70,6 @@ def decimals(number: float, digits: int = 3) -> str:
 
 def options_whole(sentence: str) -> str:
     """Return markup that keeps each --option of a sentence on one line."""
-    from markupsafe import Markup, escape
-
     return Markup(_OPTION.sub(r'<span class="whole">\g<0></span>', str(escape(sentence))))
 
 
@@ -89,8 +87,10 @@ def thumbnail(image: npt.NDArray[np.uint8]) -> str:
     return data_uri(sink.getvalue())
 
 
-def photograph(picture: Image.Image | bytes, edge: int, quality: int) -> str | None:
-    """Return a picture, or a file's content, as a JPEG of at most `edge` pixels; None if it cannot be decoded."""
+def photograph(picture: Image.Image | bytes | None, edge: int, quality: int) -> str | None:
+    """Return a picture, or a file's content, as a JPEG of at most `edge` pixels; None if there is none to decode."""
+    if picture is None:
+        return None
     try:
         image = decode(picture, DecodeHints(edge)) if isinstance(picture, bytes) else picture.convert("RGB")
     except ImageRejected:

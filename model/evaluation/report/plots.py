@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure  # not pyplot: no window system, no global state
 
 from model.evaluation.metrics import Bins, Curve
 
@@ -32,8 +33,6 @@ def confusion(counts: npt.NDArray[np.int64], categories: Sequence[str]) -> bytes
 
 def reliability(before: Bins, after: Bins, errors: tuple[float, float]) -> bytes:
     """Draw the bins of metrics.reliability before and after calibration, with the calibration error of each."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(5.2, 3.1), layout="constrained")
     parts = (("before calibration", before, GREY), ("after calibration", after, BLUE))
     for axes, (title, bins, colour), error in zip(figure.subplots(1, 2, sharey=True), parts, errors, strict=True):
@@ -69,9 +68,6 @@ def risk_coverage(curve: Curve, point: tuple[float, float], bound: float, target
 
 
 def _axes(width: float, height: float, *, across: str, up: str) -> tuple[Any, Any]:
-    # Figure, not pyplot: no window system, no global state.
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     axes.set(xlabel=across, ylabel=up)

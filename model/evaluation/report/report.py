@@ -1,6 +1,5 @@
 """The report of an evaluation: a page that needs no network, with figures, tables and plots beside it."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +12,6 @@ from model.evaluation.report.tables import tables
 
 PAGE = "report.html"
 FIGURES = "evaluation.json"
-
-
-def check_installed() -> None:
-    """Raise ModuleNotFoundError where a report could not be written, before any work is done for it."""
-    for name in ("jinja2", "matplotlib"):
-        importlib.import_module(name)
 
 
 def write(folder: Path, result: EvaluationResult) -> None:

@@ -84,7 +84,9 @@ def _images(result: EvaluationResult) -> Iterator[list[Any]]:
     categories = result.bundle.categories
     true = [categories[label] for label in result.evaluation_set.labels]
     parts = [(result.evaluation_set.names, true, result.decisions)]
-    parts += [(it.source.names, [""] * len(it.source.names), it.decisions) for it in result.ood.sources]
+    parts += [
+        (metrics.source.names, [""] * len(metrics.source.names), metrics.decisions) for metrics in result.ood.sources
+    ]
     for names, labels, decisions in parts:
         confidence, reasons = decisions.confidence, decisions.reasons
         for index, (name, label) in enumerate(zip(names, labels, strict=True)):

@@ -10,6 +10,7 @@ from model.evaluation.assessment import EvaluationResult
 
 LOW_F1 = 0.9  # categories below it are named as ones not to rely on
 RARELY_FLAGGED = 0.5  # sources of which a smaller share is flagged are named
+DROPPED = {"in_test": "copies of test images", "in_validation": "copies of validation images"}
 
 
 def phrases(result: EvaluationResult) -> dict[str, Any]:
@@ -89,35 +90,39 @@ def training(bundle: Bundle) -> list[tuple[str, str]]:
     """Return the known facts on how the bundle was made, by name."""
     about, recipe = bundle.training, bundle.training.get("recipe", {})
     data, started_from = about.get("data", {}), about.get("started_from") or {}
-    facts: Mapping[str, Any] = {
-        "Trained": _minute(about.get("trained_at")),
+    training = _known(("{:,} epochs", recipe.get("epochs")), ("seed {}", recipe.get("seed")))
+    facts = {
+        "Trained": _known(("{} UTC", str(about.get("trained_at") or "")[:16].replace("T", " ") or None)),
         "Network": recipe.get("network"),
-        "Size": _joined(
-            _number(about.get("parameters"), "parameters"),
-            _number(about.get("multiply_adds"), "multiply-adds per image"),
+        "Size": _known(
+            ("{:,} parameters", about.get("parameters")), ("{:,} multiply-adds per image", about.get("multiply_adds"))
         ),
-        "Training": _averaged(started_from)
-        or _joined(_number(recipe.get("epochs"), "epochs"), _named("seed", recipe.get("seed"))),
+        "Training": _averaged(started_from) or training,
         "Teachers": ", ".join(recipe.get("teachers", ())),
         "Started from": started_from.get("model") or recipe.get("start"),
-        "Data": _joined(
-            data.get("name"),
-            _number(data.get("train"), "for training"),
-            _number(data.get("validation"), "for validation"),
+        "Data": _known(
+            ("{}", data.get("name")),
+            ("{:,} for training", data.get("train")),
+            ("{:,} for validation", data.get("validation")),
         ),
-        "Left out of training": _dropped(data.get("dropped", {})),
-        "Time": _joined(_number(about.get("minutes"), "minutes"), _number(about.get("cpu_minutes"), "minutes of CPU")),
+        "Left out of training": _known(
+            *((f"{{:,}} {DROPPED.get(reason, reason)}", count) for reason, count in data.get("dropped", {}).items())
+        ),
+        "Time": _known(("{:,} minutes", about.get("minutes")), ("{:,} minutes of CPU", about.get("cpu_minutes"))),
         "Machine": about.get("machine"),
         "Served weights": about.get("litert_weights"),
-        "Logit adjustment": _logit_adjustment(about.get("prior_taken_back")),
+        "Logit adjustment": _known(
+            ("{:.0%} of the log share of each category in training", about.get("prior_taken_back") or None)
+        ),
         "Temperature": f"{bundle.temperature:.3f}",
         "Libraries": ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items()),
     }
     return [(name, str(value)) for name, value in facts.items() if value]
 
 
-def _logit_adjustment(strength: float | None) -> str | None:
-    return f"{strength:.0%} of the log share of each category in training" if strength else None
+def _known(*facts: tuple[str, Any]) -> str:
+    """Join the templates whose value is known."""
+    return ", ".join(template.format(value) for template, value in facts if value is not None)
 
 
 def _averaged(started_from: Mapping[str, Any]) -> str | None:
@@ -126,32 +131,6 @@ def _averaged(started_from: Mapping[str, Any]) -> str | None:
     if not sources:
         return None
     return f"the mean of {', '.join(sources)}" if len(sources) > 1 else f"none of its own: the weights of {sources[0]}"
-
-
-def _minute(time: str | None) -> str | None:
-    """Shorten ISO 8601 in UTC, as bundles have it."""
-    return f"{time[:16].replace('T', ' ')} UTC" if time else None
-
-
-def _dropped(dropped: Mapping[str, int]) -> str:
-    reasons = {
-        "in_test": "copies of test images",
-        "in_validation": "copies of validation images",
-        "repeated": "repeated",
-    }
-    return ", ".join(f"{count:,} {reasons.get(name, name)}" for name, count in dropped.items())
-
-
-def _named(name: str, value: Any) -> str | None:
-    return None if value is None else f"{name} {value}"
-
-
-def _number(value: float | None, unit: str) -> str | None:
-    return None if value is None else f"{value:,} {unit}"
-
-
-def _joined(*parts: str | None) -> str:
-    return ", ".join(part for part in parts if part)
 
 
 def limits(result: EvaluationResult) -> Iterator[str]:

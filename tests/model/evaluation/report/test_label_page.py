@@ -11,7 +11,7 @@ from PIL import Image
 
 from model.data.inspection.label_issues import LabelIssue, LabelIssues
 from model.evaluation.report import label_page
-from tests.model.evaluation.report.test_report import Page
+from tests.model.evaluation.report.pages import Page
 from tests.model.pictures import encode, photograph
 
 CATEGORIES = ("bag & belt", "coat", "dress")

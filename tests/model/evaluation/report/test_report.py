@@ -5,9 +5,7 @@ import dataclasses
 import io
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +19,7 @@ from model.evaluation.assessment import EvaluationResult, evaluate_bundle
 from model.evaluation.evaluation_sets import EvaluationSet, OodSource, of_fashion_mnist
 from model.evaluation.report import report, wording
 from model.evaluation.report.page import thumbnail
-from model.evaluation.speed import processor
+from tests.model.evaluation.report.pages import Page
 
 PICTURES = ("confusion", "reliability", "risk_coverage")
 SECTIONS = {"summary", "categories", "confusion", "confusions", "reliability", "coverage", "guarantee", "unlike"} | {
@@ -30,29 +28,6 @@ SECTIONS = {"summary", "categories", "confusion", "confusions", "reliability", "
     "limits",
 }
 COMMANDS = Path(__file__).parents[4] / "docs" / "commands.md"
-
-
-class Page(HTMLParser):
-    """What a browser would fetch, the sections, and the text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.fetched: list[str] = []
-        self.ids: set[str] = set()
-        self.tags: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        for name, value in attrs:
-            if name in {"src", "srcset", "href", "data", "action"} and value and not value.startswith("#"):
-                self.fetched.append(value)
-            if name == "id" and value:
-                self.ids.add(value)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -208,25 +183,6 @@ def test_an_old_bundle_gets_a_report_that_says_what_is_missing(
     assert "\n".join(wording.lines(result)).count("TensorFlow is not installed") == 1
 
 
-@pytest.mark.parametrize(
-    ("before", "facts"),
-    [
-        (None, {"Training": "3 epochs, seed 0"}),
-        ({"model": "shop@1"}, {"Training": "3 epochs, seed 0", "Started from": "shop@1"}),
-        ({"averaged": [{"model": "shop@1"}]}, {"Training": "none of its own: the weights of shop@1"}),
-        ({"averaged": [{"model": "shop@1"}, {"model": "shop@2"}]}, {"Training": "the mean of shop@1, shop@2"}),
-    ],
-)
-def test_it_says_whose_weights_a_bundle_began_with_or_has(
-    bars: Bundle, before: dict[str, Any] | None, facts: dict[str, str]
-) -> None:
-    made = bars.training | {"recipe": {"epochs": 3, "seed": 0}, "started_from": before}
-
-    stated = dict(wording.training(dataclasses.replace(bars, training=made)))
-
-    assert {name: stated[name] for name in ("Training", "Started from") if name in stated} == facts
-
-
 def test_thresholds_for_a_number_of_reviews_are_described_as_such(
     bars: Bundle, evaluation_set: EvaluationSet, tmp_path: Path
 ) -> None:
@@ -252,17 +208,3 @@ def test_names_from_a_folder_cannot_become_markup(bars: Bundle, evaluation_set: 
     assert "script" not in page.tags
     assert "x" not in page.fetched
     assert "<script>alert(1)</script>" in page.text
-
-
-@pytest.mark.parametrize(
-    ("flags", "vnni"), [("fpu avx512_vnni", True), ("fpu avx_vnni", True), ("fpu avx2", False), (None, None)]
-)
-def test_the_processor_says_whether_it_has_vnni(tmp_path: Path, flags: str | None, vnni: bool | None) -> None:
-    about = "model name\t: Some CPU\n" + (f"flags\t\t: {flags}\n" if flags else "")
-    (tmp_path / "cpuinfo").write_text(about)
-
-    name, has_vnni = processor(tmp_path / "cpuinfo")
-
-    assert name.startswith("Some CPU, ")
-    assert has_vnni is vnni
-    assert processor(tmp_path / "nowhere")[1] is None
