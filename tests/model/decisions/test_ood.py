@@ -30,7 +30,7 @@ def detector() -> OodDetector:
     return OodDetector.fit(features, labels, cloud(1_000, 2)[:2], 1.0)
 
 
-def stranger(images: int, scale: float, seed: int = 5) -> np.ndarray:
+def elsewhere(images: int, scale: float, seed: int = 5) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, scale, (images, SIZE)).astype(np.float32)
 
 
@@ -48,9 +48,9 @@ def test_the_distance_is_mahalanobis_to_the_nearest_category() -> None:
 @pytest.mark.parametrize("scale", [1.0, 4.0, 20.0], ids=["faint", "as strong", "glaring"])
 def test_features_from_elsewhere_score_higher_whatever_their_strength(detector: OodDetector, scale: float) -> None:
     logits, features, _ = cloud(1_000, 3)
-    strange = stranger(500, scale)
+    unlike = elsewhere(500, scale)
 
-    inside, outside = detector.served(logits, features), detector.served(logits_of(strange), strange)
+    inside, outside = detector.served(logits, features), detector.served(logits_of(unlike), unlike)
 
     assert auroc(inside, outside) > 0.97
 
@@ -104,9 +104,9 @@ def test_many_features_are_brought_to_the_directions_they_vary_most_along(wide: 
 
 def test_of_many_features_directions_from_elsewhere_score_higher(wide: OodDetector) -> None:
     logits, features, _ = wide_cloud(400, 3)
-    strange = (stranger(400, 4.0) @ MANY_FEATURES).astype(np.float32)
+    unlike = (elsewhere(400, 4.0) @ MANY_FEATURES).astype(np.float32)
 
-    inside, outside = wide.served(logits, features), wide.served(logits[:400], strange)
+    inside, outside = wide.served(logits, features), wide.served(logits[:400], unlike)
 
     assert auroc(inside, outside) > 0.97
 
