@@ -24,15 +24,15 @@ def save(path: Path, seed: int, kind: str = "JPEG") -> None:
 def inspected(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
     done = RUN.invoke(app, ["model", "inspect", *map(str, arguments), "--json"])
     assert done.exit_code == code, done.output
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
-def kinds(found: dict[str, Any]) -> dict[str, list[list[str]]]:
+def kinds(result: dict[str, Any]) -> dict[str, list[list[str]]]:
     """The names of each finding, by kind."""
     by_kind: dict[str, list[list[str]]] = {}
-    for each in found["findings"]:
-        by_kind.setdefault(each["kind"], []).append(each["names"])
+    for finding in result["findings"]:
+        by_kind.setdefault(finding["kind"], []).append(finding["names"])
     return by_kind
 
 

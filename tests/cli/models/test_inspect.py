@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,8 @@ def test_a_good_folder_could_be_trained_on(folder: Path) -> None:
 
 def test_a_users_folder_with_everything_wrong_is_told_before_any_training(folder: Path, tmp_path: Path) -> None:
     (folder / "bag" / "broken.jpg").write_bytes((folder / "bag" / "1.jpg").read_bytes()[:500])
-    for at in range(3):
-        save(folder / "hat" / f"{at}.jpg", 20 + at)
+    for number in range(3):
+        save(folder / "hat" / f"{number}.jpg", 20 + number)
     save(folder / "coat" / "long/coats" / "1.jpg", 30)
     save(folder / "coat" / "also a bag.png", 2, "PNG")
     save(folder / "bag" / "3 copy.jpg", 3)
@@ -36,10 +37,10 @@ def test_a_users_folder_with_everything_wrong_is_told_before_any_training(folder
     (folder / "README.md").write_text("not an image, and no trouble")
 
     done = RUN.invoke(app, ["model", "inspect", str(folder), "--out", str(tmp_path / "out")])
-    found = inspected(folder, code=1)
+    result = inspected(folder, code=1)
 
     assert done.exit_code == 1
-    assert kinds(found) == {
+    assert kinds(result) == {
         "unreadable": [["bag/broken.jpg"]],
         "too_few": [["hat"]],
         "name_with_slash": [["coat/long"]],
@@ -59,15 +60,15 @@ def test_a_users_folder_with_everything_wrong_is_told_before_any_training(folder
         f"report: {tmp_path / 'out' / 'inspection.html'}",
     ):
         assert sentence in done.stdout
-    assert json.loads((tmp_path / "out" / "inspection.json").read_text()) == found
+    assert json.loads((tmp_path / "out" / "inspection.json").read_text()) == result
 
 
 def test_a_category_that_is_left_out_stops_nothing(folder: Path) -> None:
     save(folder / "hat" / "summer" / "1.jpg", 20)
 
-    found = inspected(folder, "--leave-out", "hat")
+    result = inspected(folder, "--leave-out", "hat")
 
-    assert (found["given"], found["findings"], list(found["categories"])) == (20, [], ["bag", "coat"])
+    assert (result["given"], result["findings"], list(result["categories"])) == (20, [], ["bag", "coat"])
 
 
 def test_the_splits_of_a_folder_are_kept_and_a_copy_in_two_is_told(folder: Path) -> None:
@@ -79,25 +80,25 @@ def test_the_splits_of_a_folder_are_kept_and_a_copy_in_two_is_told(folder: Path)
     save(folder / "train" / "bag" / "more.jpg", 41)
     (folder / "test" / "coat").mkdir()
 
-    found = inspected(folder)
+    result = inspected(folder)
 
-    assert found["splits"] == {"train": 20, "test": 2}
-    assert kinds(found)["same_in_two_splits"] == [["train/bag/2.jpg", "test/bag/2.jpg"]]
-    assert kinds(found)["empty_category"] == [["test/coat"]]
+    assert result["splits"] == {"train": 20, "test": 2}
+    assert kinds(result)["same_in_two_splits"] == [["train/bag/2.jpg", "test/bag/2.jpg"]]
+    assert kinds(result)["empty_category"] == [["test/coat"]]
 
 
 def test_the_shared_photographs_can_be_trained_on_but_for_one_pair(photos: Path) -> None:
-    found = inspected(photos)
+    result = inspected(photos)
 
-    assert (found["given"], found["usable"], len(found["categories"])) == (3781, 3779, 10)
-    assert set(kinds(found)) == {"same_in_two_categories"}
+    assert (result["given"], result["usable"], len(result["categories"])) == (3781, 3779, 10)
+    assert set(kinds(result)) == {"same_in_two_categories"}
 
 
 # Wrong calls
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["nowhere"], "nowhere is not a folder: name one"),
         (["empty"], "make a sub-folder for each category"),
@@ -105,15 +106,29 @@ def test_the_shared_photographs_can_be_trained_on_but_for_one_pair(photos: Path)
         (["gone.csv"], "gone.csv cannot be read"),
     ],
 )
-def test_data_that_cannot_be_used_is_exit_code_3_and_one_line(tmp_path: Path, arguments: list[str], told: str) -> None:
+def test_data_that_cannot_be_used_is_exit_code_3_and_one_line(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.csv").write_text("key,category\na.jpg,Bag\nb.jpg,\n")
 
     done = RUN.invoke(app, ["model", "inspect", *arguments])
 
     assert done.exit_code == 3
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_wrong_data_is_reported_before_a_missing_package(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+
+    wrong, right = (RUN.invoke(app, ["model", "inspect", data]) for data in ("nowhere", str(folder)))
+
+    assert (wrong.exit_code, right.exit_code) == (3, 3)
+    assert "nowhere is not a folder" in wrong.stderr
+    assert "this needs imagehash: pip install" in right.stderr
 
 
 def test_a_source_that_is_not_there_is_exit_code_3_and_one_line(tmp_path: Path) -> None:

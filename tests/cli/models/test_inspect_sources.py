@@ -41,10 +41,10 @@ def test_a_table_has_its_images_beside_it_or_where_it_is_told(folder: Path, tmp_
 def test_a_key_without_an_image_is_left_out_and_told(folder: Path) -> None:
     rows = [*rows_of(folder, NAMES), ("bag/gone.jpg", "Bag"), ("../photos/bag/1.jpg", "Bag")]
 
-    found = inspected(table(folder / "labels.csv", rows))
+    result = inspected(table(folder / "labels.csv", rows))
 
-    told = [each["sentence"].split(": ")[:2] for each in found["findings"] if each["kind"] == "unreadable"]
-    assert told == [["bag/gone.jpg", "not_found"], ["../photos/bag/1.jpg", "not_found"]]
+    reasons = [finding["sentence"].split(": ")[:2] for finding in result["findings"] if finding["kind"] == "unreadable"]
+    assert reasons == [["bag/gone.jpg", "not_found"], ["../photos/bag/1.jpg", "not_found"]]
 
 
 @pytest.fixture
@@ -68,11 +68,11 @@ def test_images_may_lie_in_a_bucket(s3: Seaweed, folder: Path, tmp_path: Path, i
     bucket = uploaded(s3, folder, "shop/photos/")
     labels = table(tmp_path / "labels.csv", [*rows_of(folder, NAMES), ("bag/gone.jpg", "Bag")])
 
-    found = inspected(labels, "--images", images.format(bucket), "--out", tmp_path / "out")
+    result = inspected(labels, "--images", images.format(bucket), "--out", tmp_path / "out")
 
-    assert found["usable"] == 20
-    assert kinds(found)["unreadable"] == [["bag/gone.jpg"]]
-    assert Path(found["report"]).is_file()
+    assert result["usable"] == 20
+    assert kinds(result)["unreadable"] == [["bag/gone.jpg"]]
+    assert Path(result["report"]).is_file()
 
 
 # The catalogue
@@ -89,8 +89,8 @@ def catalogue(tmp_path: Path) -> Sessions:
 def scanned(sessions: Sessions, source: str, options: S3Options, product: str | None = None) -> dict[str, int]:
     """All objects of a source as new rows; their ids by key."""
     store = open_source(source, options)
-    listed = [each for page in store.list_pages() for each in page]
-    rows = [NewObject(each.key, each.version_token, each.size, LONG_AGO, product) for each in listed]
+    listed = [image for page in store.list_pages() for image in page]
+    rows = [NewObject(image.key, image.version_token, image.size, LONG_AGO, product) for image in listed]
     with sessions.begin() as session:
         return objects.add(session, open_bucket(store.bucket, options).bucket, rows)
 
@@ -109,11 +109,11 @@ def test_what_people_said_of_the_catalogue_is_data(catalogue: Sessions, folder: 
     (folder / "coat" / "3.jpg").unlink()
     save(folder / "coat" / "4.jpg", 50, "PNG")
 
-    found = inspected("catalogue", code=1)
+    result = inspected("catalogue", code=1)
 
-    assert found["categories"] == {"Bag": 10, "Coat": 8}
-    told = {each["names"][0]: each["sentence"].split(": ")[1] for each in found["findings"][:2]}
-    assert told == {"coat/3.jpg": "not_found", "coat/4.jpg": "changed_during_read"}
+    assert result["categories"] == {"Bag": 10, "Coat": 8}
+    reasons = {finding["names"][0]: finding["sentence"].split(": ")[1] for finding in result["findings"][:2]}
+    assert reasons == {"coat/3.jpg": "not_found", "coat/4.jpg": "changed_during_read"}
 
 
 def test_the_catalogues_products_stay_together(catalogue: Sessions, folder: Path) -> None:
@@ -129,9 +129,9 @@ def test_the_catalogues_images_are_read_from_its_buckets(catalogue: Sessions, fo
         bucket = uploaded(s3, folder / kind, "")
         decided(catalogue, scanned(catalogue, f"s3://{bucket}", options), category, "")
 
-    found = inspected("catalogue")
+    result = inspected("catalogue")
 
-    assert found["categories"] == {"Bag": 10, "Coat": 10}
+    assert result["categories"] == {"Bag": 10, "Coat": 10}
 
 
 def test_a_catalogue_without_a_persons_word_says_what_else_to_name(catalogue: Sessions, folder: Path) -> None:

@@ -39,11 +39,11 @@ def test_a_sound_file_is_shown_as_a_tree_with_titles_and_where_the_bundles_categ
 
 
 def test_as_json_every_category_has_its_level_and_what_of_the_bundle_goes_there() -> None:
-    told = json.loads(RUN.invoke(app, ["model", "taxonomy", str(SAMPLE), "fashion-mnist", "--json"]).stdout)
+    result = json.loads(RUN.invoke(app, ["model", "taxonomy", str(SAMPLE), "fashion-mnist", "--json"]).stdout)
 
-    rows = {row["category"]: row for row in told["categories"]}
-    assert set(told) == {"file", "model", "error", "categories"}
-    assert told["error"] is None
+    rows = {row["category"]: row for row in result["categories"]}
+    assert set(result) == {"file", "model", "error", "categories"}
+    assert result["error"] is None
     assert rows["t-shirt"] == {
         "category": "t-shirt",
         "parent": "tops",
@@ -58,9 +58,9 @@ def test_as_json_every_category_has_its_level_and_what_of_the_bundle_goes_there(
 def test_those_below_a_category_follow_it_wherever_they_are_in_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, "category,parent,synonyms\nshoes,worn,\nhat,,\nworn,,\nboots,shoes,\n")
 
-    told = json.loads(RUN.invoke(app, ["model", "taxonomy", str(path), "--json"]).stdout)
+    result = json.loads(RUN.invoke(app, ["model", "taxonomy", str(path), "--json"]).stdout)
 
-    assert [(row["category"], row["level"]) for row in told["categories"]] == [
+    assert [(row["category"], row["level"]) for row in result["categories"]] == [
         ("hat", 0),
         ("worn", 0),
         ("shoes", 1),
@@ -72,12 +72,12 @@ def test_a_file_that_lacks_the_bundles_categories_is_shown_and_told_with_exit_co
     path = written(tmp_path, CLOTHES)
 
     done = RUN.invoke(app, ["model", "taxonomy", str(path)])
-    told = RUN.invoke(app, ["model", "taxonomy", str(path), "--json"])
+    result = RUN.invoke(app, ["model", "taxonomy", str(path), "--json"])
 
-    assert (done.exit_code, told.exit_code) == (1, 1)
+    assert (done.exit_code, result.exit_code) == (1, 1)
     assert "4 of the 10 of fashion-mnist@" in done.stdout
     assert "nothing stands for 'Trouser', 'Pullover'" in done.stderr
-    assert json.loads(told.stdout)["error"] in done.stderr
+    assert json.loads(result.stdout)["error"] in done.stderr
 
 
 def test_a_file_that_is_no_taxonomy_is_told_with_its_line_and_exit_code_1() -> None:

@@ -64,11 +64,11 @@ def test_a_download_lands_in_the_cache_and_is_found_there_next_time(elsewhere: P
 def test_the_split_is_stratified_disjoint_and_the_same_every_time() -> None:
     labels = np.arange(1_000) % 10
 
-    kept, held = hold_out(labels, 100, seed=1)
+    rest, held_out = hold_out(labels, 100, seed=1)
 
-    assert np.bincount(labels[held]).tolist() == [10] * 10
-    assert sorted([*kept, *held]) == list(range(1_000))
-    assert (hold_out(labels, 100, seed=1)[1] == held).all()
+    assert np.bincount(labels[held_out]).tolist() == [10] * 10
+    assert sorted([*rest, *held_out]) == list(range(1_000))
+    assert (hold_out(labels, 100, seed=1)[1] == held_out).all()
 
 
 def test_near_copies_of_test_and_validation_and_repeats_leave_training() -> None:

@@ -28,12 +28,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def found(folder: Path, **names: str) -> LabelledImages:
+def labelled_images(folder: Path, **names: str) -> LabelledImages:
     return read_folder(folder, FASHION_MNIST, SPEC, names)
 
 
 def test_a_sub_folder_is_a_category_whatever_its_case_and_signs(folder: Path) -> None:
-    labelled = found(folder)
+    labelled = labelled_images(folder)
 
     labels = dict(zip(labelled.names, labelled.labels.tolist(), strict=True))
 
@@ -47,18 +47,18 @@ def test_a_sub_folder_is_a_category_whatever_its_case_and_signs(folder: Path) ->
 
 
 def test_a_mapped_folder_gets_its_category(folder: Path) -> None:
-    mapped = found(folder, pants="Trouser")
+    mapped = labelled_images(folder, pants="Trouser")
 
     assert mapped.labels[mapped.folders.index("pants")] == 1
     assert mapped.unknown_folders == {"hat": 1}
 
 
 def test_images_are_what_the_classifier_would_see(folder: Path, shipped: Classifier) -> None:
-    read_in = read_folder(folder, FASHION_MNIST, shipped.bundle.preprocessing, {})
+    labelled = read_folder(folder, FASHION_MNIST, shipped.bundle.preprocessing, {})
 
-    served = [shipped.prepare((folder / name).read_bytes()) for name in read_in.names]
+    served = [shipped.prepare((folder / name).read_bytes()) for name in labelled.names]
 
-    np.testing.assert_array_equal(read_in.images, np.stack(served))
+    np.testing.assert_array_equal(labelled.images, np.stack(served))
 
 
 def test_broken_files_are_listed_by_reason_and_the_others_read(folder: Path) -> None:
@@ -68,20 +68,20 @@ def test_broken_files_are_listed_by_reason_and_the_others_read(folder: Path) -> 
     (folder / ".hidden").mkdir()
     save(folder / "Dress" / ".DS_Store", b"x")
 
-    read_in = found(folder)
+    labelled = labelled_images(folder)
 
-    assert read_in.reasons == {"empty": 1, "unsupported_format": 1}
-    assert {file.name for file in read_in.rejected} == {"Dress/empty.jpg", "Dress/notes.txt"}
-    assert len(read_in) == 5
+    assert labelled.reasons == {"empty": 1, "unsupported_format": 1}
+    assert {file.name for file in labelled.rejected} == {"Dress/empty.jpg", "Dress/notes.txt"}
+    assert len(labelled) == 5
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [({"trousers": "Trouser"}, "no folder 'trousers' to map"), ({"pants": "Skirt"}, "'Skirt' is not a category")],
 )
-def test_a_wrong_map_is_told_with_what_there_is(folder: Path, names: dict[str, str], told: str) -> None:
-    with pytest.raises(DataMissing, match=told):
-        found(folder, **names)
+def test_a_wrong_map_is_told_with_what_there_is(folder: Path, names: dict[str, str], message: str) -> None:
+    with pytest.raises(DataMissing, match=message):
+        labelled_images(folder, **names)
 
 
 def test_a_folder_without_any_known_category_says_what_to_do(folder: Path, tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_a_folder_without_any_known_category_says_what_to_do(folder: Path, tmp_p
         (folder / name).rename(folder / f"x{name}")
 
     with pytest.raises(DataMissing, match=r"sub-folders are hat, pants, .*--map FOLDERNAME=CATEGORY"):
-        found(folder)
+        labelled_images(folder)
     with pytest.raises(DataMissing, match="is not a folder"):
-        found(tmp_path / "nowhere")
+        labelled_images(tmp_path / "nowhere")
     with pytest.raises(DataMissing, match="none with images"):
-        found(tmp_path / "xDress" / "more")
+        labelled_images(tmp_path / "xDress" / "more")

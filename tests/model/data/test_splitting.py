@@ -36,9 +36,9 @@ def shelves(draw: Callable[..., list[list[int]]]) -> Shelf:
         st.lists(st.integers(0, 3), min_size=1, max_size=4),
     )
     products = draw(st.lists(product, min_size=1, max_size=40))
-    pairs = [(category, 7 * number) for number, each in enumerate(products) for category in each]
+    pairs = [(category, 7 * number) for number, shown in enumerate(products) for category in shown]
     order = np.random.default_rng(len(pairs)).permutation(len(pairs))
-    labels, groups = (np.asarray(each, np.int64)[order] for each in zip(*pairs, strict=True))
+    labels, groups = (np.asarray(column, np.int64)[order] for column in zip(*pairs, strict=True))
     return Shelf(labels, groups)
 
 
@@ -79,18 +79,18 @@ def test_folds_keep_products_together_and_hold_every_category_that_has_enough(
 @given(shelves(), st.data())
 def test_what_the_source_says_stands(shelf: Shelf, data: st.DataObject) -> None:
     names = st.sampled_from(("train", "validation", "test", None))
-    said = [data.draw(names) for _ in shelf.labels]
+    splits = [data.draw(names) for _ in shelf.labels]
 
-    parts = split(shelf.labels, shelf.groups, said)
+    parts = split(shelf.labels, shelf.groups, splits)
 
-    of = {int(at): name for name, part in zip(("train", "validation", "test"), parts, strict=True) for at in part}
-    for at, name in enumerate(said):
-        may_move = name == "train" and not {"validation", "test"} <= set(said)
-        assert name is None or of[at] == name or may_move
+    of = {int(index): name for name, part in zip(("train", "validation", "test"), parts, strict=True) for index in part}
+    for index, name in enumerate(splits):
+        may_move = name == "train" and not {"validation", "test"} <= set(splits)
+        assert name is None or of[index] == name or may_move
     for name in ("validation", "test"):
-        if name in said:  # what a source sets aside for a test is not made larger, but by the same product
-            kept = {int(shelf.groups[at]) for at, each in enumerate(said) if each == name}
-            assert {int(shelf.groups[at]) for at, each in of.items() if each == name} == kept
+        if name in splits:  # what a source sets aside for a test is not made larger, but by the same product
+            chosen = {int(shelf.groups[index]) for index, assigned in enumerate(splits) if assigned == name}
+            assert {int(shelf.groups[index]) for index, assigned in of.items() if assigned == name} == chosen
 
 
 def a_thousand() -> Shelf:
@@ -111,11 +111,11 @@ def test_shares_are_kept_in_each_category() -> None:
 
 def test_a_missing_validation_is_taken_from_train_and_the_test_is_left_alone() -> None:
     shelf = a_thousand()
-    said: list[SplitName | None] = ["test" if group % 5 == 0 else "train" for group in shelf.groups]
+    splits: list[SplitName | None] = ["test" if group % 5 == 0 else "train" for group in shelf.groups]
 
-    train, validation, test = split(shelf.labels, shelf.groups, said)
+    train, validation, test = split(shelf.labels, shelf.groups, splits)
 
-    assert set(test.tolist()) == {at for at, each in enumerate(said) if each == "test"}
+    assert set(test.tolist()) == {index for index, assigned in enumerate(splits) if assigned == "test"}
     assert len(validation) == pytest.approx((len(train) + len(validation)) / 9, rel=0.1)
     assert not set(shelf.groups[train]) & set(shelf.groups[validation])
 
@@ -142,9 +142,9 @@ def test_at_most_so_many_of_a_category_are_left() -> None:
     labels = np.asarray([0] * 8 + [1] * 3 + [0], np.int64)
     indices = np.arange(11)  # the last photograph is not among them
 
-    kept, again, other = (at_most(indices, labels, 5, seed) for seed in (1, 1, 2))
+    chosen, again, other = (at_most(indices, labels, 5, seed) for seed in (1, 1, 2))
 
-    assert np.bincount(labels[kept]).tolist() == [5, 3]
-    assert kept.tolist() == again.tolist() == sorted(kept.tolist())
-    assert kept.tolist() != other.tolist()
-    assert 11 not in kept
+    assert np.bincount(labels[chosen]).tolist() == [5, 3]
+    assert chosen.tolist() == again.tolist() == sorted(chosen.tolist())
+    assert chosen.tolist() != other.tolist()
+    assert 11 not in chosen

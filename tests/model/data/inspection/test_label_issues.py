@@ -19,7 +19,7 @@ def blobs(count: int = COUNT) -> tuple[np.ndarray, Integers]:
     return clouds.clip(0).astype(np.float32), labels
 
 
-def found(labels: Integers, groups: Integers | None = None) -> LabelIssues:
+def find_issues(labels: Integers, groups: Integers | None = None) -> LabelIssues:
     return find(blobs(len(labels))[0], labels, np.arange(len(labels)) if groups is None else groups, KINDS)
 
 
@@ -30,47 +30,47 @@ def wrong() -> Integers:
 
 
 @pytest.fixture(scope="module")
-def problems(wrong: Integers) -> LabelIssues:
+def result(wrong: Integers) -> LabelIssues:
     labels = blobs()[1]
     labels[wrong] = (labels[wrong] + 1) % len(KINDS)
-    return found(labels)
+    return find_issues(labels)
 
 
-def test_wrong_labels_are_found_the_clearest_first(problems: LabelIssues, wrong: Integers) -> None:
-    named = [issue.index for issue in problems.issues]
-    margins = [issue.margin for issue in problems.issues]
+def test_wrong_labels_are_found_the_clearest_first(result: LabelIssues, wrong: Integers) -> None:
+    named = [issue.index for issue in result.issues]
+    margins = [issue.margin for issue in result.issues]
 
     assert set(named) <= set(wrong.tolist())
     assert len(named) >= len(wrong) - 2
     assert margins == sorted(margins)
 
 
-def test_an_issue_says_what_it_is_labelled_and_what_it_looks_like(problems: LabelIssues, wrong: Integers) -> None:
+def test_an_issue_says_what_it_is_labelled_and_what_it_looks_like(result: LabelIssues, wrong: Integers) -> None:
     truth = blobs()[1]
 
-    mine = [issue for issue in problems.issues if issue.index in wrong]
+    mine = [issue for issue in result.issues if issue.index in wrong]
 
     assert [issue.suggested for issue in mine] == [truth[issue.index] for issue in mine]
     assert all(issue.given == (issue.suggested + 1) % len(KINDS) for issue in mine)
     assert all(issue.probability_given < issue.probability_suggested for issue in mine)
 
 
-def test_the_counts_add_up_to_the_issues(problems: LabelIssues) -> None:
-    counts = problems.counts
+def test_the_counts_add_up_to_the_issues(result: LabelIssues) -> None:
+    counts = result.counts
 
-    assert counts.sum() - counts.trace() == len(problems.issues)
-    assert counts.sum() <= problems.images == COUNT
-    assert 0.9 < problems.accuracy < 0.98  # 3 % of the labels are wrong
-    assert problems.unjudged == ()
+    assert counts.sum() - counts.trace() == len(result.issues)
+    assert counts.sum() <= result.images == COUNT
+    assert 0.9 < result.accuracy < 0.98  # 3 % of the labels are wrong
+    assert result.unjudged == ()
 
 
-def test_the_same_seed_says_the_same(problems: LabelIssues, wrong: Integers) -> None:
+def test_the_same_seed_says_the_same(result: LabelIssues, wrong: Integers) -> None:
     labels = blobs()[1]
     labels[wrong] = (labels[wrong] + 1) % len(KINDS)
 
-    again = found(labels)
+    again = find_issues(labels)
 
-    assert again.issues == problems.issues
+    assert again.issues == result.issues
 
 
 def test_a_group_is_held_out_as_a_whole() -> None:
@@ -92,30 +92,30 @@ def test_folds_fall_to_the_groups_of_the_smallest_category() -> None:
     few = np.flatnonzero(labels == 3)
     labels[few[3:]] = 0
 
-    assert found(labels).folds == 3
-    assert found(labels).unjudged == ()
+    assert find_issues(labels).folds == 3
+    assert find_issues(labels).unjudged == ()
 
 
 def test_a_category_of_too_few_groups_is_left_out_and_named() -> None:
     labels = blobs()[1]
     groups = np.where(labels == 3, 2000 + np.arange(COUNT) % 8 // 4, np.arange(COUNT))
 
-    problems = found(labels, groups)
+    result = find_issues(labels, groups)
 
-    assert problems.unjudged == ("shoe",)
-    assert problems.images == COUNT * 3 // 4
-    assert not {3} & {kind for issue in problems.issues for kind in (issue.given, issue.suggested)}
-    assert problems.counts[3].sum() == problems.counts[:, 3].sum() == 0
-    assert problems.folds == 5
+    assert result.unjudged == ("shoe",)
+    assert result.images == COUNT * 3 // 4
+    assert not {3} & {kind for issue in result.issues for kind in (issue.given, issue.suggested)}
+    assert result.counts[3].sum() == result.counts[:, 3].sum() == 0
+    assert result.folds == 5
 
 
 @pytest.mark.parametrize("labels", [np.zeros(9, np.int64), np.arange(4), np.zeros(0, np.int64)])
 def test_of_fewer_than_two_categories_nothing_is_said(labels: Integers) -> None:
-    problems = found(labels)
+    result = find_issues(labels)
 
-    assert (problems.images, problems.folds, problems.issues) == (0, 0, ())
-    assert math.isnan(problems.accuracy)
-    assert set(problems.unjudged) >= set(KINDS[1:])
+    assert (result.images, result.folds, result.issues) == (0, 0, ())
+    assert math.isnan(result.accuracy)
+    assert set(result.unjudged) >= set(KINDS[1:])
 
 
 def test_arrays_of_unlike_lengths_are_refused() -> None:
@@ -125,7 +125,8 @@ def test_arrays_of_unlike_lengths_are_refused() -> None:
 
 def test_a_threshold_is_what_its_own_images_get_on_average() -> None:
     """Worked by hand: the thresholds are 0.65, (0.8 + 0.2) / 2 and 0.9."""
-    said = np.array([[0.9, 0.1, 0], [0.4, 0.6, 0], [0.1, 0.8, 0.1], [0.7, 0.2, 0.1], [0.05, 0.05, 0.9]], np.float32)
+    rows = [[0.9, 0.1, 0], [0.4, 0.6, 0], [0.1, 0.8, 0.1], [0.7, 0.2, 0.1], [0.05, 0.05, 0.9]]
+    probabilities = np.array(rows, np.float32)
 
-    assert confident_categories(said, np.array([0, 0, 1, 1, 2])).tolist() == [0, 1, 1, 0, 2]
-    assert confident_categories(said[[0, 2, 4, 1]], np.array([0, 1, 2, 0])).tolist() == [0, 1, 2, -1]
+    assert confident_categories(probabilities, np.array([0, 0, 1, 1, 2])).tolist() == [0, 1, 1, 0, 2]
+    assert confident_categories(probabilities[[0, 2, 4, 1]], np.array([0, 1, 2, 0])).tolist() == [0, 1, 2, -1]

@@ -19,8 +19,8 @@ from tests.model.pictures import encode, garment
 
 
 def numbers(*images: Image.Image) -> list[int]:
-    hashes = np.asarray([perceptual_hash(each) for each in images], np.uint64)
-    return picture_numbers(hashes, np.asarray([thumbnail(each) for each in images])).tolist()
+    hashes = np.asarray([perceptual_hash(image) for image in images], np.uint64)
+    return picture_numbers(hashes, np.asarray([thumbnail(image) for image in images])).tolist()
 
 
 def as_jpeg(image: Image.Image, quality: int = 50) -> Image.Image:
@@ -39,9 +39,9 @@ COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
 def test_a_copy_is_the_same_picture(how: str) -> None:
     first, other = garment(1), garment(2)
 
-    found = numbers(first, other, COPIES[how](first))
+    result = numbers(first, other, COPIES[how](first))
 
-    assert found[0] == found[2] != found[1]
+    assert result[0] == result[2] != result[1]
 
 
 def test_one_shape_in_two_colours_is_two_pictures() -> None:
@@ -63,7 +63,7 @@ def test_flat_pictures_are_like_no_other() -> None:
 def test_near_duplicates_are_transitive() -> None:
     first = numbers(*(garment(seed) for seed in (1, 2, 1, 3, 1)))
 
-    assert [first[0] == each for each in first] == [True, False, True, False, True]
+    assert [first[0] == image for image in first] == [True, False, True, False, True]
 
 
 def test_without_pictures_nothing_is_alike() -> None:
@@ -92,7 +92,7 @@ def test_products_join_what_looks_alike_and_are_counted_in_order() -> None:
 def test_among_the_shared_photographs_one_is_there_twice(photos: Path) -> None:
     files = [path for kind in ("shorts", "skirt") for path in sorted((photos / "train" / kind).glob("*.jpg"))]
 
-    found = numbers(*(decode(path.read_bytes(), DecodeHints(MIN_EDGE)) for path in files))
+    result = numbers(*(decode(path.read_bytes(), DecodeHints(MIN_EDGE)) for path in files))
 
-    twice = [path for path, number in zip(files, found, strict=True) if found.count(number) > 1]
+    twice = [path for path, number in zip(files, result, strict=True) if result.count(number) > 1]
     assert [path.name[:8] for path in twice] == ["6075b4a5", "637a56e4"]
