@@ -1,1 +1,1 @@
-"""The `tagger` command: a module a group of verbs, heavy imports inside the verbs."""
+"""The `tagger` command: one module per group of commands, with heavy imports inside the functions."""

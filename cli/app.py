@@ -1,4 +1,4 @@
-"""`tagger`: one command in front of every part. Verbs import what is heavy only when they are called."""
+"""The `tagger` command, in front of every part of the product."""
 
 from __future__ import annotations
 

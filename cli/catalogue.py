@@ -1,4 +1,4 @@
-"""What is in the catalogue: `tagger status`, `failures`, `verify`, `export`."""
+"""`tagger status`, `failures`, `verify` and `export`: what is in the catalogue."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
+    """What `tagger export` writes."""
+
     csv = "csv"
     jsonl = "jsonl"
     parquet = "parquet"
 
 
 def register(app: typer.Typer) -> None:
-    """Add these verbs to the command."""
+    """Add these commands."""
     app.command(epilog="Example: tagger status --watch")(status)
     app.command(epilog="Example: tagger failures --reason corrupt --json")(failures)
     app.command(epilog="Example: tagger verify --json")(verify)
@@ -35,10 +37,10 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Draw again every 2 seconds, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Redraw every 2 seconds until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Images by state, runs that are not finished, workers and queues."""
+    """Show images by state, unfinished runs, workers and queues."""
     settings = load_settings()
     sessions = open_catalogue(settings)
     if as_json:
@@ -63,13 +65,13 @@ def failures(
     reason: Annotated[str | None, typer.Option(help="Only this reason, for example corrupt.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Images that got no tag, and why; also those that wait for another try."""
+    """List the images without a tag and why, including those that wait for another try."""
     from db import catalogue
     from db.schema.vocabulary import REASONS
     from db.session import reading
 
     if reason is not None and reason not in REASONS:
-        raise typer.BadParameter(f"{reason!r} is none of the reasons: {', '.join(REASONS)}", param_hint="--reason")
+        raise typer.BadParameter(f"{reason!r} is not one of the reasons {', '.join(REASONS)}", param_hint="--reason")
     with reading(open_catalogue(load_settings())) as session:
         rows = [dict(row._mapping) for row in catalogue.failures(session, reason)]
     if as_json:
@@ -81,7 +83,7 @@ def failures(
 
 
 def verify(as_json: AsJson = False) -> None:
-    """Check what must always hold in the catalogue; name every row that breaks it. Exit code 1 if one does."""
+    """Check the catalogue's invariants and name every row that breaks one. Exit code 1 if there is any."""
     from dataclasses import asdict
 
     from db.invariants import INVARIANTS, violations
@@ -104,14 +106,15 @@ def verify(as_json: AsJson = False) -> None:
 
 def export(
     format: Annotated[Format, typer.Option(help="csv, jsonl or parquet.")] = Format.csv,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; default: standard output.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file. Default: standard output.")] = None,
     category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
-    needs_review: Annotated[bool, typer.Option("--needs-review", help="Only what a person should look at.")] = False,
+    needs_review: Annotated[bool, typer.Option("--needs-review", help="Only images for review.")] = False,
     language: Annotated[
-        str | None, typer.Option(metavar="TAG", help="Add a column: the category's title in it, for example sw.")
+        str | None,
+        typer.Option(metavar="TAG", help="Add a column with the category's title, for example in sw."),
     ] = None,
 ) -> None:
-    """The tags, a row an image: bucket, key, product, category, confidence, review flag, source, model, time."""
+    """Write the tags, a row per image: bucket, key, product, category, confidence, review flag, source, model, time."""
     from cli.exporting import titles, write
     from db import catalogue
     from db.session import reading
@@ -137,29 +140,29 @@ def _status(settings: Settings, sessions: Sessions) -> dict[str, Any]:
 
         doorbells = depths(settings)
     with reading(sessions) as session:
-        found = status(session)
-    for name, queue in found["queues"].items():
+        snapshot = status(session)
+    for name, queue in snapshot["queues"].items():
         queue["doorbells"] = doorbells.get(name)
-    return found
+    return snapshot
 
 
-def _status_table(found: dict[str, Any]) -> Any:
+def _status_table(snapshot: dict[str, Any]) -> Any:
     from rich.table import Table
 
     table = Table(show_header=False, title="Catalogue", title_justify="left")
-    for state, count in sorted(found["items"].items()):
+    for state, count in sorted(snapshot["items"].items()):
         table.add_row(f"images {state}", f"{count:,}")
-    for run in found["runs"]:
+    for run in snapshot["runs"]:
         table.add_row(f"run {run['id']} {run['kind']}", f"{run['state']}, {run['seen']:,} seen, {run['new']:,} new")
-    for worker in found["workers"]:
+    for worker in snapshot["workers"]:
         age = (datetime.now().astimezone() - datetime.fromisoformat(worker["seen_at"])).total_seconds()
         table.add_row(f"worker {worker['name']}", f"{worker['slots']} slots, seen {max(age, 0):.0f} s ago")
-    table.add_row("scheduler", found["scheduler"] or "none")
-    for name, queue in found["queues"].items():
+    table.add_row("scheduler", snapshot["scheduler"] or "none")
+    for name, queue in snapshot["queues"].items():
         bells = "" if queue["doorbells"] is None else f", {queue['doorbells']} doorbells"
         table.add_row(f"queue {name}", f"{queue['claimable']:,} claimable{bells}")
-    if found["held_until"]:
-        table.add_row("store outage", f"nobody claims until {found['held_until']}")
+    if snapshot["held_until"]:
+        table.add_row("store outage", f"nobody claims until {snapshot['held_until']}")
     return table
 
 

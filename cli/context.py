@@ -1,4 +1,4 @@
-"""What most verbs begin with: the settings, and a catalogue whose tables fit this program."""
+"""What most commands start from: the settings, the catalogue, the bundle that the settings name."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from db.session import Sessions
+    from model.bundle import Bundle
     from worker.settings import Settings
 
 
 def load_settings(*, quiet: bool = True, **overrides: object) -> Settings:
-    """The settings of this process, and its logs set up; raises BadSettings."""
+    """Read the settings of this process and set up its logs. Raises BadSettings."""
     from worker import settings, telemetry
 
     loaded = settings.load(**overrides)
@@ -26,7 +27,7 @@ def load_settings(*, quiet: bool = True, **overrides: object) -> Settings:
 
 
 def open_catalogue(settings: Settings, *, create: bool = False) -> Sessions:
-    """The catalogue, after a check of its schema. `create`: an SQLite file that is not there yet is made."""
+    """Open the catalogue and check its schema. With `create`, a missing SQLite file is created."""
     from db import migrations
     from db.session import CatalogueUnavailable, engine_of
     from worker.bootstrap import open_sessions
@@ -34,7 +35,7 @@ def open_catalogue(settings: Settings, *, create: bool = False) -> Sessions:
     missing = _missing(settings)
     if missing and not create:
         raise CatalogueUnavailable(
-            f"there is no catalogue at {sqlite_file(settings.database_url)} yet; `tagger run FOLDER` makes one"
+            f"there is no catalogue at {sqlite_file(settings.database_url)} yet; `tagger run FOLDER` creates it"
         )
     sessions = open_sessions(settings)
     engine = engine_of(sessions)
@@ -45,12 +46,12 @@ def open_catalogue(settings: Settings, *, create: bool = False) -> Sessions:
 
 
 def catalogue_if_any(settings: Settings) -> Sessions | None:
-    """The catalogue; None where its SQLite file was not made yet."""
+    """Open the catalogue; None if its SQLite file does not exist yet."""
     return None if _missing(settings) else open_catalogue(settings)
 
 
 def catalogue_if_usable(settings: Settings) -> Sessions | None:
-    """The same for what works without one, too: None and a warning where it is out of reach, or of another version."""
+    """Open the catalogue for a command that also works without: None, with a warning, if it cannot be used."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from cli.errors import describe
@@ -63,14 +64,15 @@ def catalogue_if_usable(settings: Settings) -> Sessions | None:
         return None
 
 
-def bundle_folder(settings: Settings, folders: Sequence[Path] | None = None) -> Path:
-    """Of the bundle that the settings name, in `folders` or those that they name, promoted or not, as workers find it.
+def named_bundle(settings: Settings, folders: Sequence[Path] | None = None) -> Bundle:
+    """Read the bundle that workers would use: the one promoted under the name in the settings, or else the newest.
 
-    Raises BundleNotFound.
+    `folders` replace those in the settings. Raises BundleError.
     """
+    from model.bundle import read
     from worker.bundle_lookup import chosen
 
-    return chosen(settings.model, folders or settings.bundle_folders, catalogue_if_usable(settings))
+    return read(chosen(settings.model, folders or settings.bundle_folders, catalogue_if_usable(settings)))
 
 
 def _missing(settings: Settings) -> bool:
@@ -79,7 +81,7 @@ def _missing(settings: Settings) -> bool:
 
 
 def sqlite_file(database_url: str) -> Path | None:
-    """The file of an SQLite catalogue; None for any other."""
+    """Return the file of an SQLite catalogue; None for any other."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -102,6 +104,6 @@ def actor() -> str:
 
 
 def refuse(message: str) -> typer.Exit:
-    """A usage error: prints the message; raise what is returned (exit code 2)."""
+    """Report a usage error; raise what is returned (exit code 2)."""
     print(f"tagger: {message}", file=sys.stderr)
     return typer.Exit(2)

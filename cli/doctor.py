@@ -1,4 +1,4 @@
-"""What `tagger doctor` tries, part by part."""
+"""The checks of `tagger doctor`, one for each part."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 
-from cli.context import bundle_folder, open_catalogue
+from cli.context import named_bundle, open_catalogue
 from cli.errors import describe
 from db.session import engine_of
 from worker.settings import Settings
@@ -16,7 +16,7 @@ _SQLITE_SAFE = (3, 51, 3)  # before it, resetting the WAL from several processes
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Each check as (name, fine, detail). A failing one never keeps the next from being made."""
+    """Yield each check as (name, passed, detail). One that fails never keeps the next from running."""
     yield "python", sys.version_info >= (3, 11), sys.version.split()[0]
     yield _try("catalogue", lambda: _catalogue(settings))
     yield _try("broker", lambda: _broker(settings))
@@ -56,25 +56,24 @@ def _broker(settings: Settings) -> str:
 def _bundle(settings: Settings) -> str:
     from worker.bootstrap import load_classifier
 
-    shown = load_classifier(settings, bundle_folder(settings), None).bundle
-    return f"{shown.id}, {len(shown.categories)} categories, golden images agree"
+    bundle = load_classifier(settings, named_bundle(settings), None).bundle
+    return f"{bundle.id}, {len(bundle.categories)} categories, golden images agree"
 
 
 def _taxonomy(settings: Settings) -> str:
-    from model import bundle
     from worker.bootstrap import check_taxonomy, taxonomy_of
 
     taxonomy = taxonomy_of(settings)
     if taxonomy is None:
         return "TAGGER_TAXONOMY is not set; images get the bundle's own categories"
-    chosen = bundle.read(bundle_folder(settings))
-    check_taxonomy(settings, chosen)
-    return f"{len(taxonomy.categories)} categories, those of {chosen.id} among them"
+    bundle = named_bundle(settings)
+    check_taxonomy(settings, bundle)
+    return f"{len(taxonomy.categories)} categories, with a place for each of {bundle.id}"
 
 
 def _source(settings: Settings) -> str:
     if settings.source is None:
-        return "TAGGER_SOURCE is not set; commands must name one"
+        return "TAGGER_SOURCE is not set; name a source in each command"
     from worker.bootstrap import source_store
 
     source_store(settings, settings.source).check()

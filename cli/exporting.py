@@ -1,4 +1,4 @@
-"""Writing tags to a file for other programs: streamed, written aside and renamed."""
+"""Streamed export of tags as CSV, JSON Lines or Parquet; a file is written aside and renamed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 TITLE = "title"
-"""The column that is added for a language, after all others."""
+"""The column that `--language` adds, after all others."""
 _BATCH = 20_000
 
 
 def titles(settings: Settings, language: str) -> Callable[[str], str]:
-    """Category -> title in the language, by the taxonomy that is set. Raises BadSettings, TaxonomyWrong."""
+    """Return a function from category to title, by the taxonomy that is set. Raises BadSettings, TaxonomyWrong."""
     from worker.bootstrap import taxonomy_of
     from worker.settings import BadSettings
 
@@ -33,8 +33,7 @@ def titles(settings: Settings, language: str) -> Callable[[str], str]:
     if taxonomy is None:
         raise BadSettings("titles come from the shop's own categories: set TAGGER_TAXONOMY to their file")
     if not taxonomy.speaks(language):
-        there = ", ".join(taxonomy.languages) or "none"
-        message = f"{taxonomy.path} has no titles in {language!r}; it has {there}"
+        message = f"{taxonomy.path} has no titles in {language!r}; it has {', '.join(taxonomy.languages) or 'none'}"
         raise typer.BadParameter(message, param_hint="--language")
     return cache(lambda category: taxonomy.title(category, language))
 
@@ -45,7 +44,7 @@ def write(
     output: Path | None,
     title_of: Callable[[str], str] | None = None,
 ) -> int:
-    """Write the rows as csv, jsonl or parquet, with titles if asked; how many. A file appears whole or not at all."""
+    """Write the rows, with titles if asked, and return their number. A file appears whole or not at all."""
     plain: Iterator[dict[str, Any]] = (_plain(row) for row in rows)
     columns: tuple[str, ...] = EXPORT_COLUMNS
     if title_of is not None:
@@ -67,7 +66,7 @@ def write(
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns as JSON knows them: confidence a float, needs_review a boolean, tagged_at ISO 8601 with its zone."""
+    """Convert to JSON's types: confidence a float, needs_review a boolean, tagged_at ISO 8601 with its zone."""
     values = dict(row)
     values["confidence"] = float(row["confidence"])
     values["tagged_at"] = row["tagged_at"].isoformat()
@@ -96,7 +95,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: Path, columns: Sequence
     except ImportError:
         from worker.settings import BadSettings
 
-        raise BadSettings("parquet needs the extra: pip install 'catalogue-tagger[parquet]'") from None
+        raise BadSettings("parquet needs an extra: pip install 'catalogue-tagger[parquet]'") from None
     types = {"confidence": pa.float64(), "needs_review": pa.bool_()}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
     count = 0

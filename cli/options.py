@@ -1,4 +1,4 @@
-"""Options that several verbs share, each with its help."""
+"""Options that several commands share, with their help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting processes and looking after them: `tagger worker`, `scheduler`, `db`, `doctor`, `config`."""
+"""`tagger worker`, `scheduler`, `db`, `doctor` and `config`: start processes and look after them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cli.options import AsJson
 
 
 def register(app: typer.Typer) -> None:
-    """Add these verbs to the command."""
+    """Add these commands."""
     app.command(epilog="Example: TAGGER_BROKER_URL=redis://localhost:6379/0 tagger worker --concurrency 4")(worker)
     app.command(epilog="Example: TAGGER_BROKER_URL=redis://localhost:6379/0 tagger scheduler")(scheduler)
     app.command(epilog="Example: tagger doctor")(doctor)
@@ -30,7 +30,7 @@ def worker(
     ] = None,
     queues: Annotated[str, typer.Option(help="Queues in order of preference.")] = "ops,nightly",
 ) -> None:
-    """Start a worker: it tags whatever the doorbells call it to, until SIGTERM or Ctrl-C."""
+    """Start a worker, which tags what the doorbells call it to until SIGTERM or Ctrl-C."""
     from db.queue import QUEUES
     from db.session import engine_of
     from model.bundle import read
@@ -45,7 +45,7 @@ def worker(
     settings = load_settings(quiet=False, workers=concurrency)
     if settings.embedded:
         raise BrokerUnavailable(
-            "TAGGER_BROKER_URL is memory://, which nobody else can ring; write redis://host:6379/0, or use tagger run"
+            "TAGGER_BROKER_URL is memory://, which no other process reaches; set redis://host:6379/0, or use tagger run"
         )
     check_broker(create_app(settings))
     sessions = open_catalogue(settings, create=True)
@@ -56,7 +56,7 @@ def worker(
 
 
 def scheduler() -> None:
-    """Start a scheduler: it scans what is due, rings for workers and closes runs. Several may run; one leads."""
+    """Start a scheduler, which scans what is due, rings for workers and closes runs. Several may run; one leads."""
     from scheduler.service import serve
     from worker.celery import check_broker, create_app
 
@@ -68,7 +68,7 @@ def scheduler() -> None:
 
 
 def upgrade() -> None:
-    """Bring the catalogue's tables to this program's version. Safe to run again, and from several places at once."""
+    """Upgrade the catalogue's tables to this program's version. Safe to repeat, and from several places at once."""
     from db import migrations
     from db.session import connect
 
@@ -80,13 +80,13 @@ def upgrade() -> None:
 
 
 def check() -> None:
-    """Say whether the catalogue's tables fit this program. Changes nothing; exit code 3 when they do not."""
+    """Check that the catalogue's tables fit this program, without changing them. Exit code 3 if they do not."""
     open_catalogue(load_settings())
     print("the catalogue's tables fit this program")
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Try every part the settings name, and say what to do about each that fails. Exit code 3 if one does."""
+    """Try every part that the settings name, and say what to do about each that fails. Exit code 3 if one does."""
     from cli.doctor import examine
 
     findings = list(examine(load_settings()))
@@ -99,7 +99,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def config(as_json: AsJson = False) -> None:
-    """Every setting as this process sees it, with passwords and secrets starred out."""
+    """Show every setting as this process sees it, with passwords and secrets masked."""
     from worker.settings import Settings, masked
 
     shown = masked(load_settings())

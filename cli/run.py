@@ -37,7 +37,7 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Tag at most this many ne
 
 
 def register(app: typer.Typer) -> None:
-    """Add these verbs to the command."""
+    """Add these commands."""
     app.command(epilog="Example: tagger run s3://catalogue/2026/ --model fashion-mnist --json")(run)
     app.command(epilog="Example: tagger scan photos/")(scan)
 

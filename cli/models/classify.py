@@ -1,4 +1,4 @@
-"""`tagger model`: train, look at and try bundles. All that is heavy is imported inside the verbs."""
+"""`tagger model classify`, `list` and `show`: try bundles and see what they are for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs of this module."""
+    """Add these commands to `tagger model`."""
     app.command(epilog="Example: tagger model classify shoe.jpg shirt.png --model fashion-mnist --show seen.png")(
         classify
     )
@@ -30,16 +30,18 @@ def classify(
     bundles: Bundles = None,
     show: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.png", help="Draw each photograph beside what the network saw, into this file."),
+        typer.Option(metavar="OUT.png", help="Draw each photograph beside the network's input, into this file."),
     ] = None,
     taxonomy: Annotated[Path | None, typer.Option(metavar="FILE.csv", help=TAXONOMY)] = None,
     coarse: Annotated[
         bool | None,
-        typer.Option("--coarse/--no-coarse", help="Fall back to what is sure further up. Default: TAGGER_COARSE."),
+        typer.Option(
+            "--coarse/--no-coarse", help="Fall back to a broader category if need be. Default: TAGGER_COARSE."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is on photographs, how sure that is, and whether a person would be asked."""
+    """Classify photographs: category, confidence, and whether and why they would be reviewed."""
     from cli.context import load_settings
     from model import contact_sheet
     from model.summary import classify_file, line_of_file
@@ -62,7 +64,7 @@ def classify(
 
 
 def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
-    """List the bundles that there are, what each is for, which are promoted, and what is wrong with broken ones."""
+    """List all bundles: what each is for, which are promoted, and what is wrong with broken ones."""
     from cli.context import catalogue_if_usable, load_settings
     from cli.models.promote import with_promotions
     from model.bundle import folders_of_bundles
@@ -71,7 +73,7 @@ def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
     settings = load_settings()
     folders = bundles or settings.bundle_folders
     rows = with_promotions(
-        [of_folder(each) for each in folders_of_bundles(folders)], catalogue_if_usable(settings), folders
+        [of_folder(folder) for folder in folders_of_bundles(folders)], catalogue_if_usable(settings), folders
     )
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
@@ -88,7 +90,7 @@ def show(
     bundles: Bundles = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a bundle is for, how it was trained, how good it is, when it asks for reviews, and who promoted it."""
+    """Show a bundle's purpose, categories, accuracy, training, review thresholds and promotions."""
     from cli.context import catalogue_if_usable, load_settings
     from cli.models.promote import history_as_json, lines_of_history
     from model import bundle as library
@@ -110,23 +112,23 @@ def show(
 
 
 def _check_sheet(show: Path | None, files: int) -> None:
-    """Before any work is done for it. A file that is there already may be somebody's photograph."""
+    """Refuse a sheet that could not be written, before any work. An existing file may be somebody's photograph."""
     from model.contact_sheet import MOST, may_write
 
     if show is None:
         return
     if show.suffix.lower() != ".png":
-        raise typer.BadParameter(f"{show} is no name of a PNG: give one, like seen.png", param_hint="--show")
+        raise typer.BadParameter(f"{show} is not a PNG: give a name like seen.png", param_hint="--show")
     if not may_write(show):
-        raise typer.BadParameter(f"{show} is there and no earlier sheet: give another name", param_hint="--show")
+        raise typer.BadParameter(f"{show} exists and is not an earlier sheet: give another name", param_hint="--show")
     if files > MOST:
         raise typer.BadParameter(f"a sheet has room for {MOST} photographs, not {files:,}", param_hint="--show")
 
 
 def _classifier(settings: Settings, bundles: list[Path] | None) -> Classifier:
-    """As workers would load it: the promoted version where a name alone is given, with the thresholds that are set."""
-    from cli.context import bundle_folder
+    """Load the bundle as workers would."""
+    from cli.context import named_bundle
     from worker.bootstrap import load_classifier, taxonomy_of
 
     taxonomy = taxonomy_of(settings)
-    return load_classifier(settings, bundle_folder(settings, bundles), taxonomy)
+    return load_classifier(settings, named_bundle(settings, bundles), taxonomy)

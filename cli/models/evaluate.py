@@ -50,13 +50,12 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure how good a bundle is on labelled images, and write a report for people."""
-    from cli.context import bundle_folder, load_settings
-    from model import bundle as library
+    from cli.context import load_settings, named_bundle
     from model.evaluation.report import report, wording
 
     names = _categories_of_folders(mapped or [])
     settings = load_settings(model=bundle)
-    evaluated = library.read(bundle_folder(settings, bundles))
+    evaluated = named_bundle(settings, bundles)
     folder = out or Path("evaluations") / f"{evaluated.name}-{evaluated.version}"
     if folder.resolve().is_relative_to(evaluated.folder.resolve()):
         raise typer.BadParameter("a bundle is sealed: name a folder outside of it", param_hint="--out")

@@ -1,4 +1,4 @@
-"""`tagger model promote` and `rollback`, and what `tagger model list` and `show` tell of promotions."""
+"""`tagger model promote` and `rollback`, and what `list` and `show` say about promotions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 FROM_NOW_ON = "Runs opened from now on use it; no worker needs a restart."
-SHOWN = 5  # changes that `tagger model show` tells
+SHOWN = 5  # changes in `tagger model show`
 
 
 def register(app: typer.Typer) -> None:
-    """Add these verbs to `tagger model`."""
+    """Add these commands to `tagger model`."""
     app.command(epilog="Example: tagger model promote bundles/fashion-mnist")(promote)
     app.command(epilog="Example: tagger model rollback fashion-mnist")(rollback)
 

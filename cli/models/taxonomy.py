@@ -57,10 +57,9 @@ def taxonomy(
 
 
 def _bundle(reference: str | None, bundles: list[Path] | None) -> Bundle:
-    from cli.context import bundle_folder, load_settings
-    from model.bundle import read
+    from cli.context import load_settings, named_bundle
 
-    return read(bundle_folder(load_settings(model=reference), bundles))
+    return named_bundle(load_settings(model=reference), bundles)
 
 
 def _rows(taxonomy: Taxonomy, categories: Sequence[str]) -> Iterator[Row]:
