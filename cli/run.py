@@ -162,7 +162,7 @@ class _Job:
         request = discovery.scan_request(run, self.settings.product_pattern, allow_mass_removal=allow_mass_removal)
         try:
             with listing(self.settings, self.sessions) as tick:
-                return run.id, discovery.scan(self.sessions, self.store, run.id, request, tick=tick)
+                return run.id, discovery.scan(self.sessions, self.store, run.id, request, on_page=tick)
         except ScanTakenOver as error:
             print(f"tagger: {error}; following it", file=sys.stderr)
             return run.id, self._scanned_elsewhere(run.id)
@@ -171,10 +171,13 @@ class _Job:
         from db.schema import Run
         from db.session import reading
         from scheduler.discovery import Scanned
+        from worker.storage.store import StoreMisconfigured
 
         while True:
             with reading(self.sessions) as session:
                 run = session.get_one(Run, run_id)
+            if run.state == "failed":
+                raise StoreMisconfigured(run.counts["error"])
             if run.state not in ("planned", "scanning"):
                 counts = run.counts
                 return Scanned(

@@ -1,7 +1,7 @@
 """The work queue in SQL: claim with a lease and a fence, renew, and end items under that fence.
 
     pending --claim--> leased(fence+1) --> done | skipped | pending (back-off) | quarantined
-    leased, lease over --claim--> leased (suspect, alone)
+    leased, lease over --claim--> leased (alone)
 
 `eligible_at` is both the back-off and the end of the lease, so a claim finds lost work by itself and needs no reaper.
 """
@@ -114,7 +114,6 @@ def _lease(
             fence=WorkItem.fence + 1,
             eligible_at=sql_now(session, lease_s),
             lease_owner=owner,
-            suspect=alone,
             crashes=WorkItem.crashes + case((WorkItem.claimed_alone & (WorkItem.state == "leased"), 1), else_=0),
             claimed_alone=alone,
         )

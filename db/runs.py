@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,6 @@ from db.schema.vocabulary import OPEN_STATES
 from db.session import sql_now, upsert
 
 SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
-WORK_COUNTS = ("tagged", "needs_review", "skipped", "quarantined", "cancelled", "open")
 
 
 class ScanTakenOver(CatalogueError):
@@ -55,21 +54,35 @@ def open_run(
         "created_at": sql_now(session),
         "updated_at": sql_now(session),
     }
-    made = session.execute(
-        upsert(session, Run).values(row).on_conflict_do_nothing().returning(Run.id)
-    ).scalar_one_or_none()
-    return session.execute(select(Run).filter_by(logical_key=logical_key)).scalar_one(), made is not None
+    inserted = upsert(session, Run).values(row).on_conflict_do_nothing().returning(Run.id)
+    is_new = session.execute(inserted).scalar_one_or_none() is not None
+    run = session.execute(select(Run).filter_by(logical_key=logical_key)).scalar_one()
+    if is_new:
+        _take_over_failed(session, run)
+    return run, is_new
 
 
 def unfinished(session: Session, *, kind: str, selection: dict[str, Any], model_version_id: int) -> Run | None:
     """The newest run of the same work that was begun and has not ended."""
-    candidates = (
-        select(Run)
-        .where(Run.kind == kind, Run.model_version_id == model_version_id)
-        .where(Run.state.in_(("planned", "scanning", "running")))
-        .order_by(Run.id.desc())
-    )
-    return next((run for run in session.execute(candidates).scalars() if run.selection == selection), None)
+    return next(_of_same_work(session, ("planned", "scanning", "running"), kind, selection, model_version_id), None)
+
+
+def _of_same_work(
+    session: Session, states: Sequence[str], kind: str, selection: dict[str, Any], model_version_id: int
+) -> Iterator[Run]:
+    """Runs of the same work in one of these states, the newest first."""
+    of_model = (Run.kind == kind) & (Run.model_version_id == model_version_id)
+    candidates = select(Run).where(of_model, Run.state.in_(states)).order_by(Run.id.desc())
+    return (run for run in session.execute(candidates).scalars() if run.selection == selection)
+
+
+def _take_over_failed(session: Session, run: Run) -> None:
+    """Move what failed runs of the same work left open to this run, which is asked for instead of them."""
+    failed = [old.id for old in _of_same_work(session, ("failed",), run.kind, run.selection, run.model_version_id)]
+    if failed:
+        left = WorkItem.run_id.in_(failed) & WorkItem.state.in_(OPEN_STATES)
+        ids = list(session.execute(select(WorkItem.id).where(left).order_by(WorkItem.id).with_for_update()).scalars())
+        session.execute(update(WorkItem).where(WorkItem.id.in_(ids)).values(run_id=run.id))
 
 
 def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
@@ -110,6 +123,15 @@ def scanned(session: Session, run_id: int) -> None:
     """The listing is complete; from here on the run is its open items."""
     values: dict[str, Any] = {"state": "running", "updated_at": sql_now(session)}
     session.execute(update(Run).where(Run.id == run_id, Run.state == "scanning").values(values))
+
+
+def fail(session: Session, run_id: int, reason: str) -> None:
+    """End a run that cannot be scanned until somebody acts. What it has queued so far is tagged all the same."""
+    run = session.execute(select(Run).where(Run.id == run_id).with_for_update()).scalar_one()
+    session.refresh(run)
+    if run.state in ("planned", "scanning"):
+        ended = {"state": "failed", "counts": run.counts | {"error": reason}, "finished_at": sql_now(session)}
+        session.execute(update(Run).where(Run.id == run_id).values(ended))
 
 
 def work_counts(session: Session, run_id: int) -> dict[str, int]:

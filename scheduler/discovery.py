@@ -25,6 +25,10 @@ MASS_REMOVAL_SHARE = 0.20
 KNOWN_AT_ONCE = 5000  # rows of the catalogue in memory; a page whose range of keys holds more is recorded in pieces
 
 
+class ScanStopped(Exception):
+    """The scan was told to stop before it was complete."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What one page of a listing says of the catalogue."""
@@ -66,23 +70,27 @@ def scan(
     run_id: int,
     request: ScanRequest,
     *,
-    tick: Callable[[int], None] = lambda _: None,
+    on_page: Callable[[int], None] = lambda _: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Scanned:
     """List the store from the run's cursor on and record what differs, then settle what is gone.
 
-    `tick` is called with the number of keys seen after each page. Raises ScanTakenOver when another process moves the
-    same run's scan, and the store's errors; either way the pages recorded so far stay, and a later call goes on there.
+    `on_page` is called with the number of keys seen after each page. Raises ScanStopped at the first page after
+    `stopping` says so, ScanTakenOver when another process moves the same run's scan, and the store's errors. The pages
+    recorded so far stay, and a later call goes on there.
     """
     scanner = _Scanner(sessions, store, run_id, request)
     cursor = in_transaction(sessions, lambda session: session.get_one(Run, run_id).cursor)
     seen, left = 0, request.limit
     for page in chain(store.list_pages(after=cursor), [None]):
+        if stopping():
+            raise ScanStopped
         covered = False
         while not covered and left != 0:
             cursor, queued, covered = scanner.record(cursor, page, left)
             left = None if left is None else left - queued
         seen += len(page or ())
-        tick(seen)
+        on_page(seen)
         if left == 0:
             return scanner.finish(complete=False)
     return scanner.finish(complete=True)

@@ -1,6 +1,6 @@
-"""PROCESS `tagger scheduler`: of any number one leads; it scans what was planned or abandoned, rings, closes runs.
+"""PROCESS `tagger scheduler`: of any number one leads, which starts scans, closes runs and rings for workers.
 
-Every step is its own short transaction and idempotent, so two leaders at once would only be wasteful.
+Every step is a short transaction of its own and idempotent, so two leaders at once would only be wasteful.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 import structlog
@@ -16,18 +17,17 @@ from celery import Celery
 from sqlalchemy.exc import SQLAlchemyError
 
 from db import heartbeats, runs
-from db.schema import Run
 from db.session import Sessions
-from scheduler import discovery, doorbells
-from worker.bootstrap import open_sessions, source_store
+from scheduler import doorbells
+from scheduler.scanning import Scans
+from worker.bootstrap import open_sessions
 from worker.celery import create_app
 from worker.settings import Settings
-from worker.storage.store import StorageError
 
 log = structlog.get_logger()
 
 TICK_S = 5.0
-STALE_SCAN_S = 60.0
+STOP_S = 5.0
 
 
 def serve(settings: Settings) -> int:
@@ -37,44 +37,46 @@ def serve(settings: Settings) -> int:
     def stop(_: int, __: FrameType | None) -> None:
         stopped.set()
 
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     scheduler = Scheduler(settings, open_sessions(settings), create_app(settings))
     log.info("scheduler_started", holder=scheduler.holder)
     while not stopped.is_set():
         scheduler.tick()
         stopped.wait(TICK_S)
-    scheduler.resign()
+    scheduler.stop()
     log.info("scheduler_stopped")
     return 0
 
 
 class Scheduler:
-    """One scheduler. Nightly schedules and the operators' requests join `tick` as steps of their own."""
+    """One scheduler. What it does are short steps; what takes long has threads of its own."""
 
     def __init__(self, settings: Settings, sessions: Sessions, app: Celery) -> None:
         self.settings = settings
         self.sessions = sessions
         self.app = app
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.scans = Scans(settings, sessions)
+        self.steps: tuple[Callable[[], None], ...] = (self.scans.start_waiting, self._close_finished, self._ring)
 
     def tick(self) -> bool:
-        """Do what is due, if this scheduler leads; whether it did. A database that is down is met again next time."""
+        """Take each step, if this scheduler leads; whether it did. A database that is down is met again next time."""
         try:
             if not self._leads():
+                self.scans.stop()
                 return False
-            self._scan_waiting()
-            with self.sessions.begin() as session:
-                closed = runs.close_finished(session)
-            if closed:
-                log.info("runs_finished", runs=closed)
-            doorbells.ring_all(self.app, self.sessions, chunk=self.settings.chunk)
+            for step in self.steps:
+                step()
         except SQLAlchemyError as error:
             log.warning("tick_failed", error=str(error))
             return False
         return True
 
-    def resign(self) -> None:
+    def stop(self) -> None:
+        """End the scans, but wait only a while for a store that hangs, and let another scheduler lead."""
+        self.scans.stop()
+        self.scans.wait(STOP_S)
         try:
             with self.sessions.begin() as session:
                 heartbeats.resign(session, heartbeats.SCHEDULER, self.holder)
@@ -85,28 +87,11 @@ class Scheduler:
         with self.sessions.begin() as session:
             return heartbeats.lead(session, heartbeats.SCHEDULER, self.holder)
 
-    def _scan_waiting(self) -> None:
-        """Runs that were planned, and scans whose process died: go on at their cursor."""
+    def _close_finished(self) -> None:
         with self.sessions.begin() as session:
-            waiting = list(runs.abandoned_scans(session, stale_s=STALE_SCAN_S))
-            for run in waiting:
-                runs.begin_scan(session, run)
-        for run in waiting:
-            self._scan(run)
+            closed = runs.close_finished(session)
+        if closed:
+            log.info("runs_finished", runs=closed)
 
-    def _scan(self, run: Run) -> None:
-        request = discovery.scan_request(run, self.settings.product_pattern)
-        try:
-            store = source_store(self.settings, run.selection["source"])
-            scanned = discovery.scan(self.sessions, store, run.id, request, tick=lambda _: self._keep_working())
-        except (StorageError, runs.ScanTakenOver) as error:
-            log.warning("scan_failed", run=run.id, error=str(error))
-            return
-        log.info("scanned", run=run.id, seen=scanned.seen, new=scanned.new, changed=scanned.changed, gone=scanned.gone)
-        if scanned.refused:
-            log.warning("mass_removal_refused", run=run.id, missing=scanned.refused, known=scanned.known)
-
-    def _keep_working(self) -> None:
-        """A long scan must lose neither the lease nor the workers' time."""
-        if self._leads():
-            doorbells.ring_all(self.app, self.sessions, chunk=self.settings.chunk)
+    def _ring(self) -> None:
+        doorbells.ring_all(self.app, self.sessions, chunk=self.settings.chunk)

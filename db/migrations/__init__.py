@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 
@@ -11,7 +13,7 @@ from db import CatalogueError
 if TYPE_CHECKING:  # Alembic takes a fifth of a second to import, and only changing the tables needs it
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in versions/; a test says so."""
 
 _LOCK = 7_424_110  # any number, the same in every process
@@ -27,8 +29,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
     if (found := current(engine)) is not None and found not in _known():
         raise _unknown(found)
-    with engine.begin() as connection:
-        _lock(connection)
+    with _transaction(engine) as connection:
         command.upgrade(_config(connection), revision)
 
 
@@ -36,8 +37,7 @@ def downgrade(engine: Engine, revision: str) -> None:
     """Take the tables back to `revision`; "base" removes them all."""
     from alembic import command
 
-    with engine.begin() as connection:
-        _lock(connection)
+    with _transaction(engine) as connection:
         command.downgrade(_config(connection), revision)
 
 
@@ -73,9 +73,28 @@ def _unknown(found: str) -> SchemaMismatch:
     )
 
 
-def _lock(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
+    """Open the one transaction of a change, which only one process makes at a time.
+
+    SQLite changes a constraint by copying its table, so that rows elsewhere refer to nothing for a moment. That needs
+    foreign keys off, which is ignored inside a transaction.
+    """
+    with engine.connect() as connection:
+        _check_foreign_keys(connection, False)
+        try:
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+                yield connection
+        finally:
+            _check_foreign_keys(connection, True)
+
+
+def _check_foreign_keys(connection: Connection, on: bool) -> None:
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        driver.execute(f"PRAGMA foreign_keys = {on:d}")
 
 
 def _config(connection: Connection | None) -> Config:

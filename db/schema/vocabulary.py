@@ -4,7 +4,7 @@ OPEN_STATES = ("pending", "leased")
 FINAL_STATES = ("done", "skipped", "quarantined", "cancelled")
 ITEM_STATES = OPEN_STATES + FINAL_STATES
 PROMOTION_ACTIONS = ("promote", "rollback")
-RUN_STATES = ("planned", "scanning", "running", "paused", "finished", "cancelled")
+RUN_STATES = ("planned", "scanning", "running", "paused", "finished", "cancelled", "failed")
 REASONS = (
     "not_found",
     "access_denied",

@@ -106,7 +106,6 @@ class WorkItem(Base):
     fence: Mapped[int] = mapped_column(server_default="0")
     failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    suspect: Mapped[bool] = mapped_column(server_default=false())
     claimed_alone: Mapped[bool] = mapped_column(server_default=false())
     lease_owner: Mapped[str | None]
     reason: Mapped[str | None]

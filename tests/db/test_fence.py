@@ -162,7 +162,6 @@ def lease_without_a_fence(
             state="leased",
             eligible_at=sql_now(session, lease_s),
             lease_owner=owner,
-            suspect=alone,
             claimed_alone=alone,
         )
         .returning(WorkItem.id, WorkItem.fence)

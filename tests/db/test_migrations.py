@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from db import migrations
 from db.schema import Base
@@ -19,6 +20,17 @@ from stack.processes import spawn
 from stack.servers import Postgres
 
 CODE = "import sys; from db import migrations, session; migrations.upgrade(session.connect(sys.argv[1]))"
+_TIME = "'2026-01-01 00:00:00.000000'"
+A_RUN_WITH_AN_ITEM = (
+    f"INSERT INTO model_version VALUES (1, 'net', '1', NULL, {_TIME})",
+    "INSERT INTO run (id, logical_key, kind, selection, model_version_id, requested_by, state, cursor, counts,"
+    " created_at, updated_at)"
+    f" VALUES (1, 'scan:1', 'scan', '{{}}', 1, 'person:amina', 'running', '', '{{}}', {_TIME}, {_TIME})",
+    "INSERT INTO source_object (id, bucket, key, version_token, size, last_modified, first_seen)"
+    f" VALUES (1, 'photos', 'a.jpg', 'v1', 1, {_TIME}, {_TIME})",
+    "INSERT INTO work_item (id, object_id, version_token, model_version_id, request_id, run_id, queue, priority, state,"
+    f" eligible_at) VALUES (1, 1, 'v1', 1, 'scan', 1, 'ops', 1, 'pending', {_TIME})",
+)
 UPGRADE = [sys.executable, "-W", "error", "-c", CODE]
 
 
@@ -32,6 +44,10 @@ def empty(database_url: str) -> Iterator[Engine]:
 def names(engine: Engine) -> set[str]:
     found = inspect(engine)
     return {*found.get_table_names(), *found.get_view_names()}
+
+
+def columns(engine: Engine, table: str) -> set[str]:
+    return {column["name"] for column in inspect(engine).get_columns(table)}
 
 
 def test_migrations_go_up_down_and_up_again(empty: Engine) -> None:
@@ -89,6 +105,37 @@ def test_an_older_catalogue_is_upgraded_with_all_that_is_in_it(empty: Engine) ->
     assert "model_promotion" not in names(empty)
     with empty.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM model_version")).scalar_one() == 1
+
+
+def test_a_catalogue_with_runs_and_items_is_upgraded_and_downgraded_with_all_that_refers_to_them(empty: Engine) -> None:
+    migrations.upgrade(empty, "0002")
+    with empty.begin() as connection:
+        for statement in A_RUN_WITH_AN_ITEM:
+            connection.execute(text(statement))
+
+    migrations.upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE run SET state = 'failed'"))
+    upgraded = columns(empty, "work_item")
+    migrations.downgrade(empty, "0002")
+
+    with empty.begin() as connection:
+        assert connection.execute(text("SELECT state FROM run")).scalar_one() == "cancelled"
+        assert not connection.execute(text("SELECT suspect FROM work_item")).scalar_one()
+        with pytest.raises(IntegrityError), connection.begin_nested():
+            connection.execute(text("DELETE FROM run"))
+    assert columns(empty, "work_item") - upgraded == {"suspect"}
+    migrations.upgrade(empty)
+
+
+def test_a_run_takes_no_state_that_is_none(empty: Engine) -> None:
+    migrations.upgrade(empty)
+    with empty.begin() as connection:
+        for statement in A_RUN_WITH_AN_ITEM:
+            connection.execute(text(statement))
+
+    with pytest.raises(IntegrityError), empty.begin() as connection:
+        connection.execute(text("UPDATE run SET state = 'broken'"))
 
 
 def test_check_accepts_the_head_revision(empty: Engine) -> None:

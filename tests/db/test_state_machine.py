@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,112 +15,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle as Rules
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-    run_state_machine_as_test,
-)
-from sqlalchemy import Engine
+from hypothesis.stateful import invariant, multiple, rule, run_state_machine_as_test
 
 from db import queue, runs, tags, throttle
 from db.queue import ClaimedItem
-from db.schema import ModelVersion
-from db.session import connect, sessions_of
-from scheduler import discovery
-from scheduler.discovery import ScanRequest
-from tests.db.catalogues import BUCKET, LONG_AGO, Catalogue, a_catalogue
-from tests.scheduler.memory_store import Shelf
-from worker.storage.store import StoreUnavailable
-
-KEYS = st.sampled_from(["A", "a", "é", "👗"])
+from tests.db.catalogues import LONG_AGO
+from tests.db.walks import KEYS, Walk
 
 
-class Tagging(RuleBasedStateMachine):
-    """`claims` are in the hands of workers, some long dead; what the walk itself knows is kept beside the tables."""
+class Tagging(Walk):
+    """`claims` are in the hands of workers, some long dead."""
 
-    migrated: Path
     claims = Rules("claims")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="tagger-walk-"))
-        shutil.copy(self.migrated, self.folder / "catalogue.db")
-        self.engine: Engine = connect(f"sqlite:///{self.folder / 'catalogue.db'}")
-        self.shelf = Shelf()
-        self.scans = 0
-        self.fences: dict[int, int] = {}
-        self.decisions: dict[int, str] = {}
-        self.events: dict[int, tuple[Any, ...]] = {}
-        self.results: set[int] = set()
-
-    @initialize()
-    def begin(self) -> None:
-        self.catalogue: Catalogue = a_catalogue(sessions_of(self.engine))
-        self.sql(
-            "UPDATE run SET state = 'finished', counts = :none", none='{"tagged": 0, "skipped": 0, "quarantined": 0}'
-        )
-        self.shelf.put("A", "a", "é", "👗")
-        self.scan(cut_after=None, limit=None)
-
-    # The store and its scans
-
-    @rule(key=KEYS, token=st.sampled_from(["v1", "v2", None]))
-    def change(self, key: str, token: str | None) -> None:
-        """An image is new, overwritten, restored or removed, and no scan has seen it yet."""
-        if token is None:
-            self.shelf.tokens.pop(key, None)
-        else:
-            self.shelf.put(key, token=token)
-
-    @rule(key=KEYS, token=st.sampled_from(["v1", "v2", None]))
-    def change_and_scan(self, key: str, token: str | None) -> None:
-        self.change(key, token)
-        self.scan(cut_after=None, limit=None)
-
-    @rule(cut_after=st.none() | st.integers(0, 2), limit=st.none() | st.integers(1, 2))
-    def scan(self, cut_after: int | None, limit: int | None) -> None:
-        """As `tagger run` does: go on with the unfinished run, or open one."""
-        self.shelf.fails_after = cut_after
-        run_id = self.run_to_scan(limit)
-        with suppress(StoreUnavailable):
-            request = ScanRequest(limit=limit, allow_mass_removal=True)
-            discovery.scan(self.catalogue.sessions, self.shelf, run_id, request)
-            if limit is None and self.shelf.listed_from[-1] == "":
-                self.the_catalogue_is_the_shelf()
-
-    def the_catalogue_is_the_shelf(self) -> None:
-        """After a listing from its beginning to its end."""
-        there = dict(self.sql("SELECT key, version_token FROM source_object WHERE gone_at IS NULL"))
-        assert there == self.shelf.tokens
-        assert (
-            self.sql(
-                "SELECT w.id FROM work_item w JOIN source_object o ON o.id = w.object_id"
-                " WHERE w.state IN ('pending', 'leased') AND "
-                " (o.gone_at IS NOT NULL OR w.version_token != o.version_token)"
-            )
-            == []
-        )
-
-    def run_to_scan(self, limit: int | None) -> int:
-        selection = {"source": BUCKET, "limit": limit}
-        model_id = self.catalogue.model_id
-        with self.catalogue.sessions.begin() as session:
-            run = runs.unfinished(session, kind="scan", selection=selection, model_version_id=model_id)
-            if run is None:
-                self.scans += 1
-                run, _ = runs.open_run(
-                    session,
-                    logical_key=f"scan:walk:{self.scans}",
-                    kind="scan",
-                    selection=selection,
-                    model=session.get_one(ModelVersion, model_id),
-                    requested_by="person:amina",
-                )
-            runs.begin_scan(session, run)
-            return run.id
 
     # Workers
 
@@ -276,14 +180,6 @@ class Tagging(RuleBasedStateMachine):
             assert worked_on == token, key
             assert state in ("done", "skipped", "quarantined", "cancelled")
             assert state != "done" or source == "human" or category == token, key
-
-    def sql(self, statement: str, **parameters: Any) -> Any:
-        return self.catalogue.sql(statement, **parameters)
-
-    def held(self, items: list[ClaimedItem]) -> set[int]:
-        """Which of these are leased, and were last claimed by this very claim: by the walk's own book of fences."""
-        leased = {row[0] for row in self.sql("SELECT id FROM work_item WHERE state = 'leased'")}
-        return {item.id for item in items if item.id in leased and self.fences[item.id] == item.fence}
 
 
 @pytest.fixture

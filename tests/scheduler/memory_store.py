@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +48,21 @@ class Shelf:
 
     def check(self) -> None:
         raise NotImplementedError
+
+
+@dataclass
+class Gate(Shelf):
+    """A store that hangs before its second page until the gate is opened."""
+
+    hangs: threading.Event = field(default_factory=threading.Event)
+    opened: threading.Event = field(default_factory=threading.Event)
+
+    def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
+        for number, page in enumerate(super().list_pages(after)):
+            if number == 1:
+                self.hangs.set()
+                assert self.opened.wait(30)
+            yield page
 
 
 def stored(key: str, token: str) -> StoredObject:

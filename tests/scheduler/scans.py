@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import event
 
 from db import runs
 from db.schema import Run
 from db.session import engine_of
-from scheduler import discovery
+from scheduler import discovery, scanning
 from scheduler.discovery import Scanned, ScanRequest
 from tests.db.catalogues import Catalogue
 from tests.scheduler.memory_store import Shelf
+from worker.storage.store import Store
 
 
 def scan(catalogue: Catalogue, shelf: Shelf, *, run: int | None = None, **request: Any) -> Scanned:
@@ -63,3 +66,32 @@ def statements(catalogue: Catalogue) -> Iterator[list[tuple[str, Any]]]:
     event.listen(engine, "before_cursor_execute", note)
     yield sent
     event.remove(engine, "before_cursor_execute", note)
+
+
+def a_planned_run(catalogue: Catalogue, source: Path | str, *, state: str = "planned") -> int:
+    with catalogue.sessions.begin() as session:
+        model = runs.register_model(session, "net", "1")
+        run, _ = runs.open_run(
+            session,
+            logical_key=f"nightly:{source}:{uuid4()}",
+            kind="nightly",
+            selection={"source": str(source)},
+            model=model,
+            requested_by="schedule",
+            state=state,
+        )
+        return run.id
+
+
+def state(catalogue: Catalogue, run: int) -> str:
+    return str(catalogue.value("SELECT state FROM run WHERE id = :id", id=run))
+
+
+def events(logged: list[Any]) -> list[tuple[str, int | None]]:
+    return [(entry["event"], entry.get("run")) for entry in logged]
+
+
+def sources(monkeypatch: pytest.MonkeyPatch, special: Callable[[], Store]) -> None:
+    """Let runs of the source "gate" scan this store."""
+    real = scanning.source_store
+    monkeypatch.setattr(scanning, "source_store", lambda s, source: special() if source == "gate" else real(s, source))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from celery import Celery
 from structlog.testing import capture_logs
 
-from db import heartbeats, runs
+from db import heartbeats
 from db.session import connect, sessions_of
-from scheduler.service import STALE_SCAN_S, Scheduler
+from scheduler.service import Scheduler
 from tests.db.catalogues import LONG_AGO, Catalogue, in_the_future
 from worker import celery as broker
 from worker.settings import Settings
@@ -67,7 +65,7 @@ def test_a_scheduler_that_resigns_need_not_be_waited_for(
 ) -> None:
     first.tick()
 
-    first.resign()
+    first.stop()
 
     assert leader(catalogue) is None
     assert second.tick() is True
@@ -76,7 +74,7 @@ def test_a_scheduler_that_resigns_need_not_be_waited_for(
 def test_only_the_leader_can_resign(catalogue: Catalogue, first: Scheduler, second: Scheduler) -> None:
     first.tick()
 
-    second.resign()
+    second.stop()
 
     assert leader(catalogue) == "host:1"
 
@@ -120,83 +118,13 @@ def test_a_tick_closes_the_runs_that_have_nothing_left_to_do(catalogue: Catalogu
     assert catalogue.violations() == []
 
 
-def a_planned_run(catalogue: Catalogue, source: Path, *, state: str = "planned") -> int:
-    with catalogue.sessions.begin() as session:
-        model = runs.register_model(session, "net", "1")
-        run, _ = runs.open_run(
-            session,
-            logical_key=f"nightly:{source.name}",
-            kind="nightly",
-            selection={"source": str(source)},
-            model=model,
-            requested_by="schedule",
-            state=state,
-        )
-        return run.id
-
-
-@pytest.fixture
-def photos_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name in ("a.jpg", "b.jpg", "c.jpg"):
-        (folder / name).write_bytes(b"not read by a scan")
-    return folder
-
-
-def test_a_tick_scans_what_is_planned_and_rings(
-    catalogue: Catalogue, app: Celery, first: Scheduler, photos_folder: Path
-) -> None:
-    run = a_planned_run(catalogue, photos_folder)
-
-    first.tick()
-
-    assert catalogue.value("SELECT state FROM run WHERE id = :id", id=run) == "running"
-    assert catalogue.states() == dict.fromkeys(("a.jpg", "b.jpg", "c.jpg"), "pending")
-    assert broker.depth(app, "nightly") == 1
-    assert catalogue.violations() == []
-
-
-def test_a_scan_whose_process_died_is_taken_up_once_it_is_stale(
-    catalogue: Catalogue, first: Scheduler, photos_folder: Path
-) -> None:
-    run = a_planned_run(catalogue, photos_folder, state="scanning")
-    first.tick()
-    fresh = catalogue.value("SELECT state FROM run WHERE id = :id", id=run)
-    catalogue.sql("UPDATE run SET updated_at = :at", at=in_the_future(-STALE_SCAN_S - 1))
-
-    first.tick()
-
-    assert fresh == "scanning"
-    assert catalogue.value("SELECT state FROM run WHERE id = :id", id=run) == "running"
-    assert len(catalogue.states()) == 3
-
-
-def test_a_source_that_cannot_be_listed_stops_neither_the_tick_nor_other_runs(
-    catalogue: Catalogue, app: Celery, first: Scheduler, photos_folder: Path
-) -> None:
-    broken = a_planned_run(catalogue, photos_folder.with_name("missing"))
-    well = a_planned_run(catalogue, photos_folder)
-
-    with capture_logs() as logged:
-        acted = first.tick()
-
-    assert acted is True
-    assert ("scan_failed", broken) in [(entry["event"], entry.get("run")) for entry in logged]
-    assert dict(catalogue.sql("SELECT id, state FROM run WHERE kind = 'nightly'")) == {
-        broken: "scanning",
-        well: "running",
-    }
-    assert broker.depth(app, "nightly") == 1
-
-
 def test_a_database_that_is_down_is_met_again_at_the_next_tick(app: Celery) -> None:
     engine = connect("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     lost = Scheduler(Settings(), sessions_of(engine), app)
 
     with capture_logs() as logged:
         acted = lost.tick()
-        lost.resign()
+        lost.stop()
 
     assert acted is False
     assert [entry["event"] for entry in logged] == ["tick_failed", "resign_failed"]
