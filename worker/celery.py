@@ -9,11 +9,11 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from db.queue import QUEUES
-from worker import WorkerError
+from worker import WorkerError, transport
 from worker.settings import Settings, hide_password
+from worker.transport import DOORBELL, MESSAGE_VERSION
 
-DOORBELL = "tagger.classify"
-MESSAGE_VERSION = 1
+transport.install()
 
 
 class BrokerUnavailable(WorkerError):
@@ -90,6 +90,7 @@ _BEHAVIOUR: dict[str, Any] = {
     "task_soft_time_limit": 240,
     "task_time_limit": 300,  # a task works 60 s by its own clock
     "task_create_missing_queues": False,
+    "worker_consumer": "worker.consumer:Consumer",
     "worker_prefetch_multiplier": 1,
     "worker_proc_alive_timeout": 120.0,  # with the default 4 s a slow start never comes back after one death
     "worker_max_tasks_per_child": 500,
@@ -103,14 +104,12 @@ _BEHAVIOUR: dict[str, Any] = {
     "worker_redirect_stdouts": False,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
+    "broker_channel_error_retry": True,  # a read-only replica, a full server, a key of the wrong type
     "broker_pool_limit": 4,
     "broker_pool_acquire_timeout": 10.0,
 }
 
 _REDIS: dict[str, Any] = {
-    "visibility_timeout": 900,  # over task_time_limit
-    "unacked_restore_interval": 30,
-    "unacked_restore_throttle": 1,
     "queue_order_strategy": "priority",
     "priority_steps": [0],
     "socket_timeout": 15,

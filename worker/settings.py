@@ -98,7 +98,9 @@ class Settings(BaseSettings):
     @field_validator("broker_url")
     @classmethod
     def _is_a_broker(cls, value: str) -> str:
-        if not re.match(r"^(memory|rediss?|sentinel|amqps?)://", value):
+        if value.startswith("sentinel://") or ";" in value:
+            raise ValueError("write the one address that follows the master: of a proxy, or a name; not of sentinels")
+        if not re.match(r"^(memory|rediss?)://", value):
             raise ValueError("write memory:// or redis://host:6379/0")
         return value
 

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 from celery import shared_task
-from pydantic import BaseModel, ConfigDict, Field
 
 from worker import service, tagging
-from worker.celery import DOORBELL
+from worker.transport import DOORBELL, Doorbell
 
 log = structlog.get_logger()
-
-
-class Doorbell(BaseModel):
-    """Version 1 of the message. Later minor versions may add fields, which this one ignores."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    v: int = Field(ge=1, le=1)
-    queue: Literal["ops", "nightly"]
 
 
 @shared_task(name=DOORBELL)

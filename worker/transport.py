@@ -1,0 +1,127 @@
+"""Kombu's Redis transport, behind a guard: a message that lies in Redis can wake a worker, and nothing else.
+
+Celery takes much from a message: how it is packed, when it is due, how long it may run, what comes after it. So no
+message is handed on. What is a doorbell to the letter is rung anew, with nothing of the sender's in it; all else is
+dropped here, before anything unpacks it.
+
+Doorbells are not acknowledged in Redis: SQL knows what is left to do, and whoever leads the scheduler rings again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, Literal
+from uuid import uuid4
+
+import structlog
+from kombu.transport import TRANSPORT_ALIASES, redis
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+log = structlog.get_logger()
+
+DOORBELL = "tagger.classify"
+MESSAGE_VERSION = 1
+MAX_BYTES = 16_384
+"""A doorbell takes about 900."""
+
+
+class Doorbell(BaseModel):
+    """Version 1 of the message. Later minor versions may add fields, which this one ignores."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    v: int = Field(ge=MESSAGE_VERSION, le=MESSAGE_VERSION)
+    queue: Literal["ops", "nightly"]
+
+
+class _Headers(BaseModel):
+    """What must be said of a doorbell, and what must not be asked with one."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    task: Literal["tagger.classify"]
+    compression: None = None
+    eta: None = None
+    expires: None = None
+    timelimit: list[None] | None = None
+
+
+class _Envelope(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    body: str
+    headers: _Headers
+
+
+def queue_rung(item: bytes) -> str:
+    """Return the queue that a message from Redis rings for; raise ValueError where it is no doorbell."""
+    if len(item) > MAX_BYTES:
+        raise ValueError(f"{len(item)} bytes are too many")
+    envelope = _Envelope.model_validate_json(item)
+    try:
+        _, message, _ = json.loads(base64.b64decode(envelope.body, validate=True))
+    except (RecursionError, TypeError) as error:
+        raise ValueError(str(error)) from None
+    return Doorbell.model_validate(message).queue
+
+
+def new_message(queue: str) -> dict[str, Any]:
+    """Build a doorbell as Celery wants it, with nothing in it but the queue."""
+    body = json.dumps([[], {"v": MESSAGE_VERSION, "queue": queue}, {}])
+    return {
+        "body": base64.b64encode(body.encode()).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {"task": DOORBELL, "id": str(uuid4()), "lang": "py"},
+        "properties": {
+            "body_encoding": "base64",
+            "delivery_info": {"exchange": "", "routing_key": queue},
+            "delivery_tag": str(uuid4()),
+        },
+    }
+
+
+def _answer(reply: Any) -> tuple[bytes, str] | None:
+    """What BRPOP brought, rung anew; None, as if it had brought nothing, for what is no doorbell of that queue."""
+    if not reply:
+        return None
+    name, item = reply
+    queue = name.decode(errors="replace")
+    try:
+        if queue_rung(item) != queue:
+            raise ValueError("it lies in another queue than it names")
+    except ValueError as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        log.warning("doorbell_dropped", queue=queue, bytes=len(item), reason=reason)
+        return None
+    return name, json.dumps(new_message(queue))
+
+
+class Channel(redis.Channel):  # type: ignore[misc]  # Kombu ships no types
+    """A channel that reads doorbells and nothing else, and keeps neither books nor bindings in Redis."""
+
+    ack_emulation = False
+    do_restore = False
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        client = super()._create_client(asynchronous)
+        client.set_response_callback("BRPOP", lambda reply, **_: _answer(reply))
+        return client
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        """Record nothing: a queue's name is its address."""
+
+    def _lookup(self, exchange: str, routing_key: str, default: str | None = None) -> list[str]:
+        return [routing_key]
+
+
+class Transport(redis.Transport):  # type: ignore[misc]
+    """The transport that redis:// and rediss:// stand for in our processes."""
+
+    Channel = Channel
+
+
+def install() -> None:
+    """Let redis:// and rediss:// mean this transport, in every connection that is made from now on."""
+    TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "worker.transport:Transport"
