@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
-from kombu.exceptions import OperationalError
+from kombu import Connection, Queue
+from kombu.exceptions import ChannelError, OperationalError
 
 from db.queue import QUEUES
 from worker import WorkerError, transport
@@ -20,51 +22,63 @@ class BrokerUnavailable(WorkerError):
     """The broker cannot be reached or refuses us."""
 
 
-def create_app(settings: Settings) -> Celery:
-    """The app, for ringing and for working. Makes no connection."""
+def create_app(settings: Settings, *, working: bool = False) -> Celery:
+    """The app, for ringing or for `working`. Makes no connection.
+
+    Who rings does so beside something else, which a broker that hangs must not hold up: its time-outs are short.
+    """
     app = Celery("tagger", broker=settings.broker_url, include=["worker.tasks"], set_as_current=True)
     app.conf.update(_BEHAVIOUR)
     app.conf.update(task_queues=[Queue(name) for name in QUEUES], task_default_queue="nightly")
     if settings.broker_url.startswith("redis"):
-        app.conf.broker_transport_options = dict(_REDIS)
+        app.conf.broker_transport_options = _REDIS if working else _REDIS | _IMPATIENT
     return app
 
 
 def check_broker(app: Celery) -> None:
     """Raise BrokerUnavailable when the broker does not answer within a few seconds."""
-    url = hide_password(app.conf.broker_url)
-    try:
-        with app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=6)
-            connection.default_channel.client.ping() if connection.transport.driver_type == "redis" else None
-    except (OperationalError, *app.connection_for_write().connection_errors) as error:
-        raise BrokerUnavailable(
-            f"the broker {url} cannot be used ({error}); check TAGGER_BROKER_URL, its password and that the server runs"
-        ) from None
-
-
-def ring(app: Celery, queue: str) -> None:
-    """Put one doorbell into a queue. It names the queue and no image."""
-    app.send_task(DOORBELL, kwargs={"v": MESSAGE_VERSION, "queue": queue}, queue=queue)
+    with _connected(app):
+        pass
 
 
 def depth(app: Celery, queue: str) -> int:
-    """Doorbells waiting in a queue."""
-    with app.connection_for_write() as connection, connection.channel() as channel:
+    """Doorbells waiting in a queue. Raises BrokerUnavailable."""
+    with _connected(app) as connection:
         try:
-            return int(channel.queue_declare(queue, passive=True).message_count)
-        except connection.channel_errors:
+            return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
+        except ChannelError:
             return 0  # Redis forgets an empty list
+
+
+def ring(app: Celery, queue: str) -> None:
+    """Put one doorbell into a queue. It names the queue and no image. Raises BrokerUnavailable."""
+    with _connected(app) as connection:
+        app.send_task(
+            DOORBELL, kwargs={"v": MESSAGE_VERSION, "queue": queue}, queue=queue, connection=connection, retry=False
+        )
 
 
 def depths(settings: Settings) -> dict[str, int]:
     """Count the doorbells that wait, by queue; empty when the broker does not answer."""
     app = create_app(settings)
     try:
-        check_broker(app)
+        return {name: depth(app, name) for name in QUEUES}
     except BrokerUnavailable:
         return {}
-    return {name: depth(app, name) for name in QUEUES}
+
+
+@contextmanager
+def _connected(app: Celery) -> Iterator[Connection]:
+    """Yield a new connection that was tried; whatever the broker refuses or leaves unanswered is BrokerUnavailable."""
+    with app.connection_for_write() as connection:
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=_IMPATIENT["socket_timeout"])
+            yield connection
+        except (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors) as error:
+            raise BrokerUnavailable(
+                f"the broker {hide_password(app.conf.broker_url)} cannot be used ({error}); "
+                "check TAGGER_BROKER_URL, its password and that the server runs"
+            ) from None
 
 
 _BEHAVIOUR: dict[str, Any] = {
@@ -80,13 +94,6 @@ _BEHAVIOUR: dict[str, Any] = {
     "task_acks_on_timeout": True,
     "task_reject_on_worker_lost": False,  # the SQL lease recovers; True loops for ever
     "task_retry_on_worker_lost": False,
-    "task_publish_retry": True,
-    "task_publish_retry_policy": {
-        "max_retries": 2,
-        "interval_start": 0.2,
-        "interval_step": 0.3,
-        "interval_max": 1.0,
-    },
     "task_soft_time_limit": 240,
     "task_time_limit": 300,  # a task works 60 s by its own clock
     "task_create_missing_queues": False,
@@ -119,3 +126,5 @@ _REDIS: dict[str, Any] = {
     "retry_on_timeout": False,
     "max_connections": 20,
 }
+
+_IMPATIENT: dict[str, Any] = {"socket_timeout": 2.0, "socket_connect_timeout": 2.0}

@@ -82,7 +82,7 @@ def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
     os.environ.pop("REMAP_SIGTERM", None)
     _Process.settings = settings
     import_module("worker.storage.s3")  # boto3's code once in the parent, and not again in each child
-    app = create_app(settings)
+    app = create_app(settings, working=True)
     slots = settings.workers or cores()
     beating = _Heartbeat(settings, slots)
     signals.worker_ready.connect(beating.start, weak=False)
