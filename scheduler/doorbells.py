@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import time
+from weakref import WeakKeyDictionary
 
 import structlog
 from celery import Celery
-from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session
 
 from db import heartbeats, queue
@@ -15,6 +16,9 @@ from worker import celery as broker
 
 log = structlog.get_logger()
 
+LEFT_ALONE_S = 60.0
+_left_alone_until: WeakKeyDictionary[Celery, float] = WeakKeyDictionary()
+
 
 def needed(claimable: int, chunk: int, slots: int, depth: int) -> int:
     """How many doorbells to add: one a chunk, at most two a slot, less what already waits."""
@@ -22,7 +26,12 @@ def needed(claimable: int, chunk: int, slots: int, depth: int) -> int:
 
 
 def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
-    """Ring each queue as much as it needs; how many went out. A broker that is down is tried again next time."""
+    """Ring each queue as much as it needs; how many went out.
+
+    A broker that is down, or hangs, is left alone for a minute: idle workers look into SQL by themselves.
+    """
+    if time.monotonic() < _left_alone_until.get(app, 0.0):
+        return 0
     waiting, slots = in_transaction(sessions, lambda session: _look(session, chunk))
     rung = 0
     for name, claimable in waiting.items():
@@ -32,8 +41,10 @@ def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
             for _ in range(needed(claimable, chunk, slots, broker.depth(app, name))):
                 broker.ring(app, name)
                 rung += 1
-        except (OperationalError, OSError, *app.connection_for_write().connection_errors) as error:
+        except broker.BrokerUnavailable as error:
             log.warning("ring_failed", queue=name, error=str(error))
+            _left_alone_until[app] = time.monotonic() + LEFT_ALONE_S
+            break
     return rung
 
 

@@ -15,14 +15,16 @@ from celery import Celery, signals
 from sqlalchemy.exc import SQLAlchemyError
 
 from db import heartbeats
+from db.queue import QUEUES
 from db.session import connect, sessions_of
 from model.bundle import BundleError
 from model.decisions.taxonomy import TaxonomyWrong
 from worker.bootstrap import Classifiers, build_tagger, open_sessions, source_store
 from worker.celery import create_app
+from worker.idle import Child
 from worker.settings import Settings, cores
 from worker.storage.store import StorageError
-from worker.tagging import Tagger
+from worker.tagging import Outcome, Tagger
 
 log = structlog.get_logger()
 
@@ -41,7 +43,9 @@ class _Process:
     """What this process holds, set once by its entry point."""
 
     settings: Settings
+    queues: tuple[str, ...] = QUEUES
     tagger: Tagger | None = None
+    child: Child | None = None
     # A byte of shared memory and no lock: a child killed while it looked would leave a lock held for ever.
     stop_flag = mmap.mmap(-1, 1)
 
@@ -51,6 +55,12 @@ def tagger() -> Tagger:
     if _Process.tagger is None:
         _Process.tagger = _make_tagger()
     return _Process.tagger
+
+
+def work(queue: str) -> Outcome:
+    """Work off a queue in this child."""
+    assert _Process.child is not None
+    return _Process.child.work(queue)
 
 
 def _make_tagger() -> Tagger:
@@ -81,6 +91,7 @@ def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
         os.environ.setdefault(name, value)
     os.environ.pop("REMAP_SIGTERM", None)
     _Process.settings = settings
+    _Process.queues = tuple(queues.split(","))
     import_module("worker.storage.s3")  # boto3's code once in the parent, and not again in each child
     app = create_app(settings, working=True)
     slots = settings.workers or cores()
@@ -88,16 +99,17 @@ def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
     signals.worker_ready.connect(beating.start, weak=False)
     signals.worker_shutting_down.connect(_tell_children, weak=False)
     signals.worker_process_init.connect(_start_child, weak=False)
-    worker = _worker(app, queues, slots)
+    signals.worker_process_shutdown.connect(_stop_child, weak=False)
+    worker = _worker(app, slots)
     worker.start()
     beating.stop()
     return int(worker.exitcode or 0)
 
 
-def _worker(app: Celery, queues: str, slots: int) -> Any:
+def _worker(app: Celery, slots: int) -> Any:
     return app.Worker(
         hostname=f"tagger@{socket.gethostname()}-{os.getpid()}",
-        queues=queues.split(","),
+        queues=list(_Process.queues),
         pool_cls="prefork",
         concurrency=slots,
         loglevel="WARNING",
@@ -117,6 +129,13 @@ def _start_child(**_: Any) -> None:
     """In each new child: what the parent may have made is not ours."""
     _Process.tagger = None
     tagger()
+    _Process.child = Child(tagger, _Process.queues)
+    _Process.child.start()
+
+
+def _stop_child(**_: Any) -> None:
+    if _Process.child is not None:
+        _Process.child.stop()
 
 
 class _Heartbeat:

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from celery import shared_task
 
-from worker import service, tagging
+from worker import service
 from worker.transport import DOORBELL, Doorbell
 
 log = structlog.get_logger()
@@ -17,5 +17,5 @@ log = structlog.get_logger()
 @shared_task(name=DOORBELL)
 def classify(**message: Any) -> None:
     doorbell = Doorbell.model_validate(message)
-    outcome = tagging.work(service.tagger(), doorbell.queue)
+    outcome = service.work(doorbell.queue)
     log.info("worked", queue=doorbell.queue, **asdict(outcome))

@@ -54,8 +54,8 @@ class _Envelope(BaseModel):
     headers: _Headers
 
 
-def queue_rung(item: bytes) -> str:
-    """Return the queue that a message from Redis rings for; raise ValueError where it is no doorbell."""
+def check_doorbell(item: bytes, queue: str) -> None:
+    """Raise ValueError unless a message from Redis is a doorbell of this queue."""
     if len(item) > MAX_BYTES:
         raise ValueError(f"{len(item)} bytes are too many")
     envelope = _Envelope.model_validate_json(item)
@@ -63,7 +63,8 @@ def queue_rung(item: bytes) -> str:
         _, message, _ = json.loads(base64.b64decode(envelope.body, validate=True))
     except (RecursionError, TypeError) as error:
         raise ValueError(str(error)) from None
-    return Doorbell.model_validate(message).queue
+    if Doorbell.model_validate(message).queue != queue:
+        raise ValueError("it rings for another queue")
 
 
 def new_message(queue: str) -> dict[str, Any]:
@@ -89,8 +90,7 @@ def _answer(reply: Any) -> tuple[bytes, str] | None:
     name, item = reply
     queue = name.decode(errors="replace")
     try:
-        if queue_rung(item) != queue:
-            raise ValueError("it lies in another queue than it names")
+        check_doorbell(item, queue)
     except ValueError as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         log.warning("doorbell_dropped", queue=queue, bytes=len(item), reason=reason)
@@ -112,7 +112,7 @@ class Channel(redis.Channel):  # type: ignore[misc]  # Kombu ships no types
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         """Record nothing: a queue's name is its address."""
 
-    def _lookup(self, exchange: str, routing_key: str, default: str | None = None) -> list[str]:
+    def _lookup(self, _: str, routing_key: str, *__: Any) -> list[str]:
         return [routing_key]
 
 

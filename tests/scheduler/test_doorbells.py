@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from datetime import UTC, datetime
 
+import pytest
+import redis
 from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +16,7 @@ from structlog.testing import capture_logs
 
 from db import heartbeats, queue, throttle
 from scheduler import doorbells
+from stack.servers import Valkey
 from tests.db.catalogues import Catalogue
 from tests.scheduler.broker import forget_doorbells
 from worker import celery as broker
@@ -125,11 +131,62 @@ def test_a_doorbell_names_a_queue_and_no_image(catalogue: Catalogue, app: Celery
 def test_a_broker_that_is_down_is_only_logged(catalogue: Catalogue) -> None:
     catalogue.items("a")
     app = create_app(Settings(broker_url="redis://127.0.0.1:1/0"))
-    app.conf.task_publish_retry = False
 
     with capture_logs() as logged:
         rung = doorbells.ring_all(app, catalogue.sessions, chunk=1)
 
     assert rung == 0
     assert [(entry["event"], entry["queue"]) for entry in logged] == [("ring_failed", "nightly")]
+    app.close()
+
+
+def test_a_broker_that_is_down_is_left_alone_for_a_minute(
+    catalogue: Catalogue, app: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue.items("a")
+    down = create_app(Settings(broker_url="redis://127.0.0.1:1/0"))
+    clock = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+
+    with capture_logs() as logged:
+        doorbells.ring_all(down, catalogue.sessions, chunk=1)
+        clock += 59
+        doorbells.ring_all(down, catalogue.sessions, chunk=1)
+        assert len(logged) == 1
+        clock += 2
+        doorbells.ring_all(down, catalogue.sessions, chunk=1)
+    assert len(logged) == 2
+    assert doorbells.ring_all(app, catalogue.sessions, chunk=1) == 1
+    down.close()
+
+
+def test_a_broker_that_hangs_costs_a_look_few_seconds_once(
+    catalogue: Catalogue, app: Celery, valkey_server: Valkey
+) -> None:
+    catalogue.items("a")
+    catalogue.items("b", queue_name="ops")
+    hanging = create_app(Settings(broker_url=valkey_server.url))
+    broker.ring(hanging, "ops")
+    os.kill(valkey_server.pid, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        rung = [doorbells.ring_all(hanging, catalogue.sessions, chunk=1) for _ in range(20)]
+        took = time.monotonic() - begun
+    finally:
+        os.kill(valkey_server.pid, signal.SIGCONT)
+
+    assert rung == [0] * 20
+    assert took < 4
+    hanging.close()
+
+
+def test_a_key_of_another_type_is_only_logged(catalogue: Catalogue, valkey_server: Valkey) -> None:
+    catalogue.items("a")
+    app = create_app(Settings(broker_url=valkey_server.url))
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.set("nightly", "no list")
+
+        assert doorbells.ring_all(app, catalogue.sessions, chunk=1) == 0
+
+        client.delete("nightly")
     app.close()

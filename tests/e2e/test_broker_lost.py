@@ -1,0 +1,61 @@
+"""Redis may be lost, or hang, at any time: the work goes on within half a minute, and nobody waits for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stack.processes import wait_until
+from stack.servers import Valkey
+from tests.conftest import SAMPLES
+from tests.e2e.deployment import Deployment
+
+
+@pytest.fixture
+def rung(tmp_path: Path, own_valkey: Valkey) -> Iterator[Deployment]:
+    """Redis and SQLite, with tables and the sample images, without workers."""
+    shutil.copytree(SAMPLES, tmp_path / "images")
+    deployment = Deployment(tmp_path, {"TAGGER_BROKER_URL": own_valkey.url, "TAGGER_SOURCE": str(tmp_path / "images")})
+    assert deployment.tagger("db", "upgrade").returncode == 0
+    yield deployment
+    deployment.stop()
+    if own_valkey.child and own_valkey.child.alive:
+        os.kill(own_valkey.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_without_redis_an_idle_worker_finds_the_work_by_itself(
+    rung: Deployment, own_valkey: Valkey, fault: signal.Signals
+) -> None:
+    worker = rung.start_worker(2)
+    os.kill(own_valkey.pid, fault)
+
+    begun = time.monotonic()
+    scanned = rung.json("scan")
+    listed = time.monotonic()
+    wait_until(lambda: set(rung.json("status")["items"]) == {"done"}, "the work to be done", 60, 0.5)
+    done = time.monotonic()
+
+    assert scanned["new"] == rung.json("status")["items"]["done"] > 10
+    assert listed - begun < 15
+    assert done - listed < 30 + 10
+    assert worker.stop(timeout_s=60) == 0, worker.tail()
+
+
+def test_a_hanging_redis_costs_status_three_seconds(rung: Deployment, own_valkey: Valkey) -> None:
+    healthy = time.monotonic()
+    rung.json("status")
+    healthy = time.monotonic() - healthy
+    os.kill(own_valkey.pid, signal.SIGSTOP)
+    begun = time.monotonic()
+
+    status = rung.json("status")
+
+    assert time.monotonic() - begun < healthy + 3
+    assert status["queues"]["nightly"]["doorbells"] is None

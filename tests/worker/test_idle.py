@@ -1,0 +1,96 @@
+"""An idle child looks for work by itself, one thing at a time, and stops in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from stack.processes import wait_until
+from worker import idle, tagging
+from worker.idle import Child
+from worker.tagging import Outcome
+
+Work = Callable[[str], Outcome]
+
+
+@pytest.fixture
+def child_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Work], Child]]:
+    """A started child that looks without a pause, and works as it is told."""
+    children: list[Child] = []
+
+    def start(work: Work) -> Child:
+        monkeypatch.setattr(idle, "LOOK_S", (0.01, 0.02))
+        monkeypatch.setattr(tagging, "work", lambda _, queue: work(queue))
+        children.append(Child(lambda: None, ("ops", "nightly")))  # type: ignore[arg-type,return-value]
+        children[-1].start()
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.stop()
+
+
+def test_an_idle_child_looks_into_each_of_its_queues_again_and_again(child_of: Callable[[Work], Child]) -> None:
+    seen: list[str] = []
+
+    child_of(lambda queue: seen.append(queue) or Outcome())  # type: ignore[func-returns-value]
+
+    wait_until(lambda: len(seen) >= 6, "three looks")
+    assert seen[:4] == ["ops", "nightly", "ops", "nightly"]
+
+
+def test_a_child_does_one_thing_at_a_time(child_of: Callable[[Work], Child]) -> None:
+    at_work, most = threading.Semaphore(0), []
+
+    def work(_: str) -> Outcome:
+        at_work.release()
+        most.append(at_work._value)
+        time.sleep(0.01)
+        at_work.acquire()
+        return Outcome(tagged=1)
+
+    child = child_of(work)
+    for _ in range(20):
+        child.work("ops")
+
+    assert set(most) == {1}
+
+
+def test_a_child_that_stops_finishes_what_it_is_at_and_begins_nothing_more(child_of: Callable[[Work], Child]) -> None:
+    begun, ended = [], []
+
+    def work(queue: str) -> Outcome:
+        begun.append(queue)
+        time.sleep(0.2)
+        ended.append(queue)
+        return Outcome()
+
+    child = child_of(work)
+    wait_until(lambda: begun, "a look")
+
+    child.stop()
+    counts = len(begun), len(ended)
+    time.sleep(0.3)
+
+    assert counts == (len(begun), len(ended))
+    assert counts[0] == counts[1]
+    child._busy.release()
+
+
+def test_a_database_that_is_away_is_only_logged(child_of: Callable[[Work], Child]) -> None:
+    looks: list[str] = []
+
+    def work(queue: str) -> Outcome:
+        looks.append(queue)
+        raise OperationalError("SELECT", {}, Exception("away"))
+
+    with capture_logs() as logged:
+        child_of(work)
+        wait_until(lambda: len(looks) >= 4, "two looks")
+
+    assert {entry["event"] for entry in logged} == {"look_failed"}
