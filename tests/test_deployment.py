@@ -136,7 +136,7 @@ def test_redis_never_evicts_and_keeps_its_queue() -> None:
 
     for line in ("maxmemory 256mb", "maxmemory-policy noeviction", "appendonly yes", "appendfsync everysec"):
         assert f"\n{line}\n" in configuration
-    assert "\nrequirepass $$REDISCLI_AUTH\n" in configuration
+    assert '\nuser default on #$$(printf %s "$$REDISCLI_AUTH"' in configuration
 
 
 def test_docker_compose_accepts_the_file(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from kombu import Connection, Queue
 from kombu.exceptions import ChannelError, OperationalError
 
 from db.queue import QUEUES
-from worker import WorkerError, transport
+from worker import WorkerError
+from worker.broker import transport
+from worker.broker.transport import DOORBELL, MESSAGE_VERSION
 from worker.settings import Settings, hide_password
-from worker.transport import DOORBELL, MESSAGE_VERSION
 
 transport.install()
 
@@ -97,7 +98,7 @@ _BEHAVIOUR: dict[str, Any] = {
     "task_soft_time_limit": 240,
     "task_time_limit": 300,  # a task works 60 s by its own clock
     "task_create_missing_queues": False,
-    "worker_consumer": "worker.consumer:Consumer",
+    "worker_consumer": "worker.broker.consumer:Consumer",
     "worker_prefetch_multiplier": 1,
     "worker_proc_alive_timeout": 120.0,  # with the default 4 s a slow start never comes back after one death
     "worker_max_tasks_per_child": 500,

@@ -20,8 +20,8 @@ from db.session import connect, sessions_of
 from model.bundle import BundleError
 from model.decisions.taxonomy import TaxonomyWrong
 from worker.bootstrap import Classifiers, build_tagger, open_sessions, source_store
+from worker.broker.idle import Child
 from worker.celery import create_app
-from worker.idle import Child
 from worker.settings import Settings, cores
 from worker.storage.store import StorageError
 from worker.tagging import Outcome, Tagger

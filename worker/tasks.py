@@ -9,7 +9,7 @@ import structlog
 from celery import shared_task
 
 from worker import service
-from worker.transport import DOORBELL, Doorbell
+from worker.broker.transport import DOORBELL, Doorbell
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from stack.processes import Child, wait_until
 from stack.servers import Valkey
 from tests.conftest import SAMPLES
 from tests.e2e.deployment import Deployment
-from tests.worker.messages import disguised, hostile, message
+from tests.worker.broker.messages import disguised, hostile, message
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from worker.transport import DOORBELL
+from worker.broker.transport import DOORBELL
 
 NO_TIME = [None, None]
 

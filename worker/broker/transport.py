@@ -124,4 +124,4 @@ class Transport(redis.Transport):  # type: ignore[misc]
 
 def install() -> None:
     """Let redis:// and rediss:// mean this transport, in every connection that is made from now on."""
-    TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "worker.transport:Transport"
+    TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "worker.broker.transport:Transport"

@@ -11,8 +11,9 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from stack.processes import wait_until
-from worker import idle, tagging
-from worker.idle import Child
+from worker import tagging
+from worker.broker import idle
+from worker.broker.idle import Child
 from worker.tagging import Outcome
 
 Work = Callable[[str], Outcome]

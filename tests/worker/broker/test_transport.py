@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from stack.servers import Valkey
-from tests.worker.messages import disguised, hostile, message
+from tests.worker.broker.messages import disguised, hostile, message
 from worker import celery as broker
+from worker.broker.transport import check_doorbell, new_message
 from worker.celery import create_app
 from worker.settings import Settings
-from worker.transport import check_doorbell, new_message
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

@@ -1,0 +1,1 @@
+"""What surrounds Celery in a worker: a guard before it, and work without it."""
