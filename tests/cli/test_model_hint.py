@@ -1,4 +1,4 @@
-"""Where nobody named a bundle, `tagger run` says which one tags, and what others there are."""
+"""What `tagger run` says when no bundle was named: which one tags, and which others there are."""
 
 from dataclasses import replace
 
@@ -31,24 +31,24 @@ def test_whoever_named_a_bundle_is_told_nothing(used: Bundle, named: str, monkey
 def test_the_bundle_and_what_it_is_for_are_told(used: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAGGER_MODEL", raising=False)
 
-    told = [*lines(Settings(), used)]
+    hint = [*lines(Settings(), used)]
 
-    assert told[0].startswith(f"no model is named, so {used.id} tags (")
-    assert "not for photographs of a shop" in told[0]
-    assert not any(f"--model {used.name} " in line for line in told[1:])
+    assert hint[0].startswith(f"no model is named, so {used.id} tags (")
+    assert "not for photographs of a shop" in hint[0]
+    assert not any(f"--model {used.name} " in line for line in hint[1:])
 
 
 def test_each_other_name_is_told_once_by_its_latest_version(used: Bundle) -> None:
-    there = [used, other(used, "hats", "2026-03-01", "newer"), other(used, "hats", "2026-02-01"), other(used, "bags")]
+    others = [used, other(used, "hats", "2026-03-01", "newer"), other(used, "hats", "2026-02-01"), other(used, "bags")]
 
-    assert [*lines_of(used, there)][1:] == [
+    assert [*lines_of(used, others)][1:] == [
         "or name another: --model bags (all else)",
         "or name another: --model hats (newer)",
     ]
 
 
 def test_of_many_others_three_are_told_and_how_to_see_the_rest(used: Bundle) -> None:
-    told = [*lines_of(used, [other(used, name) for name in "abcde"])]
+    hint = [*lines_of(used, [other(used, name) for name in "abcde"])]
 
-    assert len(told) == 1 + 3 + 1
-    assert told[-1] == "and 2 more: tagger model list"
+    assert len(hint) == 1 + 3 + 1
+    assert hint[-1] == "and 2 more: tagger model list"

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def connections_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The end of a process closes them otherwise; so it is with the number of threads."""
+    """Undo what the end of a process undoes otherwise: connections, and the number of threads."""
     opened: list[Engine] = []
 
     def open_engine(url: str, **options: Any) -> Engine:

@@ -29,12 +29,12 @@ class Shelf:
     sessions: Sessions
 
     def bundle(self, name: str, wrong: range | None, **changes: Any) -> Bundle:
-        """A version that got these of 1,000 test images wrong; None: it has kept no test."""
+        """Make a version that got these of 1,000 test images wrong; None: it has kept no test."""
         tested = None if wrong is None else outcome(1000, wrong)
         return with_test(library.find(NAME), self.folder / name, tested, **changes)
 
     def tagger(self, *arguments: str | Path) -> Result:
-        return CliRunner().invoke(app, [str(each) for each in arguments])
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
     def json(self, *arguments: str | Path) -> Any:
         done = self.tagger(*arguments, "--json")

@@ -56,7 +56,7 @@ def bucket_of_photos(seaweed_server: Seaweed) -> Bucket:
 
 @pytest.fixture
 def own_valkey() -> Iterator[Valkey]:
-    """A broker that this test may kill."""
+    """Start a broker that this test may kill."""
     with valkey() as server:
         yield server
 
@@ -82,7 +82,7 @@ def distributed(
 
 @pytest.fixture
 def shelf(sessions: Sessions, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    """The commands run in this process, so their connections are closed here, which else the process's end does."""
+    """Run the commands in this process, and close their connections, which the process's end does otherwise."""
     opened: list[Engine] = []
 
     def open_engine(url: str, **options: Any) -> Engine:

@@ -43,20 +43,20 @@ class Deployment:
         )
 
     def json(self, *arguments: str | Path) -> Any:
-        """The JSON that a command prints; fails with its messages when it fails."""
+        """Return the JSON that a command prints; fail with its messages when it fails."""
         done = self.tagger(*arguments, "--json")
         assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout.splitlines()[-1])
 
     def start(self, *arguments: str) -> Child:
-        """A long-lived `tagger` process."""
+        """Start a long-lived `tagger` process."""
         log = self.folder / f"{arguments[0]}-{len(self.children)}.log"
         child = spawn([TAGGER, *arguments], log, env=self.settings, cwd=self.folder)
         self.children.append(child)
         return child
 
     def start_worker(self, concurrency: int = 1) -> Child:
-        """A worker that has said it is alive."""
+        """Start a worker and wait for its heartbeat."""
         before = len(self.json("status")["workers"])
         worker = self.start("worker", "--concurrency", str(concurrency))
         wait_until(
@@ -77,5 +77,5 @@ class Deployment:
 
 
 def children_of(worker: Child) -> list[psutil.Process]:
-    """The pool processes of a worker."""
+    """Return the pool processes of a worker."""
     return psutil.Process(worker.pid).children(recursive=True)

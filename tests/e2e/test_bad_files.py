@@ -21,7 +21,7 @@ def photo(seed: int = 1) -> Image.Image:
 
 
 def png_header_of(width: int, height: int) -> bytes:
-    """A PNG that claims a size and has no pixels (PNG specification, sections 5 and 11)."""
+    """Make a PNG that claims a size and has no pixels (PNG specification, sections 5 and 11)."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -81,7 +81,7 @@ TAGGED = {
 
 
 def test_every_bad_file_gets_a_tag_or_the_right_reason(embedded: Deployment, folder: Path) -> None:
-    found = embedded.json("run", folder)
+    result = embedded.json("run", folder)
 
     reasons = {row["key"]: row["reason"] for row in embedded.json("failures")}
     exported = embedded.tagger("export", "--format", "jsonl").stdout
@@ -92,7 +92,7 @@ def test_every_bad_file_gets_a_tag_or_the_right_reason(embedded: Deployment, fol
     else:
         assert tagged == TAGGED
         assert reasons == EXPECTED | {"unreadable.jpg": "access_denied"}
-    assert found["seen"] == found["tagged"] + found["skipped"] == 16
+    assert result["seen"] == result["tagged"] + result["skipped"] == 16
     assert embedded.clean()
 
 

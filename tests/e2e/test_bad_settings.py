@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def refused(deployment: Deployment, *arguments: str | Path) -> str:
-    """The one line that a command refuses with."""
+    """Return the one line that a command refuses with."""
     done = deployment.tagger(*arguments)
     assert done.returncode == 3, (done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr

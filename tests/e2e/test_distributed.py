@@ -35,20 +35,20 @@ def final_tags(deployment: Deployment) -> tuple[int, int, int]:
 def test_two_workers_tag_every_photograph_of_a_bucket_once(distributed: Deployment, bucket_of_photos: Bucket) -> None:
     workers = [distributed.start_worker(), distributed.start_worker()]
 
-    found = distributed.json("run", bucket_of_photos.source)
+    result = distributed.json("run", bucket_of_photos.source)
 
-    assert (found["seen"], found["new"], found["tagged"]) == (bucket_of_photos.images,) * 3
+    assert (result["seen"], result["new"], result["tagged"]) == (bucket_of_photos.images,) * 3
     assert final_tags(distributed) == (bucket_of_photos.images, bucket_of_photos.images, 0)
     assert distributed.clean()
     family = [child for worker in workers for child in children_of(worker)]
     memory = [child.memory_info().rss / 2**20 for child in family]
-    print(f"worker children: {[round(each) for each in memory]} MB, {found['images_per_second']} images/s")
+    print(f"worker children: {[round(megabytes) for megabytes in memory]} MB, {result['images_per_second']} images/s")
     assert max(memory) < 300
     assert all(
-        "tensorflow" not in each.path
+        "tensorflow" not in mapping.path
         for worker in workers
         for child in children_of(worker)
-        for each in child.memory_maps()
+        for mapping in child.memory_maps()
     )
 
 
@@ -130,4 +130,4 @@ def test_processes_leave_nothing_behind(distributed: Deployment, verb: str) -> N
     status = process.stop(timeout_s=30)
 
     assert status == 0, process.tail()
-    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]

@@ -23,7 +23,7 @@ from tests.e2e.deployment import Deployment
 
 
 def picture(path: Path, seed: int = 0, size: tuple[int, int] = (120, 160)) -> None:
-    """A garment-like blob on a light background, different for each seed."""
+    """Draw a garment-like blob on a light background, different for each seed."""
     noise = np.random.default_rng(seed).integers(200, 256, (size[1], size[0], 3), dtype=np.uint8)
     noise[size[1] // 4 : -size[1] // 4, size[0] // 3 : -size[0] // 3] //= 3
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +64,9 @@ def test_photographs_new_then_changed_then_gone(embedded: Deployment, photos: Pa
 
 
 def test_the_json_line_has_every_key_that_other_programs_read(embedded: Deployment, folder: Path) -> None:
-    found = embedded.json("run", folder)
+    result = embedded.json("run", folder)
 
-    assert list(found) == [
+    assert list(result) == [
         "run",
         "seen",
         "new",
@@ -102,10 +102,10 @@ def test_a_limit_tags_that_many_and_the_rest_later(embedded: Deployment, folder:
 def test_scan_records_and_the_next_run_tags(embedded: Deployment, folder: Path) -> None:
     scanned = embedded.json("scan", folder)
     waiting = embedded.json("status")["items"]
-    found = embedded.json("run", folder)
+    result = embedded.json("run", folder)
 
     assert (scanned["new"], waiting) == (10, {"pending": 10})
-    assert found["tagged"] == 10
+    assert result["tagged"] == 10
 
 
 def test_a_source_that_lost_most_of_its_images_is_not_believed(embedded: Deployment, folder: Path) -> None:
@@ -132,12 +132,12 @@ def test_ctrl_c_leaves_what_the_next_run_continues(embedded: Deployment, tmp_pat
     running.process.send_signal(signal.SIGINT)
     status = running.wait(timeout_s=60)
     tagged_before = embedded.json("status")["items"]["done"]
-    found = embedded.json("run", many)
+    result = embedded.json("run", many)
 
     assert status == 130
     assert "Run the same command again to continue" in running.tail()
     assert tagged_before < 200
-    assert found["tagged"] == 200
+    assert result["tagged"] == 200
     assert embedded.clean()
 
 
@@ -150,9 +150,9 @@ def test_a_run_killed_in_the_middle_is_continued_and_nothing_is_tagged_twice(
     wait_until(lambda: _tagged(embedded) >= 2, "the first tags", 60, 0.05)
 
     running.kill()
-    found = embedded.json("run", many)
+    result = embedded.json("run", many)
 
-    assert found["tagged"] == 200
+    assert result["tagged"] == 200
     assert embedded.clean()
 
 
@@ -237,7 +237,7 @@ def _many(folder: Path) -> Path:
 
 
 def _tagged(deployment: Deployment) -> int:
-    """Looks into the catalogue beside the running command, more quickly than another command could."""
+    """Look into the catalogue beside the running command, more quickly than another command could."""
     file = deployment.folder / "tagger.db"
     if not file.exists():
         return 0

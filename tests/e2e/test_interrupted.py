@@ -21,7 +21,7 @@ MANY = 10_000
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose listing takes a while."""
+    """Make a folder whose listing takes a while."""
     folder = tmp_path_factory.mktemp("many")
     for number in range(MANY):
         (folder / f"{number:05}.jpg").touch()
@@ -30,7 +30,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def slow_server() -> Iterator[FaultyS3]:
-    """Three photographs in a bucket."""
+    """Serve three photographs in a bucket."""
     with FaultyS3() as server:
         for file in sorted(SAMPLES.glob("*.png"))[:3]:
             server.put(file.name, file.read_bytes())
@@ -38,7 +38,7 @@ def slow_server() -> Iterator[FaultyS3]:
 
 
 def interrupt(running: Child, number: signal.Signals) -> str:
-    """The one line that the command ends with, within seconds."""
+    """Return the one line that the command ends with, within seconds."""
     running.process.send_signal(number)
     begun = time.monotonic()
     assert running.wait(timeout_s=30) == 130, running.tail()
@@ -48,7 +48,7 @@ def interrupt(running: Child, number: signal.Signals) -> str:
 
 
 def seen(deployment: Deployment) -> int:
-    """How many images are in the catalogue, before there are tables, too."""
+    """Count the images in the catalogue, which may have no tables yet."""
     file = deployment.folder / "tagger.db"
     if not file.exists():
         return 0

@@ -86,26 +86,26 @@ def test_the_first_promotion_of_what_the_name_stands_for_anyway_is_free(shelf: S
 def test_the_first_promotion_is_compared_with_what_the_name_stands_for_as_long_as_nothing_is_promoted(
     shelf: Shelf,
 ) -> None:
-    found, worse = shelf.bundle("z-found", range(50)), shelf.bundle("a-worse", range(40, 140))
-    assert library.find(NAME, folders=[shelf.folder]) == found.folder
+    unpromoted, worse = shelf.bundle("z-found", range(50)), shelf.bundle("a-worse", range(40, 140))
+    assert library.find(NAME, folders=[shelf.folder]) == unpromoted.folder
 
     refused = shelf.tagger("model", "promote", worse.id)
     shelf.tagger("model", "promote", worse.id, "--force")
     back = shelf.json("model", "rollback")
 
     assert refused.exit_code == 1
-    assert f"worse than {found.id}" in refused.stderr
-    assert back == {"model": found.id, "changed": True, "replaced": worse.id}
+    assert f"worse than {unpromoted.id}" in refused.stderr
+    assert back == {"model": unpromoted.id, "changed": True, "replaced": worse.id}
 
 
 def test_the_first_promotion_is_free_where_that_cannot_be_compared(shelf: Shelf) -> None:
-    found, new = shelf.bundle("z-found", None), shelf.bundle("a-new", range(50))
+    unpromoted, new = shelf.bundle("z-found", None), shelf.bundle("a-new", range(50))
 
     promoted = shelf.json("model", "promote", new.id)
 
     assert not promoted["forced"]
-    assert promoted["replaced"] == found.id
-    assert f"{found.id} has kept no test outcome" in promoted["comparison"]["not_compared"]
+    assert promoted["replaced"] == unpromoted.id
+    assert f"{unpromoted.id} has kept no test outcome" in promoted["comparison"]["not_compared"]
 
 
 def test_a_bundle_that_cannot_run_is_not_promoted(shelf: Shelf) -> None:

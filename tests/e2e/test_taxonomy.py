@@ -32,14 +32,14 @@ SHOP = SAMPLES / "taxonomy.csv"
 
 @pytest.fixture
 def own(embedded: Deployment) -> Deployment:
-    """With the sample taxonomy, and coarse."""
+    """Set the sample taxonomy, and coarse."""
     embedded.settings |= {"TAGGER_TAXONOMY": str(SHOP), "TAGGER_COARSE": "true"}
     return embedded
 
 
 @pytest.fixture
 def misfit(tmp_path: Path) -> str:
-    """A taxonomy in which nothing is a bag."""
+    """Make a taxonomy in which nothing is a bag."""
     path = tmp_path / "no-bag.csv"
     path.write_text("".join(line for line in SHOP.read_text().splitlines(True) if not line.startswith("bag,")))
     return str(path)
@@ -65,23 +65,23 @@ def rows(deployment: Deployment, sql: str) -> list[Any]:
 
 
 def test_a_run_tags_with_the_shops_categories_and_what_is_unsure_with_those_above(own: Deployment) -> None:
-    found = own.json("run", SAMPLES / "images")
+    result = own.json("run", SAMPLES / "images")
     tags = exported(own)
-    kept = rows(own, "SELECT category, confidence, scores FROM classification")
+    classified = rows(own, "SELECT category, confidence, scores FROM classification")
 
     shop = Taxonomy.read(SHOP)
     coarse = [row for row in tags if row["review_reason"] == "coarse"]
-    assert found["tagged"] == len(tags) == 100
+    assert result["tagged"] == len(tags) == 100
     assert tuple(tags[0]) == EXPORT_COLUMNS
-    assert {row["category"] for row in tags} <= {each.name for each in shop.categories}
+    assert {row["category"] for row in tags} <= {category.name for category in shop.categories}
     assert {row["category"] for row in coarse} == {"tops"}
     assert {row["needs_review"] for row in coarse} == {"true"}
     assert {row["category"] for row in tags if row["review_reason"] != "coarse"} >= {"shoes", "pants", "bag"}
-    assert found["needs_review"] == sum(row["needs_review"] == "true" for row in tags)
-    for category, confidence, scores in kept:
+    assert result["needs_review"] == sum(row["needs_review"] == "true" for row in tags)
+    for category, confidence, scores in classified:
         assert len(json.loads(scores)) == 10
         if category == "shoes":
-            assert abs(sum(json.loads(scores)[at] for at in (5, 7, 9)) - confidence) <= 2
+            assert abs(sum(json.loads(scores)[index] for index in (5, 7, 9)) - confidence) <= 2
     assert own.clean()
 
 
@@ -189,17 +189,17 @@ def test_workers_refuse_to_start_with_a_taxonomy_that_does_not_fit(
     assert "nothing stands for 'Bag'" in refused(embedded, "worker")
 
 
-def test_a_bundle_without_its_place_is_not_promoted_and_doctor_tells(embedded: Deployment, misfit: str) -> None:
+def test_a_bundle_without_its_place_is_not_promoted_and_doctor_says_so(embedded: Deployment, misfit: str) -> None:
     embedded.settings["TAGGER_TAXONOMY"] = misfit
 
-    told = refused(embedded, "model", "promote", "fashion-mnist")
+    message = refused(embedded, "model", "promote", "fashion-mnist")
     doctor = embedded.tagger("doctor", "--json")
 
-    assert "nothing stands for 'Bag'" in told
+    assert "nothing stands for 'Bag'" in message
     assert doctor.returncode == 3
-    [found] = [each for each in json.loads(doctor.stdout) if each["check"] == "taxonomy"]
-    assert not found["ok"]
-    assert "'Bag'" in found["detail"]
+    [check] = [row for row in json.loads(doctor.stdout) if row["check"] == "taxonomy"]
+    assert not check["ok"]
+    assert "'Bag'" in check["detail"]
 
 
 def test_coarse_alone_is_refused(embedded: Deployment) -> None:

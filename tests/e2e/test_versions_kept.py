@@ -16,8 +16,8 @@ from tests.model.versions import outcome, with_test, with_validation
 
 def test_rollback_goes_back_and_says_when_there_is_nothing_left(shelf: Shelf) -> None:
     versions = [shelf.bundle(f"{number}", range(number)) for number in (30, 20, 10)]
-    for each in versions:
-        shelf.tagger("model", "promote", each.id)
+    for version in versions:
+        shelf.tagger("model", "promote", version.id)
 
     back = [shelf.json("model", "rollback", NAME)["model"], shelf.json("model", "rollback", NAME)["model"]]
     further = shelf.tagger("model", "rollback", NAME)
@@ -31,8 +31,8 @@ def test_rollback_goes_back_and_says_when_there_is_nothing_left(shelf: Shelf) ->
 
 def test_a_rollback_to_a_bundle_that_is_gone_is_refused(shelf: Shelf) -> None:
     old, new = shelf.bundle("old", range(50)), shelf.bundle("new", range(40))
-    for each in (old, new):
-        shelf.tagger("model", "promote", each.id)
+    for version in (old, new):
+        shelf.tagger("model", "promote", version.id)
     old.folder.rename(shelf.folder.parent / "elsewhere")
 
     refused = shelf.tagger("model", "rollback")
@@ -44,8 +44,8 @@ def test_a_rollback_to_a_bundle_that_is_gone_is_refused(shelf: Shelf) -> None:
 
 def test_a_promoted_bundle_that_is_gone_can_be_rolled_back_from(shelf: Shelf) -> None:
     old, new = shelf.bundle("old", range(50)), shelf.bundle("new", range(40))
-    for each in (old, new):
-        shelf.tagger("model", "promote", each.id)
+    for version in (old, new):
+        shelf.tagger("model", "promote", version.id)
     new.folder.rename(shelf.folder.parent / "elsewhere")
 
     candidate = shelf.tagger("model", "promote", old.id)
@@ -76,23 +76,23 @@ def test_list_marks_what_is_promoted_also_where_it_lies_elsewhere_or_nowhere(she
 
 def test_show_tells_who_promoted_what_the_newest_first(shelf: Shelf) -> None:
     old, new = shelf.bundle("old", range(50)), shelf.bundle("new", range(45, 96))
-    for each in (old, new):
-        shelf.tagger("model", "promote", each.id)
+    for version in (old, new):
+        shelf.tagger("model", "promote", version.id)
     shelf.tagger("model", "rollback")
 
     shown = shelf.tagger("model", "show", NAME).stdout
     about = shelf.json("model", "show", NAME)
 
     assert about["model"] == old.id
-    assert [(each["action"], each["model"], each["by"]) for each in about["promotions"]] == [
+    assert [(change["action"], change["model"], change["by"]) for change in about["promotions"]] == [
         ("promote", old.id, "person:amina"),
         ("promote", new.id, "person:amina"),
         ("rollback", old.id, "person:amina"),
     ]
-    told = [line for line in shown.splitlines() if "UTC" in line]
-    assert "amina went back to" in told[0]
-    assert f"amina promoted {new.id} in place of {old.id}" in told[1]
-    assert f"amina promoted {old.id}" in told[2]
+    history = [line for line in shown.splitlines() if "UTC" in line]
+    assert "amina went back to" in history[0]
+    assert f"amina promoted {new.id} in place of {old.id}" in history[1]
+    assert f"amina promoted {old.id}" in history[2]
 
 
 def test_show_says_what_validation_promises_under_the_policy_that_is_set(

@@ -109,7 +109,7 @@ def test_classify_falls_back_to_what_is_sure_if_asked_by_option_or_setting(monke
     monkeypatch.setenv("TAGGER_TAXONOMY", str(SAMPLE))
     monkeypatch.setenv("TAGGER_COARSE", "true")
     by_setting, against = classified(), classified("--no-coarse")
-    said = RUN.invoke(app, ["model", "classify", str(WAVERING)]).stdout
+    text = RUN.invoke(app, ["model", "classify", str(WAVERING)]).stdout
     leaf = against["leaf"]
 
     assert asked == by_setting
@@ -117,7 +117,7 @@ def test_classify_falls_back_to_what_is_sure_if_asked_by_option_or_setting(monke
     assert (asked["category"], asked["leaf"], asked["review_reason"]) == ("tops", leaf, "coarse")
     assert asked["confidence"] == asked["above"]["tops"] > asked["threshold"] > asked["best"][leaf]
     assert against["review_reason"] == "low_confidence"
-    assert f"would be reviewed (coarse: {leaf} only" in said
+    assert f"would be reviewed (coarse: {leaf} only" in text
 
 
 def test_classify_with_a_file_that_does_not_fit_is_exit_code_3_and_one_line(tmp_path: Path) -> None:
