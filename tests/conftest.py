@@ -15,6 +15,8 @@ from db.session import Sessions, connect, sessions_of
 from stack.processes import temporary_folder
 from stack.servers import Postgres, Seaweed, Valkey, postgres, seaweed, valkey
 
+pytest_plugins = ["tests.bundles"]
+
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "images"
 PHOTOS = ROOT.parent / "shared" / "clothing-dataset-small"

@@ -17,7 +17,7 @@ from model.bundle import BundleCorrupt
 from model.classifier import Classifier
 from model.decisions.taxonomy import Taxonomy
 from model.images.decoding import ImageRejected
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 from tests.model.pictures import SHARED, encode, noise, photograph
 from tests.model.taxonomies import SAMPLE
 

@@ -12,8 +12,8 @@ from model import bundle as bundles
 from model.bundle import Bundle
 from model.classifier import Classifier
 from model.evaluation import ood_images
+from tests.bundles import KERAS_AND_NUMPY
 from tests.cli.models.drawings import Trained, run, write
-from tests.model.conftest import KERAS_AND_NUMPY
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 

@@ -6,7 +6,7 @@ import pytest
 
 from cli.warm_start import teacher_networks
 from model import bundle as bundles
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 from tests.model.versions import outcome, with_test
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)

@@ -14,8 +14,8 @@ from model.evaluation import ood_images
 from model.evaluation.report.page import thumbnail
 from model.images.decoding import decode
 from model.images.preprocessing import photograph, preprocess
+from tests.bundles import KERAS_AND_NUMPY
 from tests.cli.models.drawings import EACH, KINDS, Trained, drawn, plain, run, write
-from tests.model.conftest import KERAS_AND_NUMPY
 from tests.model.pictures import encode
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from model.training.backbones import backbone
 from model.training.batchnorm_folding import Folded
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 

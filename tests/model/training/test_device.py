@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from model.training import device
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 

@@ -14,7 +14,7 @@ from model.training.publishing.publish import RuntimesDisagree, publish
 from model.training.publishing.task import fashion_mnist
 from model.training.recipe import Recipe
 from model.training.train_step import logits
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 

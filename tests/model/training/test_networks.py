@@ -7,7 +7,7 @@ import pytest
 from model.training import networks, recipe
 from model.training.backbones import efficientnet_lite
 from model.training.recipe import rate
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 

@@ -6,7 +6,7 @@ import pytest
 from model.training import losses
 from model.training.losses import Targets
 from model.training.recipe import Recipe, rate
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 

@@ -14,7 +14,7 @@ from model.training import networks
 from model.training.loop import train
 from model.training.publishing.export import write_keras
 from model.training.recipe import Recipe
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 from tests.model.toy_data import bars_of
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)

@@ -8,7 +8,7 @@ import pytest
 from model.training import networks
 from model.training.publishing import equalization
 from model.training.train_step import logits
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 

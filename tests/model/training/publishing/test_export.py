@@ -12,7 +12,7 @@ import pytest
 from model.keras_network import load_network, with_features
 from model.runtimes import LiteRT
 from model.training.publishing.export import LARGE, in_half_precision, write_keras, write_tflite
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 from tests.model.pictures import noise
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)

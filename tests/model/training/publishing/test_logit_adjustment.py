@@ -18,7 +18,7 @@ from model.training.publishing.publish import publish
 from model.training.publishing.task import fashion_mnist
 from model.training.recipe import Recipe
 from model.training.train_step import logits
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 
 COUNTS = np.array([800, 400, 200, 100])
 TRAINED = np.repeat(np.arange(4), COUNTS)

@@ -38,9 +38,3 @@ def test_the_bound_between_many_and_few_is_where_the_share_allows_as_many() -> N
 
     assert _agree(outputs(count - 1, 30, TIE / 2))
     assert not _agree(outputs(count, 30, TIE / 2))
-
-
-def test_a_disagreement_counts_only_where_the_reference_is_no_tie() -> None:
-    assert outputs(10, 4, TIE * 2).disagreements == 4
-    assert outputs(10, 4, TIE / 2).disagreements == 0
-    assert outputs(10, 0, 3.0).disagreements == 0

@@ -12,7 +12,7 @@ from model.keras_network import with_features
 from model.runtimes import LiteRT
 from model.training.publishing import quantization
 from model.training.publishing.export import write_tflite
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 from tests.model.pictures import noise
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)

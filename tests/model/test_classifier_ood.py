@@ -11,7 +11,7 @@ from model.bundle import Bundle
 from model.classifier import Classifier
 from model.data.dataset import Dataset, digest_of
 from model.decisions.thresholds import ReviewPolicy
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 

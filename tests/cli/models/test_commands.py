@@ -7,13 +7,14 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.models import app
-from model.data import dataset
+from model.data import fashion_mnist
 from model.data.dataset import Dataset
-from tests.model.conftest import KERAS_AND_NUMPY
+from tests.bundles import KERAS_AND_NUMPY
+from tests.conftest import SAMPLES
 from tests.model.pictures import encode, photograph
 
 RUN = CliRunner()
-SAMPLE = Path(__file__).parents[2] / "samples" / "images" / "0001.png"
+SAMPLE = SAMPLES / "0001.png"
 
 
 @pytest.mark.parametrize("verb", ["train", "classify", "list", "show", "promote", "rollback"])
@@ -111,7 +112,7 @@ def test_a_wrong_call_is_exit_code_2(arguments: list[str]) -> None:
 def test_train_ends_with_the_test_figure_and_where_the_bundle_lies(
     small_data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "load", lambda _folder: small_data)
+    monkeypatch.setattr(fashion_mnist, "load", lambda _folder: small_data)
     out = tmp_path / "bundles" / "bars"
 
     done = RUN.invoke(app, ["train", "fashion-mnist", "--epochs", "1", "--out", str(out)])

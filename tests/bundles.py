@@ -1,4 +1,6 @@
-"""The shipped bundle, a small data set made up here, and a tiny training on it."""
+"""Fixtures for tests of the model and its commands: the shipped bundle, toy data, and a bundle trained on these."""
+
+from __future__ import annotations
 
 import dataclasses
 import shutil

@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.data.photographs import Photograph
-from model.data.pixels import ROOM, as_served, load
-from model.images.decoding import ImageRejected, decode
 from model.images.preprocessing import (
     FITS,
     PHOTOGRAPH,
@@ -18,7 +15,7 @@ from model.images.preprocessing import (
     preprocess,
     resized,
 )
-from tests.model.pictures import encode, noise
+from tests.model.pictures import noise
 
 SIZE = 64
 
@@ -82,50 +79,3 @@ def test_another_size_keeps_how_photographs_fit() -> None:
 def test_a_recipe_without_its_fit_is_refused() -> None:
     with pytest.raises(PreprocessingUnknown, match="photograph lacks fit"):
         check(replace(PHOTOGRAPH, parameters={"min_edge": 64}))
-
-
-# Decoded once, for a training
-
-
-def photographs(count: int) -> list[Photograph]:
-    files = [encode(noise(seed, (6, 8)).resize((120, 150), Image.Resampling.BICUBIC), "PNG") for seed in range(count)]
-    return [Photograph(f"{at}.png", "bag", lambda file=file: file) for at, file in enumerate(files)]
-
-
-def test_training_photographs_are_kept_larger_and_served_nearly_as_all_others() -> None:
-    six, labels, spec, steps = photographs(6), np.arange(6) % 2, photograph(SIZE), []
-    splits = [np.array([0, 3, 5]), np.array([1]), np.array([4, 2])]
-
-    data = load(six, labels, splits, spec, report_progress=steps.append)
-
-    larger = round(ROOM * SIZE)
-    assert [each.images.shape[:2] for each in (data.train, data.validation, data.test)] == [
-        (3, larger),
-        (1, 64),
-        (2, 64),
-    ]
-    assert [each.labels.tolist() for each in (data.train, data.validation, data.test)] == [[0, 1, 1], [1], [0, 0]]
-    assert sum(steps) == 6
-    direct = preprocess(decode(six[5].read(), spec.hints), spec).astype(int)
-    assert np.abs(as_served(data.train.images, spec)[2] - direct).mean() < 2
-
-
-def test_the_digest_is_of_the_pixels_the_labels_and_the_splits() -> None:
-    six, labels, spec = photographs(6), np.arange(6) % 2, photograph(SIZE)
-    splits = [np.array([0, 1, 2, 3]), np.array([4]), np.array([5])]
-
-    data, again = (load(six, labels, splits, spec) for _ in range(2))
-    fewer = [splits[0][:2], *splits[1:]]
-    others = [load(six, *how, spec) for how in ((1 - labels, splits), (labels, splits[::-1]), (labels, fewer))]
-
-    assert data.digest == again.digest
-    assert len({data.digest, *(each.digest for each in others)}) == 4
-    assert len(others[2].train) == 2
-
-
-def test_no_photograph_is_served_as_none_and_a_broken_one_is_rejected() -> None:
-    broken = Photograph("a.jpg", "bag", lambda: b"no picture")
-
-    assert as_served(np.zeros((0, 80, 80, 3), np.uint8), PHOTOGRAPH).shape == (0, 160, 160, 3)
-    with pytest.raises(ImageRejected):
-        load([broken], np.zeros(1, np.int64), [np.array([0]), np.array([]), np.array([])], photograph(SIZE))
