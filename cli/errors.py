@@ -52,4 +52,9 @@ def _describe_database_error(error: SQLAlchemyError) -> str:
     if not isinstance(error, DBAPIError):
         return f"the catalogue cannot be used ({error}); check TAGGER_DATABASE_URL"
     lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+    if "SSL" in str(error.orig) or "certificate" in str(error.orig):
+        return (
+            f"the catalogue cannot be used ({lines[0]}); let TAGGER_DATABASE_CA name its certificate's authority, "
+            "or add ?sslmode=require (no verification) or ?sslmode=disable (no TLS) to TAGGER_DATABASE_URL"
+        )
     return f"the catalogue cannot be used ({lines[0]}); check TAGGER_DATABASE_URL and that the database runs"

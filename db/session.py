@@ -5,7 +5,9 @@ Functions elsewhere in `db` take a Session and never commit; entry points write 
 
 from __future__ import annotations
 
+import os
 import random
+import ssl
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -155,6 +157,7 @@ def _sqlite(url: URL) -> Engine:
 def _postgresql(url: URL, pool_size: int, pooled: bool) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
+    url = _verified(url)
     settings = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
     options: dict[str, Any] = {
         "connect_args": {"connect_timeout": 5, "keepalives_idle": 30, "options": settings},
@@ -163,6 +166,24 @@ def _postgresql(url: URL, pool_size: int, pooled: bool) -> Engine:
     if not pooled:
         return create_engine(url, poolclass=NullPool, **options)
     return create_engine(url, pool_size=pool_size, max_overflow=1, pool_recycle=1800, **options)
+
+
+def _verified(url: URL) -> URL:
+    """Ask for a certificate that can be verified, unless the URL says what it wants or names this very host."""
+    hosts = url.query.get("host") or url.host or os.environ.get("PGHOST") or "localhost"
+    of_this_host = all(map(_is_here, (hosts,) if isinstance(hosts, str) else hosts))
+    if "sslmode" in url.query or "PGSSLMODE" in os.environ or (of_this_host and "sslrootcert" not in url.query):
+        return url
+    if "sslrootcert" not in url.query:  # the driver's own OpenSSL looks for authorities where none are
+        trusted = ssl.get_default_verify_paths()
+        os.environ.setdefault("SSL_CERT_FILE", trusted.cafile or trusted.openssl_cafile)
+        os.environ.setdefault("SSL_CERT_DIR", trusted.capath or trusted.openssl_capath)
+    return url.update_query_dict({"sslmode": "verify-full", "sslrootcert": url.query.get("sslrootcert", "system")})
+
+
+def _is_here(host: str) -> bool:
+    """True for a socket's folder and for a name or an address of the loopback interface."""
+    return host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"}
 
 
 def reading(sessions: Sessions) -> Session:

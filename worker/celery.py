@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,9 @@ def create_app(settings: Settings, *, working: bool = False) -> Celery:
     app.conf.update(task_queues=[Queue(name) for name in QUEUES], task_default_queue="nightly")
     if settings.broker_url.startswith("redis"):
         app.conf.broker_transport_options = _REDIS if working else _REDIS | _IMPATIENT
+    if settings.broker_url.startswith("rediss"):  # what the URL says of certificates goes before
+        authorities = {"ssl_ca_certs": str(settings.broker_ca)} if settings.broker_ca else {}
+        app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True} | authorities
     return app
 
 

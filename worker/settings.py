@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -32,6 +32,12 @@ class Settings(BaseSettings):
     database_url: str = Field("sqlite:///tagger.db", description="Where the catalogue is: SQLite or PostgreSQL.")
     broker_url: str = Field(
         "memory://", description="memory:// works in one process; redis:// or rediss:// rings workers elsewhere."
+    )
+    database_ca: Path | None = Field(
+        None, description="A file of the authorities that PostgreSQL's certificate must come from; unset: the system's."
+    )
+    broker_ca: Path | None = Field(
+        None, description="The same for the certificate of a rediss:// server; unset: the system's."
     )
     source: str | None = Field(
         None, description="What to tag when a command names nothing: a folder or s3://bucket/prefix."
@@ -103,6 +109,22 @@ class Settings(BaseSettings):
         if not re.match(r"^(memory|rediss?)://", value):
             raise ValueError("write memory:// or redis://host:6379/0")
         return value
+
+    @field_validator("database_ca", "broker_ca")
+    @classmethod
+    def _is_a_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _name_the_authorities(self) -> Self:
+        if self.database_ca is not None and self.database_url.startswith("postgresql"):
+            url = make_url(self.database_url)
+            if "sslrootcert" not in url.query:
+                url = url.update_query_dict({"sslrootcert": str(self.database_ca)})
+                self.database_url = url.render_as_string(hide_password=False)
+        return self
 
     @property
     def embedded(self) -> bool:
