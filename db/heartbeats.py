@@ -15,17 +15,20 @@ SCHEDULER = "scheduler"
 """The lease of the one acting scheduler."""
 ALIVE_S = 45.0
 LEADER_S = 30.0
+FORGOTTEN_S = 3600.0
+"""How long the row of a worker that was killed stays; one that ends in order takes its row with it."""
 
 
 def beat(session: Session, name: str, *, slots: int, started_at: datetime) -> None:
-    """This worker is alive and answers `slots` doorbells at once."""
+    """Note that this worker is alive and answers `slots` doorbells at once, and forget the long dead."""
+    session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.seen_at < sql_now(session, -FORGOTTEN_S)))
     row = {"slots": slots, "started_at": started_at, "seen_at": sql_now(session)}
     statement = upsert(session, WorkerHeartbeat).values(name=name, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
 
 
 def forget(session: Session, name: str) -> None:
-    """This worker stops, or has been dead for long."""
+    """Note that this worker stops."""
     session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.name == name))
 
 

@@ -85,10 +85,21 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
         try:
             with connection.begin():
                 if connection.dialect.name == "postgresql":
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+                    _wait_for_turn(connection)
                 yield connection
         finally:
             _check_foreign_keys(connection, True)
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Wait for others that change the tables, and give the change itself all the time it takes.
+
+    Only for a table that somebody else uses it waits no longer than usual, as all others would wait behind it.
+    """
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        connection.execute(text(f"SET LOCAL {name} = 0"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
 
 
 def _check_foreign_keys(connection: Connection, on: bool) -> None:
