@@ -69,10 +69,9 @@ def named_bundle(settings: Settings, folders: Sequence[Path] | None = None) -> B
 
     `folders` replace those in the settings. Raises BundleError.
     """
-    from model.bundle import read
-    from worker.bundle_lookup import chosen
+    from worker.bundle_lookup import resolve
 
-    return read(chosen(settings.model, folders or settings.bundle_folders, catalogue_if_usable(settings)))
+    return resolve(settings.model, folders or settings.bundle_folders, catalogue_if_usable(settings))
 
 
 def _missing(settings: Settings) -> bool:

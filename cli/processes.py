@@ -33,9 +33,8 @@ def worker(
     """Start a worker, which tags what the doorbells call it to until SIGTERM or Ctrl-C."""
     from db.queue import QUEUES
     from db.session import engine_of
-    from model.bundle import read
     from worker.bootstrap import check_taxonomy
-    from worker.bundle_lookup import chosen
+    from worker.bundle_lookup import resolve
     from worker.celery import BrokerUnavailable, check_broker, create_app
     from worker.service import serve
 
@@ -50,7 +49,7 @@ def worker(
     check_broker(create_app(settings))
     sessions = open_catalogue(settings, create=True)
     if settings.taxonomy is not None:
-        check_taxonomy(settings, read(chosen(settings.model, settings.bundle_folders, sessions)))
+        check_taxonomy(settings, resolve(settings.model, settings.bundle_folders, sessions))
     engine_of(sessions).dispose()  # nothing of it may cross the fork
     raise typer.Exit(serve(settings, queues=queues))
 

@@ -114,7 +114,6 @@ class _Job:
 
     @classmethod
     def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool) -> _Job:
-        from model import bundle
         from worker import bundle_lookup
         from worker.bootstrap import check_taxonomy, source_store
         from worker.settings import cores
@@ -124,8 +123,8 @@ class _Job:
         if source is None:
             raise refuse("nothing to tag: name a folder or s3://bucket/prefix, or set TAGGER_SOURCE")
         known = catalogue_if_any(settings)
-        chosen = bundle.read(bundle_lookup.chosen(settings.model, settings.bundle_folders, known))
-        check_taxonomy(settings, chosen)
+        bundle = bundle_lookup.resolve(settings.model, settings.bundle_folders, known)
+        check_taxonomy(settings, bundle)
         store = source_store(settings, source)
         store.check()
         if needs_broker and not settings.embedded:
@@ -135,7 +134,7 @@ class _Job:
         if store.bucket.startswith("file:"):
             # Nobody waits for a folder, so threads beyond the cores only wait for each other: 600 images/s, not 800.
             settings = settings.model_copy(update={"io_threads": min(settings.io_threads, cores())})
-        return cls(settings, store, chosen, known or open_catalogue(settings, create=True))
+        return cls(settings, store, bundle, known or open_catalogue(settings, create=True))
 
     def classifiers(self) -> Classifiers:
         """Return what tags in this process. A bundle that cannot run is found before anything is recorded."""
@@ -143,7 +142,7 @@ class _Job:
 
         classifiers = Classifiers(self.settings, self.sessions)
         if self.settings.embedded:
-            classifiers.warm_up(self.bundle)
+            classifiers.load(self.bundle)
         return classifiers
 
     def scan(self, limit: int | None, allow_mass_removal: bool) -> tuple[int, Scanned]:

@@ -77,10 +77,10 @@ def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
         CategoryMapping.from_taxonomy(taxonomy, bundle.categories)
 
 
-def load_classifier(settings: Settings, source: Path | Bundle, taxonomy: Taxonomy | None) -> Classifier:
-    """A bundle as the settings want it to tag. Raises what Classifier.load does."""
+def load_classifier(settings: Settings, bundle: Bundle, taxonomy: Taxonomy | None) -> Classifier:
+    """Start a bundle as the settings want it to tag. Raises what Classifier.load does."""
     return Classifier.load(
-        source,
+        bundle,
         cast(Literal["litert", "tensorflow"], settings.runtime),
         policy=settings.review_policy,
         taxonomy=taxonomy,
@@ -112,31 +112,25 @@ class Classifiers:
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._wanted: dict[int, ModelVersion] = {}
+        self._versions: dict[int, ModelVersion] = {}
         self._loaded: OrderedDict[str, Classifier] = OrderedDict()
 
     def __call__(self, model_version_id: int) -> Classifier:
-        if model_version_id not in self._wanted:
+        if model_version_id not in self._versions:
             with reading(self._sessions) as session:
-                self._wanted[model_version_id] = session.get_one(ModelVersion, model_version_id)
-        wanted = self._wanted[model_version_id]
-        bundle_id = wanted.bundle_id
-        if bundle_id not in self._loaded:
-            self._load(bundle_lookup.folder_of(wanted, self._settings.bundle_folders))
-        self._loaded.move_to_end(bundle_id)
-        return self._loaded[bundle_id]
+                self._versions[model_version_id] = session.get_one(ModelVersion, model_version_id)
+        version = self._versions[model_version_id]
+        if version.bundle_id not in self._loaded:
+            self.load(bundle_lookup.resolve_version(version, self._settings.bundle_folders))
+        self._loaded.move_to_end(version.bundle_id)
+        return self._loaded[version.bundle_id]
 
-    def warm_up(self, bundle: Bundle | None = None) -> None:
-        """Load a bundle, or else the one that the settings name, before the first image waits for it."""
-        settings = self._settings
-        self._load(bundle or bundle_lookup.chosen(settings.model, settings.bundle_folders, self._sessions))
+    def load(self, bundle: Bundle) -> None:
+        """Make a bundle ready, so that the first image need not wait for it."""
+        self._loaded[bundle.id] = load_classifier(self._settings, bundle, self._taxonomy)
+        while len(self._loaded) > _LOADED_AT_ONCE:
+            self._loaded.popitem(last=False)
 
     @cached_property
     def _taxonomy(self) -> Taxonomy | None:
         return taxonomy_of(self._settings)
-
-    def _load(self, source: Path | Bundle) -> None:
-        loaded = load_classifier(self._settings, source, self._taxonomy)
-        self._loaded[loaded.bundle.id] = loaded
-        while len(self._loaded) > _LOADED_AT_ONCE:
-            self._loaded.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Which folder a bundle is read from: what a setting names, what is promoted, what a row of the catalogue asks for."""
+"""Which bundle is meant: by a setting or `--model`, by a promotion, or by a row of the catalogue."""
 
 from __future__ import annotations
 
@@ -8,45 +8,48 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from db import actors, promotions, runs
-from db.promotions import Change
 from db.schema import ModelVersion
 from db.session import Sessions, reading
-from model import bundle
+from model import bundle as bundles
 from model.bundle import Bundle, BundleNotFound
 
 
-def chosen(reference: str, folders: Sequence[Path], sessions: Sessions | None) -> Path:
-    """The folder of the bundle that TAGGER_MODEL or `--model` means.
+def resolve(reference: str, folders: Sequence[Path], sessions: Sessions | None) -> Bundle:
+    """Read the bundle that TAGGER_MODEL or `--model` means.
 
     A name alone is the version promoted under it, if the catalogue knows one; `sessions` is None where there is no
-    catalogue. `name@version` and paths mean what they say. Raises BundleNotFound.
+    catalogue. `name@version` and paths mean what they say. Raises BundleError.
     """
-    change = None if sessions is None or not is_name(reference) else _last(sessions, reference)
-    return bundle.find(reference, folders=folders) if change is None else _promoted(change, folders)
+    if sessions is not None and is_name(reference):
+        with reading(sessions) as session:
+            change = promotions.standing(session, reference).last
+        if change is not None:
+            return _promoted(change, folders)
+    return bundles.read(bundles.find(reference, folders=folders))
 
 
 def is_name(reference: str) -> bool:
-    """Neither name@version nor a path; a folder of that name, here, is meant by `./name`."""
+    """Tell a name from name@version and from a path; a folder of that name, here, is meant by `./name`."""
     return "@" not in reference and Path(reference).name == reference
 
 
-def folder_of(wanted: ModelVersion, folders: Sequence[Path]) -> Path:
-    """By name and version; a bundle that was given by path, where it was, if it is still the same.
+def resolve_version(version: ModelVersion, folders: Sequence[Path]) -> Bundle:
+    """Read a bundle by name and version; one that was given by path, where it was, if it is still the same.
 
-    Raises BundleNotFound.
+    Raises BundleError.
     """
     try:
-        return bundle.find(wanted.bundle_id, folders=folders)
+        return bundles.read(bundles.find(version.bundle_id, folders=folders))
     except BundleNotFound:
-        if wanted.location is None or not Path(wanted.location).is_dir():
+        if version.location is None or not Path(version.location).is_dir():
             raise
-    folder = Path(wanted.location)
-    if bundle.read(folder).version != wanted.version:
+    bundle = bundles.read(Path(version.location))
+    if bundle.version != version.version:
         raise BundleNotFound(
-            f"the bundle {wanted.bundle_id} was at {folder}, which now holds another version; "
+            f"the bundle {version.bundle_id} was at {bundle.folder}, which now holds another version; "
             "put it into the folder that TAGGER_BUNDLES names"
         )
-    return folder
+    return bundle
 
 
 def register(session: Session, bundle: Bundle) -> ModelVersion:
@@ -54,14 +57,9 @@ def register(session: Session, bundle: Bundle) -> ModelVersion:
     return runs.register_model(session, bundle.name, bundle.version, str(bundle.folder.absolute()))
 
 
-def _last(sessions: Sessions, name: str) -> Change | None:
-    with reading(sessions) as session:
-        return promotions.standing(session, name).last
-
-
-def _promoted(change: Change, folders: Sequence[Path]) -> Path:
+def _promoted(change: promotions.Change, folders: Sequence[Path]) -> Bundle:
     try:
-        return folder_of(change.model, folders)
+        return resolve_version(change.model, folders)
     except BundleNotFound as error:
         name, by = change.model.name, actors.name_of(change.actor)
         raise BundleNotFound(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from db import promotions
@@ -14,7 +13,7 @@ from db.session import Sessions, reading
 from model.bundle import Bundle, BundleError, BundleNotFound, find, read
 from model.comparison import Comparison, NotComparable, compare
 from worker.bootstrap import load_classifier, taxonomy_of
-from worker.bundle_lookup import folder_of, register
+from worker.bundle_lookup import register, resolve_version
 from worker.settings import Settings
 
 
@@ -44,13 +43,13 @@ class Proposal:
         return self.unpromoted.id if self.unpromoted else None
 
 
-def propose(settings: Settings, sessions: Sessions | None, folder: Path) -> Proposal:
-    """Compare the bundle in `folder` with what its name stands for; `sessions` is None where there is no catalogue.
+def propose(settings: Settings, sessions: Sessions | None, candidate: Bundle) -> Proposal:
+    """Compare a bundle with what its name stands for; `sessions` is None where there is no catalogue.
 
     Raises BundleError, and TaxonomyWrong where a taxonomy is set that lacks some of its categories: a bundle that
     workers could not run must not be promoted.
     """
-    candidate = _check(settings, folder)
+    _check(settings, candidate)
     standing = promotions.standing_after(candidate.name, history(sessions, candidate.name))
     unpromoted = None if standing.model else _found_by_name(settings, candidate)
     proposal = Proposal(candidate, standing, unpromoted)
@@ -80,7 +79,7 @@ def roll_back(settings: Settings, sessions: Sessions, name: str, *, actor: str) 
     standing = promotions.standing_after(name, history(sessions, name))
     if standing.before is not None:
         try:
-            _check(settings, folder_of(standing.before, settings.bundle_folders))
+            _check(settings, resolve_version(standing.before, settings.bundle_folders))
         except BundleNotFound as error:
             raise BundleNotFound(
                 f"{standing.before.bundle_id}, which was promoted before, is not to be found: put its folder into the "
@@ -100,9 +99,9 @@ def history(sessions: Sessions | None, name: str) -> Sequence[Change]:
         return promotions.history(session, name)
 
 
-def _check(settings: Settings, folder: Path) -> Bundle:
+def _check(settings: Settings, bundle: Bundle) -> None:
     """Let the bundle answer its golden images, with taxonomy and thresholds as the settings want them."""
-    return load_classifier(settings, folder, taxonomy_of(settings)).bundle
+    load_classifier(settings, bundle, taxonomy_of(settings))
 
 
 def _found_by_name(settings: Settings, candidate: Bundle) -> Bundle | None:
@@ -117,7 +116,7 @@ def _compared(settings: Settings, proposal: Proposal) -> Proposal:
     """The proposal with its figures. At a first promotion, nothing to compare with is no objection."""
     candidate, standing, unpromoted = proposal.candidate, proposal.standing, proposal.unpromoted
     try:
-        incumbent = read(folder_of(standing.model, settings.bundle_folders)) if standing.model else unpromoted
+        incumbent = resolve_version(standing.model, settings.bundle_folders) if standing.model else unpromoted
         if incumbent is None:
             return proposal
         comparison = compare(candidate, incumbent)

@@ -19,6 +19,7 @@ from db.queue import QUEUES
 from db.session import connect, sessions_of
 from model.bundle import BundleError
 from model.decisions.taxonomy import TaxonomyWrong
+from worker import bundle_lookup
 from worker.bootstrap import Classifiers, build_tagger, open_sessions, source_store
 from worker.broker.idle import Child
 from worker.celery import create_app
@@ -78,7 +79,7 @@ def _warm_up(settings: Settings, tagger: Tagger, classifiers: Classifiers) -> No
     The work may want others: what fails here is only logged, and met again, and told, when it is claimed.
     """
     try:
-        classifiers.warm_up()
+        classifiers.load(bundle_lookup.resolve(settings.model, settings.bundle_folders, tagger.sessions))
         if settings.source is not None:
             tagger.store_of(source_store(settings, settings.source).bucket).check()
     except (BundleError, TaxonomyWrong, StorageError, SQLAlchemyError) as error:

@@ -93,14 +93,13 @@ def show(
     """Show a bundle's purpose, categories, accuracy, training, review thresholds and promotions."""
     from cli.context import catalogue_if_usable, load_settings
     from cli.models.promote import history_as_json, lines_of_history
-    from model import bundle as library
     from model.summary import lines_of_bundle, lines_of_promise, of_bundle, of_promise
-    from worker.bundle_lookup import chosen
+    from worker.bundle_lookup import resolve
     from worker.promotion import history
 
     settings = load_settings(model=model)
     catalogue = catalogue_if_usable(settings)
-    bundle = library.read(chosen(settings.model, bundles or settings.bundle_folders, catalogue))
+    bundle = resolve(settings.model, bundles or settings.bundle_folders, catalogue)
     promise = of_promise(bundle, settings.review_policy)
     changes = history(catalogue, bundle.name)
     if as_json:

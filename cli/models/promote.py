@@ -37,14 +37,14 @@ def promote(
 ) -> None:
     """Make a bundle what its name alone stands for, unless it did worse on the test than the one it replaces."""
     from db.promotions import PromotionOvertaken
-    from model.bundle import find
+    from model.bundle import find, read
     from worker import promotion
 
     settings = load_settings()
-    folder = find(bundle, folders=settings.bundle_folders)
+    candidate = read(find(bundle, folders=settings.bundle_folders))
     sessions = catalogue_if_any(settings)
-    proposal = promotion.propose(settings, sessions, folder)
-    candidate, replaced = proposal.candidate, proposal.replaced
+    proposal = promotion.propose(settings, sessions, candidate)
+    replaced = proposal.replaced
     if proposal.is_promoted:
         _print(as_json, f"{candidate.id} is promoted already", model=candidate.id, changed=False)
         return
@@ -132,10 +132,10 @@ def history_as_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
 def _elsewhere(model: ModelVersion, folders: Sequence[Path]) -> dict[str, Any]:
     from model.bundle import BundleError
     from model.summary import of_folder
-    from worker.bundle_lookup import folder_of
+    from worker.bundle_lookup import resolve_version
 
     try:
-        return of_folder(folder_of(model, folders))
+        return of_folder(resolve_version(model, folders).folder)
     except BundleError as error:
         return {"model": model.bundle_id, "folder": model.location or "", "error": str(error)}
 

@@ -23,7 +23,8 @@ from tests.conftest import SAMPLES
 from tests.model.versions import with_test
 from worker import run_requests, settings
 from worker.bootstrap import Classifiers, Stores, build_tagger, source_store
-from worker.bundle_lookup import chosen, folder_of, is_name
+from worker.bundle_lookup import is_name, resolve, resolve_version
+from worker.service import _warm_up
 from worker.settings import Settings
 from worker.storage.store import Store
 from worker.tagging import Tagger, work
@@ -56,16 +57,16 @@ def promote(sessions: Sessions, bundle: Bundle) -> None:
 
 def test_a_name_alone_stands_for_the_promoted_version_and_nothing_else_does(sessions: Sessions, pair: Pair) -> None:
     folders = [pair.folder]
-    newest = chosen(NAME, folders, sessions)
+    newest = resolve(NAME, folders, sessions).folder
     other = pair.trusting if newest == pair.wary.folder else pair.wary
 
     promote(sessions, other)
 
-    assert chosen(NAME, folders, sessions) == other.folder
-    assert chosen(NAME, folders, None) == newest
-    assert chosen(pair.wary.id, folders, sessions) == pair.wary.folder
-    assert chosen(pair.trusting.id, folders, sessions) == pair.trusting.folder
-    assert chosen(str(pair.wary.folder), folders, sessions) == pair.wary.folder
+    assert resolve(NAME, folders, sessions).folder == other.folder
+    assert resolve(NAME, folders, None).folder == newest
+    assert resolve(pair.wary.id, folders, sessions).folder == pair.wary.folder
+    assert resolve(pair.trusting.id, folders, sessions).folder == pair.trusting.folder
+    assert resolve(str(pair.wary.folder), folders, sessions).folder == pair.wary.folder
 
 
 def test_a_folder_here_of_the_same_name_does_not_hide_the_promoted_version(
@@ -74,8 +75,8 @@ def test_a_folder_here_of_the_same_name_does_not_hide_the_promoted_version(
     with_test(library.find(NAME), tmp_path / NAME, None, temperature=1.0)
     promote(sessions, pair.wary)
 
-    assert chosen(NAME, [pair.folder], sessions) == pair.wary.folder
-    assert chosen(f"./{NAME}", [pair.folder], sessions) == Path(NAME)
+    assert resolve(NAME, [pair.folder], sessions).folder == pair.wary.folder
+    assert resolve(f"./{NAME}", [pair.folder], sessions).folder == Path(NAME)
     assert [is_name(each) for each in (NAME, f"./{NAME}", f"{NAME}@1", f"bundles/{NAME}")] == [True, *[False] * 3]
 
 
@@ -84,7 +85,7 @@ def test_a_promoted_bundle_that_is_gone_is_named_with_what_to_do(sessions: Sessi
     pair.wary.folder.rename(pair.folder.parent / "elsewhere")
 
     with pytest.raises(BundleNotFound) as refused:
-        chosen(NAME, [pair.folder], sessions)
+        resolve(NAME, [pair.folder], sessions)
 
     message = str(refused.value)
     assert message.startswith(f"{pair.wary.id} is promoted (")
@@ -100,21 +101,22 @@ def test_a_bundle_promoted_by_its_path_is_found_there_until_another_version_lies
     with reading(sessions) as session:
         wanted = promotions.promoted(session)[NAME]
 
-    found = folder_of(wanted, [])
+    found = resolve_version(wanted, [])
     pair.wary.folder.rename(pair.folder / "before")
     pair.trusting.folder.rename(pair.wary.folder)
 
-    assert found == pair.wary.folder
+    assert found.folder == pair.wary.folder
     with pytest.raises(BundleNotFound, match="now holds another version"):
-        folder_of(wanted, [])
+        resolve_version(wanted, [])
 
 
 def test_a_worker_warms_up_with_the_promoted_version(sessions: Sessions, pair: Pair) -> None:
     for bundle in (pair.trusting, pair.wary):
         promote(sessions, bundle)
-        classifiers = Classifiers(settings.load(bundles=pair.folder), sessions)
+        configured = settings.load(bundles=pair.folder)
+        classifiers = Classifiers(configured, sessions)
 
-        classifiers.warm_up()
+        _warm_up(configured, build_tagger(configured, sessions, classifiers), classifiers)
 
         assert list(classifiers._loaded) == [bundle.id]
 
@@ -154,7 +156,7 @@ def working(tagger: Tagger, stop: threading.Event) -> Iterator[threading.Thread]
 def scan(sessions: Sessions, configured: Settings) -> int:
     """As `tagger scan` does it."""
     store = source_store(configured, str(SAMPLES))
-    bundle = library.read(chosen(configured.model, configured.bundle_folders, sessions))
+    bundle = resolve(configured.model, configured.bundle_folders, sessions)
     with sessions.begin() as session:
         run, _ = run_requests.open_or_continue(session, store, bundle, requested_by="person:amina")
     discovery.scan(sessions, store, run.id, discovery.scan_request(run, None))
