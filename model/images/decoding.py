@@ -4,19 +4,27 @@ No file is trusted: its type is told by its first bytes, only the decoders that 
 checked against caps before any pixel is decoded (a 20,000×20,000 PNG can be 60 bytes long).
 """
 
-import contextlib
 import io
 import re
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from model import ModelError
 from model.images.colour import to_rgb
+from model.images.containers import MOST_SCANS, Contents, canvas_of_webp, open_jpeg, open_png, scans
 from model.images.file_type import DECODED, type_of
+from model.images.orientation import turn_upright
 from model.images.pixel_budget import Reserve, no_limit
 
 _PILLOW = r"PIL\."
@@ -36,6 +44,17 @@ ALMOST_ALL = (
     zlib.error,
 )
 """What Pillow was seen, or is documented, to raise for bytes that are no sound image."""
+_DECODERS: dict[str, type[ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+    "GIF": GifImageFile,
+    "BMP": BmpImageFile,
+}
+"""Called by name and not through Image.open, which tries several and drops what they say of a broken file."""
+_END_OF_JPEG = b"\xff\xd9"
+_NOISE = b"".join(bytes(range(7, 251, 11)) + bytes(range(250, 7, -13)) + bytes([0xFF, 0xD0 + n]) for n in range(8))
+"""What no decoder takes for zeros, nor for the end of an interval between two restart markers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +137,46 @@ def _accepted_type(data: bytes, limits: DecodeLimits) -> str:
 
 
 def _decoded(data: bytes, file_type: str, hints: DecodeHints, limits: DecodeLimits, reserve: Reserve) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=(file_type,)) as image:
-        _check_size(image.size, limits)
-        if hints.min_edge is not None and file_type == "JPEG":
-            _shrink_while_decoding(image, hints.min_edge, grey=hints.grey)
-        reserve(image.width * image.height)
-        image.load()
-        return to_rgb(_upright(image))
+    if file_type == "WEBP":
+        _check_size(canvas_of_webp(data), limits)  # its decoder takes memory for the canvas as soon as it is made
+    contents = _contents(data, file_type)
+
+    def load(pixels: bytes) -> Image.Image:
+        with _DECODERS[file_type](io.BytesIO(pixels), "") as image:
+            image.info.update(contents.info)
+            _check_size(image.size, limits)
+            if hints.min_edge is not None and file_type == "JPEG":
+                _shrink_while_decoding(image, hints.min_edge, grey=hints.grey)
+            reserve(image.width * image.height)
+            image.load()
+            return image
+
+    try:
+        image = load(contents.pixels)
+    except OSError:
+        if file_type != "JPEG":
+            raise
+        image = _ended(load, contents.pixels)
+    return to_rgb(_upright(image))
+
+
+def _contents(data: bytes, file_type: str) -> Contents:
+    if file_type == "PNG":
+        return open_png(data)
+    if file_type != "JPEG":
+        return Contents(data)
+    if (count := scans(data)) > MOST_SCANS:
+        raise ImageRejected("corrupt", f"the JPEG has {count:,} scans, and over {MOST_SCANS} are no picture")
+    return open_jpeg(data)
+
+
+def _ended(load: Callable[[bytes], Image.Image], data: bytes) -> Image.Image:
+    """Load a JPEG that lacks its end. If pixels are missing too, they come out otherwise when other bytes follow."""
+    data = data.rstrip(b"\xff")  # half of the end marker
+    image = load(data + _END_OF_JPEG)
+    if image.tobytes() != load(data + _NOISE + _END_OF_JPEG).tobytes():
+        raise OSError("the file is cut off: pixels are missing")
+    return image
 
 
 def _check_size(size: tuple[int, int], limits: DecodeLimits) -> None:
@@ -142,9 +194,7 @@ def _shrink_while_decoding(image: Image.Image, min_edge: int, *, grey: bool) -> 
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn an image as its EXIF says; one whose EXIF is broken stays as it is."""
-    turned = image
-    with contextlib.suppress(*ALMOST_ALL):
-        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-            turned = ImageOps.exif_transpose(image)
-    return turned
+    """Turn an image as its EXIF says, or else its XMP."""
+    exif = image.info.get("exif") or image.info.get("raw_exif") or b""
+    turn = turn_upright(exif, image.info.get("xmp") or b"")
+    return image if turn is None else image.transpose(turn)
