@@ -1,4 +1,4 @@
-"""Actors of the audit trail as their column holds them: `person:amina`, `run:7`."""
+"""Actors of the audit trail, as its column holds them: `person:amina`, `run:7`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue as readers want it: the tags to export, and the images that got none."""
+"""What readers want of the catalogue: the tags to export, and the images that got none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXPORT_COLUMNS = (
 
 
 def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Items that ended without a tag, or wait because they failed, unless the same version was queued anew since."""
+    """List items that ended without a tag or wait after a failure, unless the same version was queued again since."""
     later = aliased(WorkItem)
     superseded = exists().where(
         later.object_id == WorkItem.object_id,
@@ -53,7 +53,7 @@ def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple
 
 
 def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[dict[str, Any]]:
-    """The rows of the view `catalogue_tags`, by EXPORT_COLUMNS, streamed in key order."""
+    """Stream the rows of the view `catalogue_tags` in key order, with the EXPORT_COLUMNS."""
     conditions = ["1 = 1"]
     if category is not None:
         conditions.append("category = :category")

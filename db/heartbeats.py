@@ -1,4 +1,4 @@
-"""Who is alive: workers by their heartbeat, the one acting scheduler by its lease."""
+"""Living processes: workers by their heartbeat, the one acting scheduler by its lease."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def alive(session: Session) -> Sequence[WorkerHeartbeat]:
 
 
 def slots(session: Session) -> int:
-    """Doorbells that the living workers answer at once."""
+    """Count the doorbells that the living workers answer at once."""
     living = select(func.coalesce(func.sum(WorkerHeartbeat.slots), 0))
     return int(session.execute(living.where(WorkerHeartbeat.seen_at > sql_now(session, -ALIVE_S))).scalar_one())
 
 
 def lead(session: Session, name: str, holder: str) -> bool:
-    """Take or keep the lease `name`; True while `holder` may act. Whoever loses it finds out at its next call."""
+    """Take or keep the lease `name`; True while `holder` may act. A holder that lost it learns so by its next call."""
     first = {"name": name, "holder": "", "fence": 0, "expires_at": sql_now(session)}
     session.execute(upsert(session, LeaderLease).values(first).on_conflict_do_nothing())
     taken = (
@@ -59,12 +59,12 @@ def lead(session: Session, name: str, holder: str) -> bool:
 
 
 def resign(session: Session, name: str, holder: str) -> None:
-    """Give the lease back, so that another need not wait for its end."""
+    """Give the lease back, so that another process need not wait until it ends."""
     mine = (LeaderLease.name == name) & (LeaderLease.holder == holder)
     session.execute(update(LeaderLease).where(mine).values(expires_at=sql_now(session)))
 
 
 def leader(session: Session, name: str) -> LeaderLease | None:
-    """The lease as it stands, if it has not run out."""
+    """Return the lease, unless it has run out."""
     current = select(LeaderLease).where(LeaderLease.name == name, LeaderLease.expires_at > sql_now(session))
     return session.execute(current).scalar_one_or_none()

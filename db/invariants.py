@@ -1,4 +1,4 @@
-"""What must always hold in the catalogue (design section 7): the oracle of `tagger verify` and of every fault test."""
+"""Invariants of the catalogue: what `tagger verify` checks, and every fault test at its end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Violation:
 
 
 def violations(session: Session) -> Iterator[Violation]:
-    """Every row that breaks an invariant; nothing when all is well. Reads only."""
+    """Yield every row that breaks an invariant. Reads only."""
     for invariant, table, statement in _checks(session):
         for row_id, detail in session.execute(statement):
             yield Violation(invariant, table, row_id, str(detail))
@@ -61,7 +61,7 @@ def _checks(session: Session) -> Iterator[tuple[str, str, Select[Any, Any]]]:
 
 
 def _objects_without_work() -> Select[Any, Any]:
-    """No item for the version that is there now. One ended as superseded was for an earlier stay of that version."""
+    """Select objects whose present version has no item. A superseded one is of an earlier stay of that version."""
     works = exists().where(
         WorkItem.object_id == SourceObject.id,
         WorkItem.version_token == SourceObject.version_token,
@@ -108,7 +108,7 @@ def _fence_off() -> Select[Any, Any]:
 
 
 def _human_decisions_lost() -> Select[Any, Any]:
-    """Objects where a model's event follows a person's decision, or whose last decision is not what the tag says."""
+    """Select objects where a model's event follows a person's decision, or whose tag is not the last decision."""
     following = aliased(TagEvent)
     overruled = exists().where(
         following.object_id == TagEvent.object_id,
@@ -116,7 +116,7 @@ def _human_decisions_lost() -> Select[Any, Any]:
         ~actors.is_person(following.actor),
     )
     is_last = ~exists().where(following.object_id == TagEvent.object_id, following.seq > TagEvent.seq)
-    kept = exists().where(
+    still_tagged = exists().where(
         ImageTag.object_id == TagEvent.object_id,
         ImageTag.source == "human",
         ImageTag.category == TagEvent.new["category"].as_string(),
@@ -124,7 +124,7 @@ def _human_decisions_lost() -> Select[Any, Any]:
     return select(TagEvent.object_id, literal("replaced without a person: the decision of ") + TagEvent.actor).where(
         actors.is_person(TagEvent.actor),
         TagEvent.new["source"].as_string() == "human",
-        or_(overruled, and_(is_last, ~kept)),
+        or_(overruled, and_(is_last, ~still_tagged)),
     )
 
 

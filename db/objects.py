@@ -1,4 +1,4 @@
-"""What the store holds, as the catalogue knows it: the reads and writes of a scan, a page at a time."""
+"""Objects of the store as the catalogue knows them: what a scan reads and writes, a page at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNREAD = ("superseded", "not_found", "changed_during_read")
 
 @dataclass(frozen=True, slots=True)
 class KnownObject:
-    """A row of the catalogue, as far as a scan compares it. `queued`: this version has, or had, work for this model."""
+    """A row of the catalogue, as far as a scan compares it. `queued`: this version has or had work for this model."""
 
     id: int
     key: str
@@ -44,7 +44,7 @@ class NewObject:
 def known_between(
     session: Session, bucket: str, after: str, up_to: str | None, prefix: str, model_version_id: int, *, at_most: int
 ) -> list[KnownObject]:
-    """The first `at_most` known objects with `after` < key <= `up_to` (None: no end) under `prefix`, in key order."""
+    """List the first `at_most` known objects with `after` < key <= `up_to` (None: no end) and this prefix, by key."""
     queued = exists().where(
         WorkItem.object_id == SourceObject.id,
         WorkItem.model_version_id == model_version_id,
@@ -70,35 +70,35 @@ def known_between(
 
 
 def under(prefix: str) -> ColumnElement[bool]:
-    """Keys that begin with `prefix`, compared as the store does: by bytes, with no wildcard."""
+    """Match keys that begin with `prefix`, compared as the store does: by bytes, with no wildcard."""
     return func.substr(SourceObject.key, 1, len(prefix)) == prefix
 
 
 def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str, int]:
-    """Insert new objects; ids by key. Keys that another scan has just added are returned too."""
+    """Insert new objects; returns ids by key, also of keys that another scan has just added."""
     if not objects:
         return {}
     seen_at = now(session)
     rows = [
         {
             "bucket": bucket,
-            "key": each.key,
-            "version_token": each.version_token,
-            "size": each.size,
-            "last_modified": each.last_modified,
-            "product_id": each.product_id,
+            "key": new.key,
+            "version_token": new.version_token,
+            "size": new.size,
+            "last_modified": new.last_modified,
+            "product_id": new.product_id,
             "first_seen": seen_at,
         }
-        for each in objects
+        for new in objects
     ]
     session.execute(upsert(session, table_of(SourceObject)).on_conflict_do_nothing(), rows)
-    keys = [each.key for each in objects]
-    found = select(SourceObject.key, SourceObject.id).where(SourceObject.bucket == bucket, SourceObject.key.in_(keys))
-    return dict(session.execute(found).all())
+    keys = [new.key for new in objects]
+    ids = select(SourceObject.key, SourceObject.id).where(SourceObject.bucket == bucket, SourceObject.key.in_(keys))
+    return dict(session.execute(ids).all())
 
 
 def replace_versions(session: Session, changes: Mapping[int, NewObject]) -> None:
-    """These objects were overwritten: take the new version, and end the open work on the old one."""
+    """Store the new versions of objects that were overwritten, and end the open work on the old ones."""
     if not changes:
         return
     session.connection().execute(
@@ -127,21 +127,21 @@ def replace_versions(session: Session, changes: Mapping[int, NewObject]) -> None
 
 
 def bring_back(session: Session, object_ids: Collection[int]) -> None:
-    """These objects are in the store (again)."""
+    """Note that these objects are in the store (again)."""
     if object_ids:
         values: dict[str, Any] = {"gone_at": None, "missing_in_run": None}
         session.execute(update(SourceObject).where(SourceObject.id.in_(sorted(object_ids))).values(values))
 
 
 def note_missing(session: Session, object_ids: Collection[int], run_id: int) -> None:
-    """The listing of this run passed these objects by. They are gone only when it is complete."""
+    """Note that this run's listing lacks these objects. They are gone only once it is complete."""
     if object_ids:
         ids = sorted(object_ids)
         session.execute(update(SourceObject).where(SourceObject.id.in_(ids)).values(missing_in_run=run_id))
 
 
 def count_known(session: Session, bucket: str, prefix: str) -> int:
-    """How many objects are thought to be in the store under `prefix`."""
+    """Count the objects that are thought to be in the store under `prefix`."""
     counted = select(func.count()).where(SourceObject.bucket == bucket, SourceObject.gone_at.is_(None), under(prefix))
     return session.execute(counted).scalar_one()
 
@@ -151,7 +151,7 @@ def count_missing(session: Session, run_id: int) -> int:
 
 
 def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
-    """Mark what this run's complete listing did not find as gone, or forget that it was missed. Returns how many."""
+    """Mark what this run's complete listing lacks as gone, or forget that it was missing; returns how many."""
     missed = SourceObject.missing_in_run == run_id
     ids = list(session.execute(select(SourceObject.id).where(missed).order_by(SourceObject.id)).scalars())
     for start in range(0, len(ids), 500):
@@ -164,10 +164,9 @@ def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
 
 
 def enqueue(session: Session, run: Run, tokens: Mapping[int, str], *, queue: str, priority: int) -> int:
-    """One pending item for each object version (id -> token). Returns how many; versions already queued are left.
+    """Queue each object version (id -> token) that is not queued yet; returns how many were.
 
-    The request is "scan"; a version that comes back after it was worked on, or ended unread, is a request of its own,
-    however often it does.
+    The request is "scan". A version that comes back after its work has ended is a request of its own each time.
     """
     missing = dict(sorted(tokens.items()))
     added = 0

@@ -1,7 +1,7 @@
-"""Which version of a bundle its name alone stands for: promoted by whom, when, in place of what.
+"""Promotions: which version of a bundle its name alone stands for, since when and by whom.
 
-The history of a name is only added to, one number at a time. Who adds to it says what he saw; if somebody was quicker
-he is told so and nothing is written, so that each change stands on a comparison with what it really replaced.
+The history of a name only grows, one number at a time. Whoever adds to it passes the standing that the decision was
+made on; if somebody else was quicker, nothing is written. So each promotion was compared with what it replaced.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from db.session import sql_now, upsert
 
 
 class PromotionOvertaken(CatalogueError):
-    """Somebody else promoted or rolled back under the same name meanwhile; nothing was recorded."""
+    """Somebody else changed what the name stands for in the meantime; nothing was recorded."""
 
 
 class NothingBefore(CatalogueError):
@@ -29,7 +29,7 @@ class NothingBefore(CatalogueError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One promotion or rollback: from here on `model` held."""
+    """One promotion or rollback, from which on `model` was the promoted version."""
 
     seq: int
     action: str
@@ -43,7 +43,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a name stands: its last change, if any, and what a rollback would return to."""
+    """What a name stands for: its last change, if any, and the version that a rollback would return to."""
 
     name: str
     last: Change | None = None
@@ -60,7 +60,7 @@ class Standing:
 
 
 def history(session: Session, name: str) -> list[Change]:
-    """Every change under a name, the oldest first."""
+    """List every change under a name, the oldest first."""
     replaced = aliased(ModelVersion)
     rows = session.execute(
         select(ModelPromotion, ModelVersion, replaced)
@@ -75,32 +75,32 @@ def history(session: Session, name: str) -> list[Change]:
 
 
 def standing(session: Session, name: str) -> Standing:
-    """What is promoted under a name now."""
+    """Return what a name stands for now."""
     return standing_after(name, history(session, name))
 
 
 def standing_after(name: str, changes: Sequence[Change]) -> Standing:
-    """A promotion puts a version on top of the pile, a rollback takes one off; so two rollbacks go back two steps."""
-    pile: list[ModelVersion] = []
+    """Follow the changes: a promotion adds a version to a stack, a rollback takes one off, so two go back two steps."""
+    stack: list[ModelVersion] = []
     for change in changes:
         if change.action == "rollback":
-            pile.pop()
+            stack.pop()
             continue
-        if not pile and change.replaced is not None:
-            pile.append(change.replaced)
-        pile.append(change.model)
-    return Standing(name, changes[-1] if changes else None, pile[-2] if len(pile) > 1 else None)
+        if not stack and change.replaced is not None:
+            stack.append(change.replaced)
+        stack.append(change.model)
+    return Standing(name, changes[-1] if changes else None, stack[-2] if len(stack) > 1 else None)
 
 
 def promoted(session: Session) -> dict[str, ModelVersion]:
-    """The promoted version of each name that has one."""
+    """Return the promoted version of each name that has one."""
     last = select(ModelPromotion.name, func.max(ModelPromotion.seq)).group_by(ModelPromotion.name)
-    found = (
+    models = (
         select(ModelVersion)
         .join(ModelPromotion, ModelPromotion.model_version_id == ModelVersion.id)
         .where(tuple_(ModelPromotion.name, ModelPromotion.seq).in_(last))
     )
-    return {model.name: model for model in session.execute(found).scalars()}
+    return {model.name: model for model in session.execute(models).scalars()}
 
 
 def promote(
@@ -113,9 +113,9 @@ def promote(
     forced: bool = False,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Make `model` what `seen.name` stands for. `instead_of`: what it stood for, where nothing was promoted before.
+    """Make `model` what its name stands for; `instead_of` is what it stood for, if nothing was promoted before.
 
-    Raises PromotionOvertaken when `seen` is no longer how things stand.
+    Raises PromotionOvertaken when `seen` is no longer current.
     """
     replaced = seen.model or instead_of
     _append(session, seen, "promote", model, replaced, actor=actor, forced=forced, detail=detail or {})
@@ -124,7 +124,7 @@ def promote(
 def roll_back(session: Session, seen: Standing, *, actor: str) -> ModelVersion:
     """Make the version before the promoted one what the name stands for; returns it.
 
-    Raises NothingBefore, and PromotionOvertaken when `seen` is no longer how things stand.
+    Raises NothingBefore, and PromotionOvertaken when `seen` is no longer current.
     """
     if seen.before is None:
         held = "nothing is promoted" if seen.model is None else "nothing was promoted before what is promoted now"

@@ -1,4 +1,4 @@
-"""The work queue in SQL: claim with a lease and a fence, renew, and end items under that fence.
+"""The work queue in SQL: items are claimed with a lease and a fence, renewed, and ended under that fence.
 
     pending --claim--> leased(fence+1) --> done | skipped | pending (back-off) | quarantined
     leased, lease over --claim--> leased (alone)
@@ -44,19 +44,19 @@ class ClaimedItem:
 
 
 def next_model(session: Session, queue: str, run_id: int | None = None) -> int | None:
-    """The model that the next claimable item wants; None when nothing is claimable now."""
+    """Return the model of the next claimable item; None when nothing is claimable now."""
     if throttled_until(session) is not None:
         return None
     for state in ("leased", "pending"):
-        wanted = (
+        next_item = (
             select(WorkItem.model_version_id)
             .where(*_claimable(session, queue, state, run_id))
             .order_by(WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
             .limit(1)
         )
-        found = session.execute(wanted).scalar_one_or_none()
-        if found is not None:
-            return found
+        model_version_id = session.execute(next_item).scalar_one_or_none()
+        if model_version_id is not None:
+            return model_version_id
     return None
 
 
@@ -70,7 +70,7 @@ def claim(
     lease_s: float = LEASE_S,
     run_id: int | None = None,
 ) -> list[ClaimedItem]:
-    """Lease up to `limit` items of one model. One whose lease ran out may have killed its worker: it comes alone."""
+    """Lease up to `limit` items of one model. One whose lease ran out comes alone: it may have killed its worker."""
     of_model = WorkItem.model_version_id == model_version_id
     lost = [*_claimable(session, queue, "leased", run_id), of_model]
     _quarantine_killers(session, lost)
@@ -143,7 +143,7 @@ def _with_objects(session: Session, fences: dict[int, int], alone: bool) -> list
 
 
 def _quarantine_killers(session: Session, lost: Iterable[ColumnElement[bool]]) -> None:
-    """An item that was claimed alone and lost once too often is not tried again until a person says so."""
+    """End items that were claimed alone and lost once too often; only a person can have them tried again."""
     ended = {"state": "quarantined", "reason": "crashed_worker", "crashes": WorkItem.crashes + 1, "lease_owner": None}
     session.execute(
         update(WorkItem)
@@ -154,14 +154,14 @@ def _quarantine_killers(session: Session, lost: Iterable[ColumnElement[bool]]) -
 
 
 def held(items: Collection[ClaimedItem]) -> ColumnElement[bool]:
-    """The fence: true for items still leased under the very claim in hand. Every write of a result asks it."""
+    """Match items still leased under this very claim: the fence, which every write of a result checks."""
     return tuple_(WorkItem.id, WorkItem.fence).in_([(item.id, item.fence) for item in items]) & (
         WorkItem.state == "leased"
     )
 
 
 def lock_held(session: Session, items: Collection[ClaimedItem]) -> set[int]:
-    """Lock, in id order, the items still ours; their ids. The others were lost to somebody else, or cancelled."""
+    """Lock the items still ours, in id order; returns their ids. The others were taken over or cancelled."""
     if not items:
         return set()
     return set(
@@ -170,26 +170,26 @@ def lock_held(session: Session, items: Collection[ClaimedItem]) -> set[int]:
 
 
 def renew(session: Session, items: Collection[ClaimedItem], lease_s: float = LEASE_S) -> set[int]:
-    """Put the end of the leases off; the ids of the items still ours. Drop the others."""
-    kept = lock_held(session, items)
-    if kept:
-        _set(session, kept, eligible_at=sql_now(session, lease_s))
-    return kept
+    """Extend the leases; returns the ids of the items still ours. The caller drops the others."""
+    ours = lock_held(session, items)
+    if ours:
+        _set(session, ours, eligible_at=sql_now(session, lease_s))
+    return ours
 
 
 def finish(session: Session, item_ids: Collection[int]) -> None:
-    """leased -> done. Call in the transaction that records the classifications, with ids from `lock_held`."""
+    """Set leased -> done, in the transaction that records the classifications, for ids from `lock_held`."""
     if item_ids:
         _set(session, item_ids, state="done", lease_owner=None, reason=None, detail=None)
 
 
 def skip(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
-    """leased -> skipped(reason): final for this object version. False when the item is no longer ours."""
+    """Set leased -> skipped(reason), final for this object version. False when the item is no longer ours."""
     return _end(session, item, state="skipped", reason=reason, detail=detail, lease_owner=None)
 
 
 def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
-    """leased -> pending with back-off, or quarantined after MAX_FAILURES. False when the item is no longer ours."""
+    """Set leased -> pending with back-off, or quarantined after MAX_FAILURES. False when it is no longer ours."""
     failures = item.failures + 1
     if failures >= MAX_FAILURES:
         ended: dict[str, Any] = {"state": "quarantined", "lease_owner": None}
@@ -199,28 +199,28 @@ def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool
 
 
 def release(session: Session, items: Collection[ClaimedItem]) -> int:
-    """leased -> pending at once, with nothing counted against them. Returns how many were still ours."""
-    kept = lock_held(session, items)
-    if kept:
+    """Set leased -> pending, with nothing counted against the items; returns how many were still ours."""
+    ours = lock_held(session, items)
+    if ours:
         values: dict[str, Any] = {"lease_owner": None, "claimed_alone": False, "eligible_at": sql_now(session)}
-        _set(session, kept, state="pending", **values)
-    return len(kept)
+        _set(session, ours, state="pending", **values)
+    return len(ours)
 
 
 def backoff_s(failures: int) -> float:
-    """Seconds to wait after the n-th failure: doubling, capped, with jitter so that failures do not march in step."""
+    """Return the wait after the n-th failure: doubling, capped, with jitter so that retries spread out."""
     return min(BACKOFF_S * 2.0 ** (failures - 1), MAX_BACKOFF_S) * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
 
 
 def claimable(session: Session, queue: str, *, at_most: int | None = None) -> int:
-    """How many items of a queue could be claimed now, counted up to `at_most`; 0 while an outage is waited for."""
+    """Count the items of a queue that could be claimed now, up to `at_most`; 0 while an outage is waited for."""
     if throttled_until(session) is not None:
         return 0
-    found = 0
+    count = 0
     for state in ("leased", "pending"):
         some = select(WorkItem.id).where(*_claimable(session, queue, state, None)).limit(at_most).subquery()
-        found += session.execute(select(func.count()).select_from(some)).scalar_one()
-    return found if at_most is None else min(found, at_most)
+        count += session.execute(select(func.count()).select_from(some)).scalar_one()
+    return count if at_most is None else min(count, at_most)
 
 
 def _end(session: Session, item: ClaimedItem, **values: Any) -> bool:

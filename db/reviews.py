@@ -21,7 +21,7 @@ class NoSuchObject(CatalogueError):
 
 @dataclass(frozen=True, slots=True)
 class HumanTag:
-    """What a person said of an image, and where its bytes are."""
+    """The category that a person gave to an image, and where its bytes are."""
 
     bucket: str
     key: str
@@ -31,7 +31,7 @@ class HumanTag:
 
 
 def set_human_tag(session: Session, object_id: int, category: str, *, person: str, why: str) -> None:
-    """A person's decision. From here on no model changes this image's category."""
+    """Record a person's decision. From here on no model changes this image's category."""
     if object_id not in lock_objects(session, [object_id]):
         raise NoSuchObject(f"no image has the id {object_id}; `tagger export` lists what there is")
     before = session.execute(select(TAGS).where(TAGS.c.object_id == object_id)).one_or_none()
@@ -43,13 +43,15 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
     }
     version = before.version + 1 if before else 1
     event = {"object_id": object_id, "seq": version, "old": as_dict(before), "new": new}
-    at = now(session)
-    session.execute(upsert_tags(session), [new | {"object_id": object_id, "version": version, "tagged_at": at}])
-    session.execute(insert(table_of(TagEvent)), [event | {"actor": actors.of_person(person), "why": why, "at": at}])
+    decided_at = now(session)
+    row = new | {"object_id": object_id, "version": version, "tagged_at": decided_at}
+    session.execute(upsert_tags(session), [row])
+    event |= {"actor": actors.of_person(person), "why": why, "at": decided_at}
+    session.execute(insert(table_of(TagEvent)), [event])
 
 
 def human_tags(session: Session) -> list[HumanTag]:
-    """The categories that people gave to images that are there, in the order of bucket and key."""
+    """List the categories that people gave to images that still exist, by bucket and key."""
     statement = (
         select(
             SourceObject.bucket,

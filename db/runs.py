@@ -1,4 +1,4 @@
-"""Runs: who asked for which work, how far its scan is, and what came of it."""
+"""Runs: who asked for which work, how far its scan has come, and what came of it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
 
 
 class ScanTakenOver(CatalogueError):
-    """Another process moves this run's scan forward; this one must stop scanning."""
+    """Another process scans for this run; this one must stop."""
 
 
 def register_model(session: Session, name: str, version: str, location: str | None = None) -> ModelVersion:
-    """The row of a bundle, made at its first use. A location given anew replaces the old one."""
+    """Return the row of a bundle, made at its first use. A new location replaces the old one."""
     row = {"name": name, "version": version, "location": location, "registered_at": sql_now(session)}
     session.execute(upsert(session, ModelVersion).values(row).on_conflict_do_nothing())
-    found = session.execute(select(ModelVersion).filter_by(name=name, version=version)).scalar_one()
+    model = session.execute(select(ModelVersion).filter_by(name=name, version=version)).scalar_one()
     if location is not None:
-        found.location = location
-    return found
+        model.location = location
+    return model
 
 
 def open_run(
@@ -41,7 +41,7 @@ def open_run(
     requested_by: str,
     state: str = "scanning",
 ) -> tuple[Run, bool]:
-    """The run with this logical key, and whether this call made it: two askers get one run."""
+    """Return the run with this logical key, and whether this call made it: two callers get one run."""
     row = {
         "logical_key": logical_key,
         "kind": kind,
@@ -63,21 +63,21 @@ def open_run(
 
 
 def unfinished(session: Session, *, kind: str, selection: dict[str, Any], model_version_id: int) -> Run | None:
-    """The newest run of the same work that was begun and has not ended."""
+    """Return the newest run of the same work that has begun and not ended."""
     return next(_of_same_work(session, ("planned", "scanning", "running"), kind, selection, model_version_id), None)
 
 
 def _of_same_work(
     session: Session, states: Sequence[str], kind: str, selection: dict[str, Any], model_version_id: int
 ) -> Iterator[Run]:
-    """Runs of the same work in one of these states, the newest first."""
+    """Yield the runs of the same work in one of these states, the newest first."""
     of_model = (Run.kind == kind) & (Run.model_version_id == model_version_id)
     candidates = select(Run).where(of_model, Run.state.in_(states)).order_by(Run.id.desc())
     return (run for run in session.execute(candidates).scalars() if run.selection == selection)
 
 
 def _take_over_failed(session: Session, run: Run) -> None:
-    """Move what failed runs of the same work left open to this run, which is asked for instead of them."""
+    """Move the open items of failed runs of the same work to this run, which replaces them."""
     failed = [old.id for old in _of_same_work(session, ("failed",), run.kind, run.selection, run.model_version_id)]
     if failed:
         left = WorkItem.run_id.in_(failed) & WorkItem.state.in_(OPEN_STATES)
@@ -86,7 +86,7 @@ def _take_over_failed(session: Session, run: Run) -> None:
 
 
 def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
-    """Planned runs, and scans that nobody has moved for `stale_s` seconds."""
+    """List planned runs, and scans without progress for `stale_s` seconds."""
     waiting = (
         select(Run)
         .where((Run.state == "planned") | ((Run.state == "scanning") & (Run.updated_at < sql_now(session, -stale_s))))
@@ -96,12 +96,12 @@ def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
 
 
 def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts: dict[str, int]) -> Run:
-    """Move the scan from key `expected` to `cursor`, add `counts`. The cursor is a fence: of two scanners one wins."""
+    """Move the scan from key `expected` to `cursor`, add `counts`. The cursor is a fence: one of two scanners wins."""
     run = session.execute(select(Run).where(Run.id == run_id).with_for_update()).scalar_one()
     session.refresh(run)
     if run.state != "scanning" or run.cursor != expected:
         raise ScanTakenOver(
-            f"run {run_id} is {run.state} and its scan stands at another key: another process has taken it over"
+            f"run {run_id} is {run.state} and its scan is at another key: another process has taken it over"
         )
     run.cursor = cursor
     run.counts = {name: run.counts.get(name, 0) + counts.get(name, 0) for name in SCAN_COUNTS}
@@ -110,7 +110,7 @@ def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts
 
 
 def begin_scan(session: Session, run: Run) -> None:
-    """Set a run to scanning; one whose listing was complete starts over, so that what came since is seen."""
+    """Set a run to scanning. After a complete listing it starts over, to see what has changed since."""
     run = session.execute(select(Run).where(Run.id == run.id).with_for_update()).scalar_one()
     if run.state == "running":
         run.cursor = ""
@@ -120,13 +120,13 @@ def begin_scan(session: Session, run: Run) -> None:
 
 
 def scanned(session: Session, run_id: int) -> None:
-    """The listing is complete; from here on the run is its open items."""
+    """Note that the listing is complete; from here on only open items are left of the run."""
     values: dict[str, Any] = {"state": "running", "updated_at": sql_now(session)}
     session.execute(update(Run).where(Run.id == run_id, Run.state == "scanning").values(values))
 
 
 def fail(session: Session, run_id: int, reason: str) -> None:
-    """End a run that cannot be scanned until somebody acts. What it has queued so far is tagged all the same."""
+    """End a run that cannot be scanned until somebody acts. What it has queued so far is still tagged."""
     run = session.execute(select(Run).where(Run.id == run_id).with_for_update()).scalar_one()
     session.refresh(run)
     if run.state in ("planned", "scanning"):
@@ -135,7 +135,7 @@ def fail(session: Session, run_id: int, reason: str) -> None:
 
 
 def work_counts(session: Session, run_id: int) -> dict[str, int]:
-    """What became of a run's items so far."""
+    """Count a run's items by outcome so far."""
     by_state = dict(
         session.execute(
             select(WorkItem.state, func.count()).where(WorkItem.run_id == run_id).group_by(WorkItem.state)
@@ -157,7 +157,7 @@ def work_counts(session: Session, run_id: int) -> dict[str, int]:
 
 
 def close_finished(session: Session, run_ids: Iterable[int] | None = None) -> list[int]:
-    """Finish the running runs that have no open item left, and keep their final counts. Idempotent."""
+    """Finish the running runs without open items, and store their final counts; returns their ids. Idempotent."""
     still_open = select(WorkItem.id).where(WorkItem.run_id == Run.id, WorkItem.state.in_(OPEN_STATES)).exists()
     ready = select(Run).where(Run.state == "running", ~still_open).order_by(Run.id).with_for_update()
     if run_ids is not None:
@@ -170,6 +170,6 @@ def close_finished(session: Session, run_ids: Iterable[int] | None = None) -> li
 
 
 def next_retry_at(session: Session, run_id: int) -> datetime | None:
-    """When the first of a run's waiting items may be tried again."""
+    """Return when the first of a run's waiting items may be tried again."""
     waiting = select(func.min(WorkItem.eligible_at)).where(WorkItem.run_id == run_id, WorkItem.state == "pending")
     return session.execute(waiting).scalar_one()

@@ -31,11 +31,11 @@ _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 
 
 class CatalogueUnavailable(CatalogueError):
-    """The database cannot be reached or refuses us. The message says what to check."""
+    """The database cannot be reached or refuses us; the message says what to check."""
 
 
 def connect(url: str, *, pool_size: int = 5, pooled: bool = True) -> Engine:
-    """An engine for the catalogue; opens no connection yet. Make it in the process that uses it (no fork)."""
+    """Create an engine for the catalogue, in the process that uses it (no fork). Opens no connection yet."""
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)
@@ -66,7 +66,7 @@ def upsert(session: Session, table: Table | type[Base]) -> sqlite.Insert | postg
 
 
 def sql_now(session: Session, after_s: float = 0.0) -> ColumnElement[datetime]:
-    """The present, `after_s` seconds later, as SQL: by the database's clock on PostgreSQL, this host's on SQLite."""
+    """Return now plus `after_s` seconds as SQL: by the database's clock on PostgreSQL, by this host's on SQLite."""
     delay = timedelta(seconds=after_s)
     if is_sqlite(session):
         return literal(datetime.now(UTC) + delay, UtcTime())
@@ -74,14 +74,14 @@ def sql_now(session: Session, after_s: float = 0.0) -> ColumnElement[datetime]:
 
 
 def now(session: Session) -> datetime:
-    """The present as a value, by the same clock as `sql_now`."""
+    """Return the present time by the same clock as `sql_now`."""
     return (
         datetime.now(UTC) if is_sqlite(session) else session.execute(func.now().select()).scalar_one().astimezone(UTC)
     )
 
 
 def in_transaction(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 6) -> T:
-    """Run `work` in a transaction; on a deadlock or a lost connection run the whole of it again, with jitter.
+    """Run `work` in a transaction, and the whole of it again after a deadlock or a lost connection.
 
     A commit whose answer was lost may be run twice, so `work` must be guarded by fences or be idempotent.
     """
@@ -94,7 +94,7 @@ def in_transaction(sessions: Sessions, work: Callable[[Session], T], *, attempts
 
 
 def read_with_retry(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 12) -> T:
-    """Read with `work`, again and again while the database is away: for a minute or so."""
+    """Read with `work`, and again while the database is away: for about a minute."""
 
     def once() -> T:
         with reading(sessions) as session:
@@ -182,10 +182,10 @@ def _verified(url: URL) -> URL:
 
 
 def _is_here(host: str) -> bool:
-    """True for a socket's folder and for a name or an address of the loopback interface."""
+    """Tell whether a host is a socket's folder, or a name or address of the loopback interface."""
     return host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"}
 
 
 def reading(sessions: Sessions) -> Session:
-    """A session that only reads: on SQLite it takes no write lock, so looking never stops the workers."""
+    """Open a session that only reads. On SQLite it takes no write lock, so that it never holds up the workers."""
     return Session(engine_of(sessions).execution_options(read_only=True), expire_on_commit=False)

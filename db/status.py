@@ -38,7 +38,7 @@ def items_by_state(session: Session) -> dict[str, int]:
 
 
 def _runs(session: Session) -> list[dict[str, Any]]:
-    """The runs that have not ended, and for a week those that failed, with the reason among their counts."""
+    """List the runs that have not ended, and for a week those that failed, whose counts hold the reason as `error`."""
     open_or_failed = or_(
         Run.state.not_in(("finished", "cancelled", "failed")),
         (Run.state == "failed") & (Run.finished_at > sql_now(session, -FAILED_SHOWN_S)),

@@ -1,4 +1,4 @@
-"""Tags of images: results of models are recorded with their tag, its history and the end of the work, in one step."""
+"""Recording what models say: result, tag, history and the end of the work are written together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TAG_FIELDS = ("category", "confidence", "needs_review", "review_reason", "source
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """What a model said of one claimed image. Confidence and scores (in the bundle's order of categories) in 1e-4."""
+    """A model's result for one claimed image. Confidence and scores (in the bundle's order of categories) in 1e-4."""
 
     item: ClaimedItem
     category: str
@@ -34,22 +34,23 @@ class Tagged:
 
 
 def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int) -> int:
-    """Results, tags, audit and states of a micro-batch, in the caller's one transaction. Returns how many were ours.
+    """Write a micro-batch's results, tags, history and states in the caller's transaction; returns how many counted.
 
-    A result whose lease was lost, or whose image was overwritten meanwhile, is dropped: somebody else records it.
+    A result whose lease was lost is dropped, as somebody else records it. One for an image that was overwritten in the
+    meantime is kept, but does not become its tag.
     """
     if not tagged:
         return 0
-    current = lock_objects(session, [each.item.object_id for each in tagged])
-    kept = queue.lock_held(session, [each.item for each in tagged])
-    results = sorted((each for each in tagged if each.item.id in kept), key=lambda each: each.item.id)
+    tokens = lock_objects(session, [result.item.object_id for result in tagged])
+    ours = queue.lock_held(session, [result.item for result in tagged])
+    results = sorted((result for result in tagged if result.item.id in ours), key=lambda result: result.item.id)
     if not results:
         return 0
-    at = now(session)
-    _append_classifications(session, results, model_version_id, at)
-    _tag(session, [each for each in results if _is_current(each, current)], model_version_id, at)
-    queue.finish(session, kept)
-    return len(kept)
+    tagged_at = now(session)
+    _append_classifications(session, results, model_version_id, tagged_at)
+    _tag(session, [result for result in results if _is_current(result, tokens)], model_version_id, tagged_at)
+    queue.finish(session, ours)
+    return len(ours)
 
 
 def _is_current(result: Tagged, tokens: dict[int, str]) -> bool:
@@ -57,7 +58,7 @@ def _is_current(result: Tagged, tokens: dict[int, str]) -> bool:
 
 
 def lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
-    """Version tokens by object id. Rows are locked in id order, before any item: the order of every writer."""
+    """Lock objects in id order, before any item, as every writer does; returns version tokens by object id."""
     locked = (
         select(SourceObject.id, SourceObject.version_token)
         .where(SourceObject.id.in_(sorted(object_ids)))
@@ -67,58 +68,60 @@ def lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
     return dict(session.execute(locked).all())
 
 
-def _append_classifications(session: Session, results: Sequence[Tagged], model_version_id: int, at: datetime) -> None:
+def _append_classifications(
+    session: Session, results: Sequence[Tagged], model_version_id: int, tagged_at: datetime
+) -> None:
     rows = [
         {
-            "work_item_id": each.item.id,
-            "object_id": each.item.object_id,
+            "work_item_id": result.item.id,
+            "object_id": result.item.object_id,
             "model_version_id": model_version_id,
-            "fence": each.item.fence,
-            "category": each.category,
-            "confidence": each.confidence,
-            "scores": each.scores,
-            "ood_score": each.ood_score,
-            "needs_review": each.needs_review,
-            "review_reason": each.review_reason,
-            "created_at": at,
+            "fence": result.item.fence,
+            "category": result.category,
+            "confidence": result.confidence,
+            "scores": result.scores,
+            "ood_score": result.ood_score,
+            "needs_review": result.needs_review,
+            "review_reason": result.review_reason,
+            "created_at": tagged_at,
         }
-        for each in results
+        for result in results
     ]
     session.execute(insert(table_of(Classification)), rows)
 
 
-def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, at: datetime) -> None:
-    """Upsert the tags that change, and an event for each that did. The caller holds the objects' locks."""
+def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, tagged_at: datetime) -> None:
+    """Upsert the tags that change, and append an event for each that did. The caller holds the objects' locks."""
     if not results:
         return
-    ids = [each.item.object_id for each in results]
+    ids = [result.item.object_id for result in results]
     before = {tag.object_id: tag for tag in session.execute(select(TAGS).where(TAGS.c.object_id.in_(ids)))}
     versions = {object_id: before[object_id].version if object_id in before else 0 for object_id in ids}
-    fields = {each.item.object_id: _fields(each, model_version_id) for each in results}
+    fields = {result.item.object_id: _fields(result, model_version_id) for result in results}
     rows = [
-        new | {"object_id": object_id, "version": versions[object_id] + 1, "tagged_at": at}
+        new | {"object_id": object_id, "version": versions[object_id] + 1, "tagged_at": tagged_at}
         for object_id, new in fields.items()
     ]
     changed = set(session.execute(upsert_tags(session, unless_human=True), rows).scalars())
     events = [
         {
-            "object_id": each.item.object_id,
-            "seq": versions[each.item.object_id] + 1,
-            "old": as_dict(before.get(each.item.object_id)),
-            "new": fields[each.item.object_id],
-            "actor": actors.of_run(each.item.run_id),
+            "object_id": result.item.object_id,
+            "seq": versions[result.item.object_id] + 1,
+            "old": as_dict(before.get(result.item.object_id)),
+            "new": fields[result.item.object_id],
+            "actor": actors.of_run(result.item.run_id),
             "why": "classified",
-            "at": at,
+            "at": tagged_at,
         }
-        for each in results
-        if each.item.object_id in changed
+        for result in results
+        if result.item.object_id in changed
     ]
     if events:
         session.execute(insert(table_of(TagEvent)), events)
 
 
 def upsert_tags(session: Session, *, unless_human: bool = False) -> Any:
-    """INSERT ... ON CONFLICT DO UPDATE, which itself leaves human and unchanged tags as they are."""
+    """Build the INSERT ... ON CONFLICT DO UPDATE, which itself leaves human and unchanged tags as they are."""
     statement = upsert(session, TAGS)
     old, new = TAGS.c, statement.excluded
     differs = (

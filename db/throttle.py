@@ -1,4 +1,4 @@
-"""Outages of the store are waited for once, by everybody: while the throttle is on, nothing is claimed."""
+"""The throttle: while it is on nothing is claimed, so that everybody waits for an outage of the store together."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _STORE = "store"
 
 
 def throttled_until(session: Session) -> datetime | None:
-    """The end of an outage's waiting time, if one is on."""
+    """Return until when an outage is waited for, if one is."""
     waiting = select(Throttle.until).where(Throttle.name == _STORE, Throttle.until > sql_now(session))
     return session.execute(waiting).scalar_one_or_none()
 
 
 def throttle_all(session: Session, reason: str) -> float:
-    """An outage: nobody claims for a while, longer each time in a row, 5 minutes at most. Returns the seconds.
+    """Keep everybody from claiming for a while, longer each time in a row, 5 minutes at most; returns the seconds.
 
-    Workers that meet an outage already waited for add nothing to it: ten at once are one strike.
+    While an outage is waited for, further reports add nothing: ten workers at once are one strike.
     """
     before = session.execute(select(Throttle).where(Throttle.name == _STORE)).scalar_one_or_none()
     left_s = (before.until - now(session)).total_seconds() if before else 0.0
@@ -37,5 +37,5 @@ def throttle_all(session: Session, reason: str) -> float:
 
 
 def outage_over(session: Session) -> None:
-    """The store answers again: the next outage starts with a short wait."""
+    """Note that the store answers again: the next outage starts with a short wait."""
     session.execute(update(Throttle).where(Throttle.name == _STORE, Throttle.strikes > 0).values(strikes=0))

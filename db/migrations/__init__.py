@@ -24,7 +24,7 @@ class SchemaMismatch(CatalogueError):
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the tables to `revision`. Safe from several processes at once. Refuses a schema it does not know."""
+    """Bring the tables to `revision`. Several processes may call it at once. Refuses a schema it does not know."""
     from alembic import command
 
     if (found := current(engine)) is not None and found not in _known():
@@ -42,7 +42,7 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 
 def current(engine: Engine) -> str | None:
-    """The revision that the tables are at; None for an empty database."""
+    """Return the revision of the tables; None for an empty database."""
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
@@ -94,7 +94,7 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
 def _wait_for_turn(connection: Connection) -> None:
     """Wait for others that change the tables, and give the change itself all the time it takes.
 
-    Only for a table that somebody else uses it waits no longer than usual, as all others would wait behind it.
+    It waits no longer than usual for a table that is in use, as everybody else would wait behind it.
     """
     for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
         connection.execute(text(f"SET LOCAL {name} = 0"))

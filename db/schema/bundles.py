@@ -26,12 +26,12 @@ class ModelVersion(Base):
 
     @property
     def bundle_id(self) -> str:
-        """The bundle's own id, which the views show."""
+        """The bundle's id, as the views show it."""
         return f"{self.name}@{self.version}"
 
 
 class ModelPromotion(Base):
-    """One change of the version that a bundle's name alone stands for: who, when, why. Append-only; the last holds."""
+    """One change of the version that a bundle's name stands for: who, when, why. Append-only; the last one counts."""
 
     __tablename__ = "model_promotion"
     __table_args__ = (
@@ -41,11 +41,11 @@ class ModelPromotion(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
-    seq: Mapped[int]  # 1, 2, 3 … under one name: of two people who change it at once, one finds his number taken
+    seq: Mapped[int]  # 1, 2, 3 … under one name, unique: of two people who change it at once, one fails
     action: Mapped[str]
-    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))  # what holds from here on
-    replaced_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))  # what held before
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))  # the promoted version from here on
+    replaced_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))  # the one before
     actor: Mapped[str]  # see db.actors
     at: Mapped[datetime]
-    forced: Mapped[bool]  # the comparison was against it, or could not be made
+    forced: Mapped[bool]  # despite the comparison, or without one
     detail: Mapped[dict[str, Any]]  # the figures of the comparison, or why there are none

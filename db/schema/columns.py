@@ -80,6 +80,6 @@ class Base(DeclarativeBase):
 
 
 def table_of(row: type[Base]) -> Table:
-    """The Core table of a row class: what bulk writes use, because SQLAlchemy caches their SQL and skips the ORM."""
+    """Return the Core table of a row class. Bulk writes use it: SQLAlchemy caches their SQL and skips the ORM."""
     assert isinstance(row.__table__, Table)
     return row.__table__

@@ -1,4 +1,4 @@
-"""The people who review and operate, and the images they have in hand."""
+"""People who review and operate, and the images they are working on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class User(Base):
 
 
 class ApiToken(Base):
-    """A program's way in, for a user. Only the token's hash is kept."""
+    """A token with which a program acts for a user. Only its hash is kept."""
 
     __tablename__ = "api_token"
 
@@ -37,7 +37,7 @@ class ApiToken(Base):
 
 
 class ReviewClaim(Base):
-    """A soft lock: this reviewer looks at this image until then."""
+    """A soft lock: this image is with this reviewer until then."""
 
     __tablename__ = "review_claim"
 

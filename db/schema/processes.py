@@ -1,4 +1,4 @@
-"""The processes at work: who leads, who is alive, and until when an outage is waited for."""
+"""Processes: which scheduler leads, which workers live, and until when an outage is waited for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from db.schema.columns import Base
 
 
 class LeaderLease(Base):
-    """Who may act as the one scheduler until when. Not a mutex: everything done under it is idempotent."""
+    """The one scheduler that may act, and until when. Not a mutex: everything done under it is idempotent."""
 
     __tablename__ = "leader_lease"
 
@@ -32,7 +32,7 @@ class WorkerHeartbeat(Base):
 
 
 class Throttle(Base):
-    """While `until` lies ahead nobody claims: an outage is waited for once, not by every image."""
+    """A wait for the end of an outage: nobody claims before `until`."""
 
     __tablename__ = "throttle"
 

@@ -1,4 +1,4 @@
-"""What models and people said of the images: classifications, tags and their history."""
+"""Results for the images: classifications by models, the tags, and the history of each tag."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from db.schema.columns import Base
 
 
 class Classification(Base):
-    """What a model said of an object version. Append-only."""
+    """A model's result for one object version. Append-only."""
 
     __tablename__ = "classification"
     __table_args__ = (Index("ix_classification_object_id", "object_id"),)
@@ -59,7 +59,7 @@ class ImageTag(Base):
 
 
 class TagEvent(Base):
-    """One change of one tag: who, why, from what, to what. Append-only; audit and undo come from it."""
+    """One change of one tag: who, why, from what, to what. Append-only; audit and undo are built on it."""
 
     __tablename__ = "tag_event"
     __table_args__ = (UniqueConstraint("object_id", "seq"),)

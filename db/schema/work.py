@@ -1,4 +1,4 @@
-"""What is tagged: the images in the store, the runs that somebody asked for, and their work items."""
+"""The work: images in the store, the runs that were asked for, and their items."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class SourceObject(Base):
     product_id: Mapped[str | None]
     first_seen: Mapped[datetime]
     gone_at: Mapped[datetime | None]
-    missing_in_run: Mapped[int | None]  # the scan that did not find it; becomes gone_at when that listing is complete
+    missing_in_run: Mapped[int | None]  # the scan that did not list it; becomes gone_at once that listing is complete
 
 
 class Run(Base):
-    """A piece of work somebody or some schedule asked for."""
+    """A piece of work that a person or a schedule asked for."""
 
     __tablename__ = "run"
     __table_args__ = (
@@ -53,12 +53,12 @@ class Run(Base):
     cursor: Mapped[str] = mapped_column(Key)
     counts: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]  # a scan that has not moved this for long has died
+    updated_at: Mapped[datetime]  # a scan that has not changed this for long is dead
     finished_at: Mapped[datetime | None]
 
 
 class WorkItem(Base):
-    """One object version x model x request. Narrow, because workers fight over its pages."""
+    """One object version x model x request. A narrow table, because workers compete for its pages."""
 
     __tablename__ = "work_item"
     __table_args__ = (

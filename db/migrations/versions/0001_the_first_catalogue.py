@@ -1,4 +1,4 @@
-"""The first catalogue"""
+"""The first catalogue."""
 
 from collections.abc import Sequence
 

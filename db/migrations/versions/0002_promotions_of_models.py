@@ -1,4 +1,4 @@
-"""Promotions of models"""
+"""Promotions of models."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Failed runs, and no suspect items"""
+"""Failed runs, and no suspect items."""
 
 from collections.abc import Sequence
 
