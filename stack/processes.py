@@ -51,7 +51,6 @@ for path in paths:
 """
 _LOWEST_PORT, _HIGHEST_PORT = 10_100, 20_100  # with 10,000 more still below Linux's range for clients
 _GRPC_OFFSET = 10_000
-_reserved: list[socket.socket] = []
 
 
 class _Guard:
@@ -209,7 +208,7 @@ def _reserve(port: int) -> bool:
     except OSError:
         holder.close()
         return False
-    _reserved.append(holder)
+    atexit.register(holder.close)  # which also keeps it open until then
     return True
 
 
