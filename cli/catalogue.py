@@ -148,12 +148,15 @@ def _status(settings: Settings, sessions: Sessions) -> dict[str, Any]:
 
 def _status_table(snapshot: dict[str, Any]) -> Any:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(show_header=False, title="Catalogue", title_justify="left")
     for state, count in sorted(snapshot["items"].items()):
         table.add_row(f"images {state}", f"{count:,}")
     for run in snapshot["runs"]:
-        table.add_row(f"run {run['id']} {run['kind']}", f"{run['state']}, {run['seen']:,} seen, {run['new']:,} new")
+        error = f": {run['error']}" if "error" in run else ""
+        state = f"{run['state']}, {run['seen']:,} seen, {run['new']:,} new{error}"
+        table.add_row(f"run {run['id']} {run['kind']}", Text(state))
     for worker in snapshot["workers"]:
         age = (datetime.now().astimezone() - datetime.fromisoformat(worker["seen_at"])).total_seconds()
         table.add_row(f"worker {worker['name']}", f"{worker['slots']} slots, seen {max(age, 0):.0f} s ago")

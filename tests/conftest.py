@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import Engine
 
 from db import migrations
 from db.session import Sessions, connect, sessions_of
@@ -94,3 +96,18 @@ def photos() -> Path:
     if not PHOTOS.is_dir():
         pytest.skip(f"needs the shared photographs at {PHOTOS}")
     return PHOTOS
+
+
+@pytest.fixture
+def connections_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the connections that commands opened, which the end of their process does otherwise."""
+    opened: list[Engine] = []
+
+    def open_engine(url: str, **options: Any) -> Engine:
+        opened.append(connect(url, **options))
+        return opened[-1]
+
+    monkeypatch.setattr("worker.bootstrap.connect", open_engine)
+    yield
+    for engine in opened:
+        engine.dispose()

@@ -79,7 +79,7 @@ def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        state = row.get("error") or f"{row['test_accuracy']:.2%} of test right, {row['categories']} categories"
+        state = row.get("error") or f"{row['test_accuracy']:.2%} of test images correct, {row['categories']} categories"
         typer.echo(f"{row['model']:<32} {'promoted: ' if row['promoted'] else ''}{state}")
         if "purpose" in row:
             typer.echo(f"  {row['purpose']}")

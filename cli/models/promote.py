@@ -70,7 +70,7 @@ def rollback(
     name: Annotated[str | None, typer.Argument(help="A bundle's name. Default: that in TAGGER_MODEL.")] = None,
     as_json: AsLastLine = False,
 ) -> None:
-    """Go back to the version that a name stood for before its last promotion; called again, one step further."""
+    """Go back to the version that a name stood for before its last promotion; called again, one step further back."""
     from db.promotions import NothingBefore, PromotionOvertaken
     from worker import promotion
 

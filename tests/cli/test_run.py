@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from cli.app import app
-from db.session import connect
 from model import bundle as bundles
 from model import manifest
 from tests.conftest import SAMPLES
-from worker import bootstrap
+
+pytestmark = pytest.mark.usefixtures("connections_closed")
 
 
 @pytest.fixture
@@ -29,22 +26,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.fixture(autouse=True)
-def connections_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Undo what the end of a process undoes otherwise: connections, and the number of threads."""
-    opened: list[Engine] = []
-
-    def open_engine(url: str, **options: Any) -> Engine:
-        opened.append(connect(url, **options))
-        return opened[-1]
-
-    monkeypatch.setattr(bootstrap, "connect", open_engine)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    yield
-    for engine in opened:
-        engine.dispose()
-
-
 def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["run", *map(str, arguments)])
 
@@ -53,6 +34,7 @@ def run(*arguments: str | Path) -> Result:
 def test_a_run_hashes_each_file_of_its_bundle_once_and_no_other(
     folder: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # which the command sets for good
     hashed: list[Path] = []
     sha256 = manifest.sha256
     monkeypatch.setattr(manifest, "sha256", lambda path: hashed.append(path) or sha256(path))

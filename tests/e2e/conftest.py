@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
-from db.session import Sessions, connect
+from db.session import Sessions
 from stack.servers import Postgres, Seaweed, Valkey, valkey
 from tests.conftest import PHOTOS
 from tests.e2e.bundle_versions import Shelf
 from tests.e2e.deployment import Deployment
-from worker import bootstrap
 
 
 @pytest.fixture
@@ -81,18 +78,11 @@ def distributed(
 
 
 @pytest.fixture
-def shelf(sessions: Sessions, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    """Run the commands in this process, and close their connections, which the process's end does otherwise."""
-    opened: list[Engine] = []
-
-    def open_engine(url: str, **options: Any) -> Engine:
-        opened.append(connect(url, **options))
-        return opened[-1]
-
-    monkeypatch.setattr(bootstrap, "connect", open_engine)
+def shelf(
+    sessions: Sessions, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connections_closed: None
+) -> Shelf:
+    """Make a folder of bundles, and run the commands on them in this process."""
     monkeypatch.setenv("TAGGER_DATABASE_URL", database_url)
     monkeypatch.setenv("TAGGER_BUNDLES", str(tmp_path / "bundles"))
     monkeypatch.setenv("LOGNAME", "amina")
-    yield Shelf(tmp_path / "bundles", sessions)
-    for engine in opened:
-        engine.dispose()
+    return Shelf(tmp_path / "bundles", sessions)
