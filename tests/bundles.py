@@ -28,7 +28,7 @@ def shipped() -> Classifier:
 
 @pytest.fixture
 def bundle_copy(tmp_path: Path) -> Path:
-    """The shipped bundle, to be damaged."""
+    """Copy the shipped bundle, to be damaged."""
     return Path(shutil.copytree(bundles.find("fashion-mnist"), tmp_path / "copies" / "fashion-mnist"))
 
 
@@ -48,7 +48,7 @@ def few_ood_images() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def bars(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A bundle of today, of a network trained on the bars for a moment."""
+    """Make a bundle of a network trained on the bars for a moment."""
     from model.training.loop import train
     from model.training.publishing.publish import publish
     from model.training.publishing.task import fashion_mnist
@@ -64,7 +64,7 @@ def bars(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundl
 
 @pytest.fixture
 def old_bars(bars: Bundle, tmp_path: Path) -> Bundle:
-    """The same as bundles were made before: nothing kept of validation, test, features and how it was trained."""
+    """Strip the bundle of bars to what early bundles kept: no validation, test, features or provenance."""
     copy = Path(shutil.copytree(bars.folder, tmp_path / "copy" / "bars"))
     for name in (bundles.VALIDATION, bundles.TEST, bundles.OOD_DETECTOR):
         (copy / name).unlink()

@@ -18,7 +18,7 @@ def text(value: str) -> bytes:
 
 
 def numbers(values: Sequence[int]) -> bytes:
-    return b"(" + b"".join(b"J" + struct.pack("<i", each) for each in values) + b"t"
+    return b"(" + b"".join(b"J" + struct.pack("<i", value) for value in values) + b"t"
 
 
 def tensor(shape: Sequence[int], strides: Sequence[int], *, offset: int = 0, key: str = "7", count: int = 6) -> bytes:

@@ -1,4 +1,4 @@
-"""Taxonomies made up here, and outputs of a network that was never there."""
+"""Taxonomies made up here, and outputs of a network that does not exist."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ KNOWN = ("T-shirt/top", "Shirt", "Sneaker", "Sandal")
 
 
 def written(folder: Path, text: str = CLOTHES, encoding: str = "utf-8") -> Path:
-    """A file of categories."""
+    """Write a file of categories."""
     path = folder / "shop.csv"
     path.write_bytes(text.encode(encoding))
     return path
@@ -34,10 +34,10 @@ def clothes(folder: Path) -> Taxonomy:
 
 
 def rule(*thresholds: float, mapping: CategoryMapping | None = None, coarse: bool = False) -> DecisionRule:
-    """A rule for outputs of the categories KNOWN, without an out-of-distribution detector."""
+    """Make a rule for outputs of the categories KNOWN, without an out-of-distribution detector."""
     return DecisionRule(1.0, thresholds, None, None, mapping or CategoryMapping.identity(KNOWN), coarse)
 
 
 def outputs(*scores: tuple[float, ...]) -> Outputs:
-    """A network that says this of an image each; the scores of an image add up to 1."""
+    """Make the outputs of a network that gives these scores, which add up to 1 for each image."""
     return Outputs.of(np.log(np.array(scores, np.float32)), len(scores[0]))

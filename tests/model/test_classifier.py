@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 @pytest.fixture(scope="module")
 def samples(shipped: Classifier) -> tuple[np.ndarray, list[str]]:
-    """The sample images as the network sees them, and their categories."""
+    """Prepare the sample images, and read their categories."""
     with (SAMPLES / "labels.csv").open(newline="", encoding="utf-8") as source:
         rows = list(csv.DictReader(source))
     images = [shipped.prepare((SAMPLES / "images" / row["key"]).read_bytes()) for row in rows]
@@ -46,16 +46,16 @@ def test_the_samples_are_right_as_often_as_the_bundle_claims(
 ) -> None:
     claimed = shipped.bundle.metrics["test"]["accuracy"]
 
-    found = [prediction.category for prediction in shipped.classify(samples[0])]
+    categories = [prediction.category for prediction in shipped.classify(samples[0])]
 
-    right = np.mean([one == other for one, other in zip(found, samples[1], strict=True)])
+    right = np.mean([one == other for one, other in zip(categories, samples[1], strict=True)])
     assert abs(right - claimed) < 3.5 * (claimed * (1 - claimed) / 100) ** 0.5
 
 
 def test_the_bundle_claims_what_was_asked_of_it(shipped: Classifier) -> None:
     """Line by line; what passes without a review is what nothing flags, for confidence or for `unlike_training`."""
     metrics, trained = shipped.bundle.metrics, shipped.bundle.training
-    test, strange = metrics["test"], metrics["unlike_training"]
+    test, ood = metrics["test"], metrics["unlike_training"]
 
     assert min(test["accuracy"], test["macro_f1"]) >= 0.955
     assert test["f1"]["Shirt"] >= 0.86
@@ -68,8 +68,8 @@ def test_the_bundle_claims_what_was_asked_of_it(shipped: Classifier) -> None:
     assert test["accuracy_at_coverage"]["0.90"] >= 0.985
     assert metrics["agreement"]["test"] >= 0.998
     assert metrics["test_accuracy_tensorflow"] - test["accuracy"] <= 0.0005
-    assert strange["auroc"]["combined"] >= 0.95
-    assert strange["false_alarms"] <= 0.01
+    assert ood["auroc"]["combined"] >= 0.95
+    assert ood["false_alarms"] <= 0.01
 
 
 @pytest.mark.filterwarnings(KERAS_AND_NUMPY)
@@ -92,7 +92,7 @@ def test_scores_are_calibrated_probabilities_in_the_order_of_the_categories(ship
     assert prediction.category == shipped.bundle.categories[prediction.scores.argmax()]
 
 
-def test_what_is_strange_or_below_its_threshold_is_reviewed_and_nothing_else(
+def test_what_is_unlike_training_or_below_its_threshold_is_reviewed_and_nothing_else(
     shipped: Classifier, samples: tuple[np.ndarray, list[str]]
 ) -> None:
     predictions = shipped.classify(samples[0])
@@ -101,9 +101,9 @@ def test_what_is_strange_or_below_its_threshold_is_reviewed_and_nothing_else(
     assert ood is not None
     for prediction in predictions:
         threshold = shipped.rule.thresholds[shipped.bundle.categories.index(prediction.category)]
-        strange = prediction.ood_score is not None and prediction.ood_score > ood["threshold"]
+        unlike = prediction.ood_score is not None and prediction.ood_score > ood["threshold"]
         unsure = "low_confidence" if prediction.confidence < threshold else None
-        assert prediction.review_reason == ("unlike_training" if strange else unsure)
+        assert prediction.review_reason == ("unlike_training" if unlike else unsure)
         assert prediction.needs_review == (prediction.review_reason is not None)
     assert 0 < sum(prediction.needs_review for prediction in predictions) < 100
 
@@ -115,8 +115,8 @@ def test_scores_do_not_depend_on_how_many_images_come_at_once(shipped: Classifie
     together = shipped.scores(images)
 
     assert together.shape == (count, 10)
-    for at in range(0, count, 40):
-        assert (together[at] == shipped.scores(images[at : at + 1])[0]).all()
+    for index in range(0, count, 40):
+        assert (together[index] == shipped.scores(images[index : index + 1])[0]).all()
 
 
 def test_several_threads_may_prepare_at_once(shipped: Classifier) -> None:
@@ -144,7 +144,7 @@ def test_golden_images_that_get_other_scores_make_the_bundle_corrupt(bundle_copy
 
 
 def _over_files_in(folder: Path) -> bundles.Bundle:
-    """The shipped bundle's words, to be sealed over other files."""
+    """Describe other files as the shipped bundle, to be sealed."""
     return replace(bundles.read(bundles.find("fashion-mnist")), folder=folder)
 
 
@@ -207,10 +207,10 @@ def test_the_shipped_bundle_tags_with_a_shops_categories_and_keeps_its_own_score
 
     before, after = shipped.classify(images), own.classify(images)
 
-    assert {each.category for each in after} <= {each.name for each in shop.categories}
+    assert {prediction.category for prediction in after} <= {category.name for category in shop.categories}
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one.scores, other.scores)
         assert other.confidence >= one.confidence - 1e-6
         assert other.needs_review <= one.needs_review
         assert (other.review_reason == "unlike_training") == (one.review_reason == "unlike_training")
-    assert "coarse" in {each.review_reason for each in after}
+    assert "coarse" in {prediction.review_reason for prediction in after}

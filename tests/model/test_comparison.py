@@ -19,7 +19,7 @@ def test_the_tail_is_exact_for_few_images() -> None:
 
 @pytest.mark.parametrize(("lost", "decided"), [(60, 100), (1040, 2000)])
 def test_the_tail_is_the_binomial_one_for_many_images(lost: int, decided: int) -> None:
-    expected = sum(comb(decided, each) for each in range(lost, decided + 1)) / 2**decided
+    expected = sum(comb(decided, losses) for losses in range(lost, decided + 1)) / 2**decided
 
     assert p_of_losing(lost, decided) == expected
 
@@ -34,18 +34,23 @@ def test_an_equal_candidate_is_called_worse_in_one_case_of_twenty_at_most() -> N
     random = np.random.default_rng(1947)
     lost = random.binomial(400, 0.5, size=5000)
 
-    called = np.mean([p_of_losing(int(each), 400) < 0.05 for each in lost])
+    called = np.mean([p_of_losing(int(losses), 400) < 0.05 for losses in lost])
 
     assert 0.03 < called <= 0.055
 
 
 def test_only_the_images_that_one_of_the_two_has_right_decide() -> None:
-    found = Comparison.of(outcome(100, wrong=range(0, 30)), outcome(100, wrong=range(20, 35)))
+    comparison = Comparison.of(outcome(100, wrong=range(0, 30)), outcome(100, wrong=range(20, 35)))
 
-    assert (found.images, found.both_right, found.only_candidate, found.only_incumbent) == (100, 65, 5, 20)
-    assert (found.accuracy, found.accuracy_before) == (0.70, 0.85)
-    assert found.is_worse
-    assert found.as_json()["p_worse"] == pytest.approx(p_of_losing(20, 25), rel=0.01)
+    assert (comparison.images, comparison.both_right, comparison.only_candidate, comparison.only_incumbent) == (
+        100,
+        65,
+        5,
+        20,
+    )
+    assert (comparison.accuracy, comparison.accuracy_before) == (0.70, 0.85)
+    assert comparison.is_worse
+    assert comparison.as_json()["p_worse"] == pytest.approx(p_of_losing(20, 25), rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +65,14 @@ def test_two_bundles_are_compared_by_the_tests_they_keep(bundle_copy: Path, tmp_
     candidate = with_test(bundle_copy, tmp_path / "new", outcome(50, wrong=range(4)))
     incumbent = with_test(bundle_copy, tmp_path / "old", outcome(50, wrong=range(2, 5)))
 
-    found = compare(candidate, incumbent)
+    comparison = compare(candidate, incumbent)
 
-    assert (found.images, found.both_right, found.only_candidate, found.only_incumbent) == (50, 45, 1, 2)
+    assert (comparison.images, comparison.both_right, comparison.only_candidate, comparison.only_incumbent) == (
+        50,
+        45,
+        1,
+        2,
+    )
 
 
 def test_a_bundle_without_a_test_of_its_own_cannot_be_compared(bundle_copy: Path, tmp_path: Path) -> None:

@@ -95,11 +95,11 @@ def test_a_name_with_any_letters_in_it_can_be_drawn(shipped: Classifier, shirt: 
 def test_each_reason_for_a_review_is_told_with_its_numbers(shipped: Classifier, shirt: Path) -> None:
     row = {**classify_file(shipped, shirt).row, "threshold": 0.912, "ood_score": 31.26, "ood_threshold": 20.0}
 
-    told = [
+    lines = [
         lines_of_file({**row, "review_reason": reason})[1] for reason in (None, "low_confidence", "unlike_training")
     ]
 
-    assert told == [
+    assert lines == [
         "no review",
         "would be reviewed (low_confidence: under 91.2%)",
         "would be reviewed (unlike_training: score 31.3 over 20.0)",

@@ -15,6 +15,6 @@ def _bars(count: int, seed: int) -> Split:
     labels = np.arange(count, dtype=np.int64) % 10
     images = random.integers(0, 40, (count, 28, 28, 1), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
-        at = 3 + 5 * (int(label) % 5)
-        image[(slice(at, at + 3),) if label < 5 else (slice(None), slice(at, at + 3))] = 230
+        start = 3 + 5 * (int(label) % 5)
+        image[(slice(start, start + 3),) if label < 5 else (slice(None), slice(start, start + 3))] = 230
     return Split(images, labels)

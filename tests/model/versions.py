@@ -30,28 +30,28 @@ def with_test(
     test_data: str = "the test images",
     **changes: Any,
 ) -> Bundle:
-    """A copy of the bundle `source` that keeps this outcome of its test, or none, with other `changes`."""
+    """Copy the bundle `source`; the copy keeps these outcomes of its test, or none, with other `changes`."""
     return _saved(source, destination, {bundles.TEST: tested}, test_data if tested else None, changes)
 
 
 def with_validation(source: Path, destination: Path, validation: ValidationOutcomes | None, **changes: Any) -> Bundle:
-    """A copy of the bundle `source` that keeps this outcome of its validation, or none, with other `changes`."""
+    """Copy the bundle `source`; the copy keeps these outcomes of its validation, or none, with other `changes`."""
     return _saved(source, destination, {bundles.VALIDATION: validation}, None, changes)
 
 
 def _saved(
     source: Path,
     destination: Path,
-    kept: dict[str, ValidationOutcomes | None],
+    outcomes_of: dict[str, ValidationOutcomes | None],
     test_data: str | None,
     changes: dict[str, Any],
 ) -> Bundle:
     before = bundles.read(source)
     aside = Path(shutil.copytree(source, destination.with_name(f".making-{destination.name}")))
-    for name, what in kept.items():
+    for name, outcomes in outcomes_of.items():
         (aside / name).unlink(missing_ok=True)
-        if what is not None:
-            what.write(aside / name)
+        if outcomes is not None:
+            outcomes.write(aside / name)
     metrics = {name: value for name, value in before.metrics.items() if name != "test_data"}
     metrics |= {"made_as": destination.name} | ({} if test_data is None else {"test_data": test_data})
     return bundles.save(replace(before, folder=aside, metrics=metrics, **changes), destination)

@@ -45,7 +45,7 @@ def test_no_photograph_is_in_the_bundle(trained: Trained) -> None:
     with np.load(trained.out / "golden.npz") as golden:
         images = golden["images"]
 
-    assert "disc taken for stripes" in page or "stripes taken for disc" in page
+    assert "disc mistaken for stripes" in page or "stripes mistaken for disc" in page
     assert "not in this report" in page
     files, spec = [path.read_bytes() for path in trained.photographs.rglob("*.jpg")], photograph(72)
     assert len(files) == 2 * EACH

@@ -12,15 +12,19 @@ from model.decisions.taxonomy import Category, Taxonomy
 
 @st.composite
 def trees(draw: st.DrawFn) -> tuple[CategoryMapping, np.ndarray]:
-    """A random tree, a bundle's categories anywhere in it, also above each other, and scores of twenty images."""
+    """Draw a tree, a bundle's categories anywhere in it, also above each other, and scores of twenty images."""
     size, count = draw(st.integers(1, 12)), draw(st.integers(1, 8))
-    parents = [draw(st.one_of(st.none(), st.integers(0, at - 1))) if at else None for at in range(size)]
+    parents = [draw(st.one_of(st.none(), st.integers(0, index - 1))) if index else None for index in range(size)]
     homes = [draw(st.integers(0, size - 1)) for _ in range(count)]
     categories = tuple(
         Category(
-            f"c{at}", None if up is None else f"c{up}", tuple(f"b{n}" for n in range(count) if homes[n] == at), {}, at
+            f"c{index}",
+            None if up is None else f"c{up}",
+            tuple(f"b{n}" for n in range(count) if homes[n] == index),
+            {},
+            index,
         )
-        for at, up in enumerate(parents)
+        for index, up in enumerate(parents)
     )
     scores = np.random.default_rng(draw(st.integers(0, 99))).dirichlet(np.full(count, 0.5), 20).astype(np.float32)
     return CategoryMapping.from_taxonomy(Taxonomy(Path(), (), categories), tuple(f"b{n}" for n in range(count))), scores

@@ -16,17 +16,17 @@ OWN_TEN = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "
 def test_a_category_is_found_by_its_name_and_its_synonyms_whatever_their_case_and_signs(tmp_path: Path) -> None:
     shop = clothes(tmp_path)
 
-    found = [shop.resolve(name) for name in ("TEE", "t-shirt top", "Sneaker", "Khanga", "hat", "Viatu")]
+    resolved = [shop.resolve(name) for name in ("TEE", "t-shirt top", "Sneaker", "Khanga", "hat", "Viatu")]
 
-    assert found == ["tee", "tee", "shoes", "kanga", None, None]
+    assert resolved == ["tee", "tee", "shoes", "kanga", None, None]
 
 
 def test_a_person_may_also_name_a_title_but_not_one_that_two_categories_share(tmp_path: Path) -> None:
     shop = Taxonomy.read(written(tmp_path, CLOTHES + "boots,footwear,,Boots,Viatu,\n"))
 
-    found = [shop.meant_by(word) for word in ("fulana", "Schuhe", "leso", "shirt", "Viatu", "Mütze")]
+    resolved = [shop.meant_by(word) for word in ("fulana", "Schuhe", "leso", "shirt", "Viatu", "Mütze")]
 
-    assert found == ["tee", "shoes", "kanga", "shirt", None, None]
+    assert resolved == ["tee", "shoes", "kanga", "shirt", None, None]
 
 
 def test_what_is_above_is_told_from_the_nearest_up(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_what_spreadsheets_leave_in_a_file_is_no_harm(tmp_path: Path, encoding: 
 
     shop = Taxonomy.read(written(tmp_path, text, encoding))
 
-    assert [(each.name, each.parent, each.synonyms) for each in shop.categories] == [
+    assert [(category.name, category.parent, category.synonyms) for category in shop.categories] == [
         ("tops", None, ()),
         ("fulana", "tops", ("Tee",)),
     ]
@@ -139,6 +139,8 @@ def test_the_sample_has_a_place_for_the_shipped_bundle_and_for_the_photographs(c
     placed = CategoryMapping.from_taxonomy(shop, categories)
 
     assert set(shop.languages) == {"en", "sw", "de"}
-    assert all(set(each.titles) == set(shop.languages) for each in shop.categories)
-    assert {each.parent for each in shop.categories if each.name in ("kitenge", "kanga", "kikoi")} == {"wrapper cloth"}
-    assert not {placed.names[at] for at in placed.leaves} & {each.parent for each in shop.categories}
+    assert all(set(category.titles) == set(shop.languages) for category in shop.categories)
+    assert {category.parent for category in shop.categories if category.name in ("kitenge", "kanga", "kikoi")} == {
+        "wrapper cloth"
+    }
+    assert not {placed.names[index] for index in placed.leaves} & {category.parent for category in shop.categories}

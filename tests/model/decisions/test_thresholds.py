@@ -28,17 +28,17 @@ def drawn(images: int, seed: int = 0) -> ValidationOutcomes:
     return ValidationOutcomes(confidence, predicted, random.uniform(size=images) < confidence)
 
 
-def precision(outcome: ValidationOutcomes, cuts: tuple[float, ...]) -> float:
-    return float(outcome.correct[outcome.passing(cuts)].mean())
+def precision(outcomes: ValidationOutcomes, cuts: tuple[float, ...]) -> float:
+    return float(outcomes.correct[outcomes.passing(cuts)].mean())
 
 
 @pytest.mark.parametrize("target", [0.95, 0.98, 0.99])
 def test_what_passes_has_the_precision_that_was_asked_for(target: float) -> None:
-    outcome = drawn(20_000)
+    outcomes = drawn(20_000)
 
-    cuts = choose_thresholds(outcome, 2, ReviewPolicy(target_precision=target))
+    cuts = choose_thresholds(outcomes, 2, ReviewPolicy(target_precision=target))
 
-    assert precision(outcome, cuts) >= target
+    assert precision(outcomes, cuts) >= target
     assert precision(drawn(50_000, seed=1), cuts) == pytest.approx(target, abs=0.01)
 
 
@@ -49,10 +49,10 @@ def test_a_harder_category_has_the_higher_threshold() -> None:
 
 
 def test_a_higher_precision_passes_fewer_images() -> None:
-    outcome = drawn(20_000)
+    outcomes = drawn(20_000)
 
     passing = [
-        outcome.passing(choose_thresholds(outcome, 2, ReviewPolicy(target_precision=target))).mean()
+        outcomes.passing(choose_thresholds(outcomes, 2, ReviewPolicy(target_precision=target))).mean()
         for target in (0.9, 0.95, 0.98, 0.99)
     ]
 
@@ -83,20 +83,20 @@ def test_a_precision_out_of_reach_passes_nothing() -> None:
 @settings(deadline=None)  # machines are shared: time says nothing
 @given(budget=st.floats(0, 1), seed=st.integers(0, 20))
 def test_a_budget_is_never_overdrawn(budget: float, seed: int) -> None:
-    outcome = drawn(200, seed)
+    outcomes = drawn(200, seed)
 
-    cuts = choose_thresholds(outcome, 2, ReviewPolicy(review_budget=budget))
+    cuts = choose_thresholds(outcomes, 2, ReviewPolicy(review_budget=budget))
 
     assert len(set(cuts)) == 1
-    assert (~outcome.passing(cuts)).mean() <= budget + 1 / 200
+    assert (~outcomes.passing(cuts)).mean() <= budget + 1 / 200
 
 
 def test_a_budget_decides_over_a_precision() -> None:
-    outcome = drawn(1_000)
+    outcomes = drawn(1_000)
 
-    both = choose_thresholds(outcome, 2, ReviewPolicy(target_precision=0.99, review_budget=0.2))
+    both = choose_thresholds(outcomes, 2, ReviewPolicy(target_precision=0.99, review_budget=0.2))
 
-    assert both == choose_thresholds(outcome, 2, ReviewPolicy(review_budget=0.2))
+    assert both == choose_thresholds(outcomes, 2, ReviewPolicy(review_budget=0.2))
 
 
 def test_a_policy_that_wants_nothing_is_refused() -> None:
@@ -118,24 +118,24 @@ def test_the_lower_bound_is_clopper_and_pearsons(right: int, count: int, bound: 
 
 
 def test_the_promise_counts_what_passes() -> None:
-    outcome = ValidationOutcomes(
+    outcomes = ValidationOutcomes(
         np.array([0.99, 0.9, 0.6, 0.5]), np.array([0, 1, 0, 1]), np.array([True, True, False, True])
     )
 
-    told = promise(outcome, (0.7, 0.4))
+    promised = promise(outcomes, (0.7, 0.4))
 
-    assert told["images"] == 3
-    assert told["validation_coverage"] == 0.75
-    assert told["validation_precision"] == 1.0
-    assert told["precision_lower_bound"] == pytest.approx(0.05 ** (1 / 3), abs=1e-4)
+    assert promised["images"] == 3
+    assert promised["validation_coverage"] == 0.75
+    assert promised["validation_precision"] == 1.0
+    assert promised["precision_lower_bound"] == pytest.approx(0.05 ** (1 / 3), abs=1e-4)
 
 
 def test_an_outcome_comes_back_from_its_file(tmp_path: Path) -> None:
-    outcome = drawn(50)
+    outcomes = drawn(50)
 
-    outcome.write(tmp_path / "validation.npz")
+    outcomes.write(tmp_path / "validation.npz")
     back = ValidationOutcomes.read(tmp_path / "validation.npz")
 
-    np.testing.assert_allclose(back.confidence, outcome.confidence, rtol=1e-6)
-    np.testing.assert_array_equal(back.predicted, outcome.predicted)
-    np.testing.assert_array_equal(back.correct, outcome.correct)
+    np.testing.assert_allclose(back.confidence, outcomes.confidence, rtol=1e-6)
+    np.testing.assert_array_equal(back.predicted, outcomes.predicted)
+    np.testing.assert_array_equal(back.correct, outcomes.correct)

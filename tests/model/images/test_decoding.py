@@ -24,10 +24,10 @@ REJECTED = {
     "a JPEG's first half": (JPEG[: len(JPEG) // 2], "corrupt"),
     "a JPEG's first 12 bytes": (JPEG[:12], "corrupt"),
     "a PNG's first half": (PNG[: len(PNG) // 2], "corrupt"),
-    "a PNG's magic alone": (PNG[:8], "corrupt"),
-    "a GIF's magic alone": (b"GIF89a", "corrupt"),
-    "a WebP's magic alone": (b"RIFF\x10\0\0\0WEBPVP8 ", "corrupt"),
-    "a bitmap's magic alone": (b"BM" + bytes(20), "corrupt"),
+    "a PNG's signature alone": (PNG[:8], "corrupt"),
+    "a GIF's signature alone": (b"GIF89a", "corrupt"),
+    "a WebP's signature alone": (b"RIFF\x10\0\0\0WEBPVP8 ", "corrupt"),
+    "a bitmap's signature alone": (b"BM" + bytes(20), "corrupt"),
     "400 million pixels in 70 bytes": (png_header(20_000, 20_000), "too_many_pixels"),
     "one long line": (png_header(20_000, 1), "too_many_pixels"),
     "41 million pixels": (png_header(8_200, 5_000), "too_many_pixels"),
@@ -45,10 +45,10 @@ def test_a_bad_file_is_rejected_for_its_reason(name: str) -> None:
     assert len(rejected.value.detail) > 10
 
 
-@pytest.mark.parametrize(("magic", "word"), [("HEIC", "HEIC"), ("AVIF", "AVIF"), ("SVG", "SVG"), ("HTML", "HTML")])
-def test_the_detail_names_the_format_that_it_is(magic: str, word: str) -> None:
+@pytest.mark.parametrize(("file_type", "word"), [("HEIC", "HEIC"), ("AVIF", "AVIF"), ("SVG", "SVG"), ("HTML", "HTML")])
+def test_the_detail_names_the_format_that_it_is(file_type: str, word: str) -> None:
     with pytest.raises(ImageRejected, match=word):
-        decode(REJECTED[magic][0])
+        decode(REJECTED[file_type][0])
 
 
 def test_a_file_over_the_cap_is_too_large() -> None:
@@ -179,8 +179,8 @@ def test_flipped_bytes_give_an_image_or_a_reason_and_nothing_else() -> None:
 
     for number in range(500):
         data = bytearray(victims[number % len(victims)])
-        for at in random.integers(0, len(data), random.integers(1, 12)):
-            data[at] = random.integers(0, 256)
+        for index in random.integers(0, len(data), random.integers(1, 12)):
+            data[index] = random.integers(0, 256)
         try:
             outcomes.append(decode(bytes(data), DecodeHints(28)).mode)
         except ImageRejected as rejected:

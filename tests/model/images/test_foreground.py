@@ -14,8 +14,8 @@ def shrunk(picture: Image.Image, there: np.ndarray) -> tuple[Image.Image, np.nda
     return small, np.asarray(truth) > 127
 
 
-def overlap(found: np.ndarray, truth: np.ndarray) -> float:
-    return float((found & truth).sum() / (found | truth).sum())
+def overlap(mask: np.ndarray, truth: np.ndarray) -> float:
+    return float((mask & truth).sum() / (mask | truth).sum())
 
 
 @pytest.mark.parametrize("cloth", [30, 90, 200, 250])
@@ -43,14 +43,14 @@ def test_both_shoes_of_a_pair_are_kept_and_a_thin_line_is_not() -> None:
     pixels[truth] = (20, 20, 30)
     pixels[50:52, 4:38] = (20, 20, 30)
 
-    found = garment(Image.fromarray(pixels), Separation())
+    mask = garment(Image.fromarray(pixels), Separation())
 
-    assert overlap(found, truth) > 0.95
-    assert not found[49:].any()
+    assert overlap(mask, truth) > 0.95
+    assert not mask[49:].any()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 56), (56, 1), (5, 5)])
 def test_the_smallest_pictures_get_some_mask(size: tuple[int, int]) -> None:
-    found = garment(Image.new("RGB", size, (9, 99, 200)), Separation())
+    mask = garment(Image.new("RGB", size, (9, 99, 200)), Separation())
 
-    assert (found.shape, found.dtype) == (size[::-1], np.bool_)
+    assert (mask.shape, mask.dtype) == (size[::-1], np.bool_)

@@ -28,8 +28,8 @@ def flag() -> Image.Image:
 
 
 def colours(row: np.ndarray) -> str:
-    """The strongest colour of each place in uint8[N, 3], without repeating it."""
-    letters = ["RGB"[at] for at in row.argmax(-1)]
+    """Name the strongest colour of each pixel of uint8[N, 3], leaving out repetitions."""
+    letters = ["RGB"[index] for index in row.argmax(-1)]
     return "".join(letter for letter, before in zip(letters, ["", *letters[:-1]], strict=True) if letter != before)
 
 
