@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @contextmanager
 def counter(title: str, total: int) -> Iterator[Callable[[], None]]:
     """Show a bar until the block ends; call what it yields once for each of `total`."""
-    with Progress(console=_console(), transient=True) as progress:
+    with _transient() as progress:
         task = progress.add_task(title, total=total)
         yield lambda: progress.advance(task)
 
@@ -34,8 +34,7 @@ def counter(title: str, total: int) -> Iterator[Callable[[], None]]:
 @contextmanager
 def listing_spinner() -> Iterator[Callable[[int], None]]:
     """Show a spinner until the block ends; call what it yields with the number of images seen so far."""
-    columns = SpinnerColumn(), TextColumn("{task.description}")
-    with Progress(*columns, console=_console(), transient=True) as progress:
+    with _transient(SpinnerColumn(), TextColumn("{task.description}")) as progress:
         task = progress.add_task("listing…", total=None)
         yield lambda seen: progress.update(task, description=f"listing… {seen:,} images seen")
 
@@ -104,6 +103,12 @@ class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text(f"{speed:,.0f}/s" if speed else "–/s")
+
+
+def _transient(*columns: ProgressColumn) -> Progress:
+    """Make a bar that leaves nothing behind, not even a blank line in a log file."""
+    console = _console()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _console() -> Console:
