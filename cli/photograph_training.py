@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from model.data.photographs import Photograph
     from model.evaluation.evaluation_sets import OodSource
     from model.images.preprocessing import Preprocessing
-    from model.training.head import Begun
+    from model.training.head import WarmStart
     from model.training.publishing.task import BundleSpec
     from model.training.recipe import Recipe
     from worker.settings import Settings
@@ -59,8 +59,8 @@ def train(wanted: Wanted, recipe: Recipe, settings: Settings) -> Bundle:
     from cli.training_bar import trained_and_published
     from cli.warm_start import warm_start
 
-    weights, spec = _prepared(wanted, recipe)
     found, left_out = _looked_at(wanted, settings)
+    weights, spec = _prepared(wanted, recipe)
     splits = _split(found, recipe.seed, wanted.per_category)
     data = _decoded(found, splits, recipe, spec, settings)
     begun = _begun(data, recipe, weights, spec, len(found.names))
@@ -90,18 +90,18 @@ def spread_over(wanted: Wanted, recipe: Recipe, settings: Settings, folds: int, 
     import numpy as np
 
     from cli.models.spread import measured
-    from model.training import crossvalidation, photograph_folds
+    from model.training import crossvalidation
 
     if wanted.start:
         raise typer.BadParameter("its bundle may have seen what is held out", param_hint="--start, --folds, --seeds")
-    weights, spec = _prepared(wanted, recipe)
     found, _ = _looked_at(wanted, settings)
+    weights, spec = _prepared(wanted, recipe)
     splits = _split(found, recipe.seed, wanted.per_category)
     known = {}
     if folds:
         whole = np.concatenate(splits[:2])
         data = _decoded(found, [whole, splits[1][:0], splits[2][:0]], recipe, spec, settings)
-        parts = photograph_folds.folds(data, found.groups[whole], recipe, spec, weights, folds)
+        parts = crossvalidation.photograph_folds(data, found.groups[whole], recipe, spec, weights, folds)
     else:
         data = _decoded(found, splits, recipe, spec, settings)
         known["start"] = _begun(data, recipe, weights, spec, len(found.names)).model
@@ -117,7 +117,7 @@ def _prepared(wanted: Wanted, recipe: Recipe) -> tuple[Path, Preprocessing]:
     from model.training.recipe import served_size
 
     spec = preprocessing.photograph(served_size(recipe), wanted.fit or preprocessing.FIT)
-    return backbone.find(recipe.network, cache_folder()), spec
+    return backbone.find_or_convert(recipe.network, cache_folder(), lambda line: typer.echo(line, err=True)), spec
 
 
 def _looked_at(wanted: Wanted, settings: Settings) -> tuple[Inspection, list[Photograph]]:
@@ -182,13 +182,13 @@ def _decoded(
         )
 
 
-def _begun(data: Dataset, recipe: Recipe, weights: Path, spec: Preprocessing, categories: int) -> Begun:
+def _begun(data: Dataset, recipe: Recipe, weights: Path, spec: Preprocessing, categories: int) -> WarmStart:
     from model.data import pixels
     from model.training import head
 
     typer.echo("fitting the head …", err=True)
     served = pixels.as_served(data.train.images, spec)
-    begun = head.fitted(recipe, weights, served, data.train.labels, categories)
+    begun = head.warm_start(recipe, weights, served, data.train.labels, categories)
     minutes = begun.minutes(recipe.epochs)
     typer.echo(f"then all of {recipe.network}, {recipe.epochs} epochs: about {minutes:.0f} minutes", err=True)
     return begun
@@ -223,7 +223,7 @@ def _origin(recipe: Recipe, weights: Path) -> dict[str, Any]:
     return {"backbone": recipe.network, **provenance(weights)}
 
 
-def _list_doubtful(wanted: Wanted, begun: Begun, found: Inspection, train: npt.NDArray[np.int64]) -> None:
+def _list_doubtful(wanted: Wanted, begun: WarmStart, found: Inspection, train: npt.NDArray[np.int64]) -> None:
     """Labels that the other photographs contradict, on a page."""
     from model.data.inspection import label_issues
     from model.evaluation.report import label_page

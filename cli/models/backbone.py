@@ -1,4 +1,4 @@
-"""`tagger model backbone`: ImageNet weights at hand, for trainings on photographs of one's own."""
+"""`tagger model backbone`: the ImageNet weights of a backbone, converted for trainings on photographs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cli.quiet import quieten_tensorflow
+from model.training.device import quieten_tensorflow
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to `tagger model`."""
     app.command(epilog="Example: tagger model backbone efficientnet-lite0")(backbone)
-
-
-def cache_folder() -> Path:
-    """Where converted weights are kept."""
-    return Path.home() / ".cache" / "catalogue-tagger" / "backbones"
 
 
 def backbone(
@@ -28,34 +23,25 @@ def backbone(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: in ~/.cache/catalogue-tagger.")] = None,
 ) -> None:
-    """Convert the ImageNet weights of a backbone, without PyTorch."""
+    """Convert the ImageNet weights of a backbone, without PyTorch. Training does so by itself at first use."""
     quieten_tensorflow()
+    from model.manifest import sha256
     from model.training.backbones import backbone as backbones
 
+    path = out or cache_folder() / f"{name}.npz"
     try:
-        backbones.check(name)
+        origin = backbones.convert(name, path, checkpoint)
     except backbones.BackboneUnknown as error:
         raise typer.BadParameter(str(error), param_hint="NAME") from error
-    typer.echo(_convert(name, checkpoint, out or cache_folder() / f"{name}.npz"))
+    size = f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256(path)}"
+    typer.echo(f"{name}: converted from {origin}; saved in {path} ({size})")
 
 
-def _convert(name: str, checkpoint: Path | None, out: Path) -> str:
-    """Written only if the network takes every weight. What came of it, in a line."""
-    from model.manifest import sha256
-    from model.training.backbones import weights
-    from model.training.backbones.backbone import assign, imagenet_classifier
+def cache_folder() -> Path:
+    """Return the folder of converted weights. Raises BackboneMissing where there is no home folder."""
+    from model.training.backbones.backbone import BackboneMissing
 
-    path, version = (checkpoint, "") if checkpoint else weights.packaged(name)
-    arrays = weights.converted(path)
-    assign(imagenet_classifier(None, size=32, name=name), arrays)
-    weights.write(arrays, out, _source(name, path, version) | {"checkpoint_sha256": sha256(path)})
-    origin = f"{weights.package_of(name)} {version}" if version else str(path)
-    return f"{name}: converted from {origin}; saved in {out} ({out.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256(out)})"
-
-
-def _source(name: str, path: Path, version: str) -> dict[str, str]:
-    from model.training.backbones.weights import package_of
-
-    if version:
-        return {"source": package_of(name), "version": version, "licence": "Apache-2.0"}
-    return {"source": path.name, "version": "", "licence": ""}
+    try:
+        return Path.home() / ".cache" / "catalogue-tagger" / "backbones"
+    except RuntimeError as error:
+        raise BackboneMissing("there is no home folder to keep the backbone's weights in: set HOME") from error

@@ -10,8 +10,8 @@ import typer
 from cli.models import spread
 from cli.options import DATA, IMAGES
 from cli.photograph_training import Wanted, name_of
-from cli.quiet import quieten_tensorflow
 from cli.warm_start import teacher_networks
+from model.training.device import quieten_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

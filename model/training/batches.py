@@ -1,4 +1,4 @@
-"""Shuffled, augmented batches of training images, made in threads while the network is busy with those before."""
+"""Shuffled, augmented batches of training images, prepared in threads while the network trains on earlier ones."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,19 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from model.data.dataset import Split
-from model.training.augmentation.augment import augment, mixed_up
+from model.training.augmentation.augment import augment, mixup
 from model.training.recipe import Recipe, smoothing
 
 AHEAD = 3
-"""Epochs that are made ahead of their turn."""
+"""Epochs that are prepared ahead of their turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """S batches: images uint8[S, B, H, W, C], labels int64[S, B], the weight of each in the loss float32[S, B], and how
-    far their labels are smoothed, float32[S].
+    """S batches: images uint8[S, B, H, W, C], labels int64[S, B], and the weight of each in the loss float32[S, B].
 
-    Where images are mixed, `labels` have a `share` of each, float32[S], and `others` int64[S, B] the rest.
+    `smoothing` float32[S] is the share of their labels that goes to all categories alike. Where images are mixed,
+    `labels` have a `share` of each, float32[S], and `others` int64[S, B] the rest.
     """
 
     images: npt.NDArray[np.uint8]
@@ -36,58 +36,58 @@ class Batches:
 
     def __init__(self, split: Split, recipe: Recipe, batch: int) -> None:
         self._split, self._recipe, self._batch = split, recipe, batch
-        self._weights = balanced(split.labels, recipe.balance)
+        self._weights = balance(split.labels, recipe.balance)
         self._ahead: dict[int, Future[Chunk]] = {}
         self._threads = ThreadPoolExecutor(AHEAD, thread_name_prefix="batches")
 
     @property
     def per_epoch(self) -> int:
-        """Number of batches in an epoch; images that fill no batch wait for another epoch."""
+        """The number of batches in an epoch; images that fill no batch wait for another epoch."""
         return len(self._split) // self._batch
 
     def one_by_one(self, epoch: int) -> Iterator[Chunk]:
-        """Each batch by itself, S = 1, made while the one before it is in use."""
-        chunks = self._made(epoch)
+        """Yield each batch by itself, S = 1, prepared while the one before it is in use."""
+        chunks = self._chunks(epoch)
         coming = self._threads.submit(next, chunks, None)
         while (chunk := coming.result()) is not None:
             coming = self._threads.submit(next, chunks, None)
             yield chunk
 
-    def _made(self, epoch: int) -> Iterator[Chunk]:
-        random = np.random.default_rng([self._recipe.seed, epoch])
-        order = random.permutation(len(self._split))
-        smoothed = np.full(1, smoothing(self._recipe, epoch), np.float32)
-        for start in range(0, self.per_epoch * self._batch, self._batch):
-            indices = order[start : start + self._batch]
-            images, labels = augment(self._split.images[indices], random, self._recipe), self._split.labels[indices]
-            mixed, partners, share = mixed_up(images, random, self._recipe.mixup)
-            others, weights = labels[partners], self._weights[indices]
-            yield Chunk(mixed[None], labels[None], weights[None], smoothed, others[None], share)
-
     def whole(self, epoch: int) -> Chunk:
-        """All of an epoch; those after it are begun."""
+        """Return all of an epoch, and begin with those after it."""
         for number in range(epoch, min(epoch + 1 + AHEAD, self._recipe.epochs)):
             if number not in self._ahead:
                 self._ahead[number] = self._threads.submit(self._joined, number)
         return self._ahead.pop(epoch).result()
 
     def close(self) -> None:
-        """Stop the threads; what was made ahead is dropped."""
+        """Stop the threads, and drop what was prepared ahead."""
         self._threads.shutdown(cancel_futures=True)
 
+    def _chunks(self, epoch: int) -> Iterator[Chunk]:
+        random = np.random.default_rng([self._recipe.seed, epoch])
+        order = random.permutation(len(self._split))
+        smoothed = np.full(1, smoothing(self._recipe, epoch), np.float32)
+        for start in range(0, self.per_epoch * self._batch, self._batch):
+            indices = order[start : start + self._batch]
+            images, labels = augment(self._split.images[indices], random, self._recipe), self._split.labels[indices]
+            mixed, partners, share = mixup(images, random, self._recipe.mixup)
+            others, weights = labels[partners], self._weights[indices]
+            yield Chunk(mixed[None], labels[None], weights[None], smoothed, others[None], share)
+
     def _joined(self, epoch: int) -> Chunk:
-        return joined([*self._made(epoch)])
+        return join([*self._chunks(epoch)])
 
 
-def balanced(labels: npt.NDArray[np.int64], balance: float) -> npt.NDArray[np.float32]:
-    """A weight for each image, 1 on average: with `balance` 1 categories weigh the same, with 0 images do."""
+def balance(labels: npt.NDArray[np.int64], strength: float) -> npt.NDArray[np.float32]:
+    """Weigh images, 1 on average: with a strength of 1 categories weigh the same, with 0 images do."""
     counts = np.bincount(labels)
-    weights = (1 / np.maximum(counts, 1)) ** balance
-    of_images: npt.NDArray[np.float32] = (weights[labels] / weights[labels].mean()).astype(np.float32)
-    return of_images
+    of_categories = (1 / np.maximum(counts, 1)) ** strength
+    weights: npt.NDArray[np.float32] = (of_categories[labels] / of_categories[labels].mean()).astype(np.float32)
+    return weights
 
 
-def joined(chunks: Sequence[Chunk]) -> Chunk:
-    """One chunk of all their batches."""
+def join(chunks: Sequence[Chunk]) -> Chunk:
+    """Put the batches of all chunks into one."""
     names = [field.name for field in fields(Chunk)]
     return Chunk(*(np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in names))

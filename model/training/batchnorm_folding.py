@@ -1,9 +1,9 @@
-"""Batch normalisation that keeps its statistics, folded into the convolution before it while a network is trained.
+"""Batch-norm folding: fixed batch normalisation is merged into the convolution before it while a network is trained.
 
 With fixed statistics it multiplies and shifts each channel, which a convolution can do by itself: the same function
 and the same gradients, without two passes over every map. And depthwise convolutions are computed in float32:
 TensorFlow's gradients of them are four times as slow in bfloat16 on a processor, with strides ten times. Together
-they make a step of EfficientNet-Lite0 2.5 times as quick (docs/research/experiments.md).
+they make a step of EfficientNet-Lite0 2.5 times as fast (docs/research/experiments.md).
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,70 +13,71 @@ from model.training import graph
 
 
 class Folded:
-    """What a functional keras.Model answers, batch normalisation keeping its statistics; for a tf.function.
+    """A functional keras.Model with folded batch normalisation, for a tf.function; what cannot be folded stays.
 
-    It reads the variables of that model at each call, so that gradients go to them. What cannot be folded stays.
+    It reads the variables of the given model at each call, so that gradients go to them.
     """
 
     def __init__(self, model: Any) -> None:
         import keras
 
-        self._model, self._normalised = model, dict(_pairs(model))
-        self._needless = {each.name for each in self._normalised.values()}
-        self._twin = keras.models.clone_model(model, clone_function=self._copy, call_function=self._called)
+        self._model, self._normalisations = model, dict(_pairs(model))
+        self._folded_away = {normalisation.name for normalisation in self._normalisations.values()}
+        self._copy = keras.models.clone_model(model, clone_function=self._clone, call_function=self._call)
 
     def __call__(self, images: Any) -> Any:
-        """float32[N, H, W, C] -> logits float32[N, K]."""
+        """Return logits float32[N, K] for images float32[N, H, W, C]."""
         values = self._values()
         trained, others = (
             [values[id(variable)] for variable in variables]
-            for variables in (self._twin.trainable_variables, self._twin.non_trainable_variables)
+            for variables in (self._copy.trainable_variables, self._copy.non_trainable_variables)
         )
-        said, _ = self._twin.stateless_call(trained, others, images, training=False)
-        return said
+        logits, _ = self._copy.stateless_call(trained, others, images, training=False)
+        return logits
 
-    def _called(self, copy: Any, *given: Any, **named: Any) -> Any:
-        return given[0] if copy.name in self._needless else copy(*given, **named)
+    def _call(self, copy: Any, *inputs: Any, **named: Any) -> Any:
+        return inputs[0] if copy.name in self._folded_away else copy(*inputs, **named)
 
-    def _copy(self, layer: Any) -> Any:
+    def _clone(self, layer: Any) -> Any:
         import keras
 
         config = layer.get_config()
-        if layer.name in self._normalised:
+        if layer.name in self._normalisations:
             config["use_bias"] = True
         if isinstance(layer, keras.layers.DepthwiseConv2D):
             config["dtype"] = "float32"
         return layer.from_config(config)
 
     def _values(self) -> Mapping[int, Any]:
-        """What each variable of the twin is, by its identity."""
+        """Compute the value of each variable of the copy, by the variable's identity."""
         values: dict[int, Any] = {}
-        for copy in (each for each in self._twin.layers if each.variables):
+        for copy in (layer for layer in self._copy.layers if layer.variables):
             layer = self._model.get_layer(copy.name)
-            if layer.name in self._normalised:
-                kernel, bias = _folded(layer, self._normalised[layer.name])
+            if layer.name in self._normalisations:
+                kernel, bias = _fold(layer, self._normalisations[layer.name])
                 values |= {id(copy.kernel): kernel, id(copy.bias): bias}
             else:
-                values |= {id(mine): its.value for mine, its in zip(copy.variables, layer.variables, strict=True)}
+                pairs = zip(copy.variables, layer.variables, strict=True)
+                values |= {id(variable): original.value for variable, original in pairs}
         return values
 
 
 def _pairs(model: Any) -> Iterator[tuple[str, Any]]:
-    """The name of each convolution whose only use is a batch normalisation, and that."""
+    """Find each convolution that only a batch normalisation reads: its name, and that."""
     import keras
 
     convolutions = keras.layers.Conv2D, keras.layers.DepthwiseConv2D
-    used = graph.readers(model)
+    readers = graph.readers(model)
     for layer in model.layers:
-        users = used.get(id(layer.output), [])
-        if isinstance(layer, convolutions) and layer.activation is keras.activations.linear and len(users) == 1:
-            [after] = users
-            if isinstance(after, keras.layers.BatchNormalization) and after.scale and after.center:
-                yield layer.name, after
+        after = readers.get(id(layer.output), [])
+        if isinstance(layer, convolutions) and layer.activation is keras.activations.linear and len(after) == 1:
+            [reader] = after
+            if isinstance(reader, keras.layers.BatchNormalization) and reader.scale and reader.center:
+                yield layer.name, reader
 
 
-def _folded(convolution: Any, normalisation: Any) -> tuple[Any, Any]:
-    """Kernel and bias of both in one."""
+def _fold(convolution: Any, normalisation: Any) -> tuple[Any, Any]:
+    """Compute kernel and bias of both in one."""
     import keras
     from keras import ops
 

@@ -1,4 +1,4 @@
-"""How much a result owes to chance: the same training on K folds of the data, or from N seeds."""
+"""Cross-validation, on folds of the data or from several seeds: how much of a result is chance."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.data import splitting
+from model.data import pixels, splitting
 from model.data.dataset import Dataset, Split, pick
 from model.data.fashion_mnist import SPLIT_SEED
+from model.images.preprocessing import Preprocessing
+from model.training import head
 from model.training.loop import Progress, train
 from model.training.recipe import Recipe
 from model.training.train_step import logits
@@ -23,7 +25,7 @@ Indices = npt.NDArray[np.int64]
 class Part:
     """One training of several: its name ("fold 1", "seed 0"), its data and its recipe.
 
-    `start` makes the keras.Model that this one begins at, where not all begin at the same.
+    `start` builds the keras.Model that this one starts from, where each has its own.
     """
 
     name: str
@@ -34,58 +36,59 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Accuracies on what each training held out, by its name."""
+    """The accuracy of each training on its held-out images, by the training's name."""
 
     accuracies: dict[str, float]
 
     @property
     def mean(self) -> float:
+        """The mean of all trainings."""
         return float(np.mean(list(self.accuracies.values())))
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of a single training (n - 1 in the denominator)."""
+        """The standard deviation of a single training (n - 1 in the denominator)."""
         return float(np.std(list(self.accuracies.values()), ddof=1))
 
     def as_json(self) -> dict[str, Any]:
-        """Rounded to what the numbers are worth."""
-        each = {name: round(value, 4) for name, value in self.accuracies.items()}
-        return {"mean": round(self.mean, 4), "standard_deviation": round(self.deviation, 4), "accuracies": each}
+        """Round to the digits that mean something."""
+        accuracies = {name: round(accuracy, 4) for name, accuracy in self.accuracies.items()}
+        return {"mean": round(self.mean, 4), "standard_deviation": round(self.deviation, 4), "accuracies": accuracies}
 
 
 def folds(data: Dataset, recipe: Recipe, count: int) -> Iterator[Part]:
-    """`count` stratified folds of training and validation images, each held out once. Test is not touched."""
+    """Hold out each of `count` stratified folds of training and validation images once. Test is not touched."""
     images = np.concatenate([data.train.images, data.validation.images])
     whole = Split(images, np.concatenate([data.train.labels, data.validation.labels]))
-    each_by_itself = np.arange(len(whole))
-    fold_of = splitting.folds(whole.labels, each_by_itself, count, seed=SPLIT_SEED)
-    yield from held_out(data, recipe, whole, whole, fold_of, count)
+    fold_of = splitting.folds(whole.labels, np.arange(len(whole)), count, seed=SPLIT_SEED)
+    yield from _hold_out(data, recipe, whole, whole, fold_of, count)
 
 
-def held_out(
-    data: Dataset,
-    recipe: Recipe,
-    trained: Split,
-    asked: Split,
-    fold_of: Indices,
-    count: int,
-    start: Callable[[Indices], Any] | None = None,
+def photograph_folds(
+    data: Dataset, groups: Indices, recipe: Recipe, spec: Preprocessing, weights: Path, count: int
 ) -> Iterator[Part]:
-    """Each of `count` folds once: trained on the other images as in `trained`, measured on its own as in `asked`.
+    """Hold out each of `count` folds of `data.train` once, each with a head that never saw it.
 
-    `fold_of` int64[N] is the fold of each; `start` makes the keras.Model to begin at from the indices trained on.
+    `data` is as `model.data.pixels.load` has it; groups int64[N] stay in one fold. Held-out images are shrunk to the
+    size in `spec`. The backbone of the recipe, with its `weights`, computes the features of all heads once. Raises
+    BackboneMissing or BackboneCorrupt.
     """
-    for number in range(count):
-        held, kept = np.flatnonzero(fold_of == number), np.flatnonzero(fold_of != number)
-        digest = f"{data.digest} fold {number + 1} of {count}"
-        part = replace(data, train=pick(trained, kept), validation=pick(asked, held), digest=digest)
-        yield Part(f"fold {number + 1}", part, recipe, partial(start, kept) if start else None)
+    whole = data.train
+    served = pixels.as_served(whole.images, spec)
+    features = head.compute_features(served, weights, recipe.network)
+    categories = int(whole.labels.max()) + 1
+
+    def start(trained: Indices) -> Any:
+        return head.with_head(recipe, weights, spec.size, features[trained], whole.labels[trained], categories)
+
+    fold_of = splitting.folds(whole.labels, groups, count)
+    yield from _hold_out(data, recipe, whole, Split(served, whole.labels), fold_of, count, start)
 
 
 def seeds(data: Dataset, recipe: Recipe, count: int) -> Iterator[Part]:
-    """The same data from `count` seeds, the recipe's own first."""
-    for number in range(count):
-        yield Part(f"seed {recipe.seed + number}", data, replace(recipe, seed=recipe.seed + number))
+    """Train on the same data from `count` seeds, the recipe's own first."""
+    for seed in range(recipe.seed, recipe.seed + count):
+        yield Part(f"seed {seed}", data, replace(recipe, seed=seed))
 
 
 def measure(
@@ -98,7 +101,7 @@ def measure(
     teachers: Sequence[Any] = (),
     report: Callable[[Part, Progress], None] = lambda *_: None,
 ) -> Spread:
-    """Train each part, its checkpoint in `folder`; with `resume`, what is finished there is not done again."""
+    """Train each part, its checkpoint in `folder`; with `resume`, parts that are finished there are not repeated."""
     accuracies = {}
     for part in parts:
         trained = train(
@@ -109,8 +112,29 @@ def measure(
             resume=resume,
             start=part.start() if part.start else start,
             teachers=teachers,
-            report=lambda progress, part=part: report(part, progress),  # type: ignore[misc]  # a default binds the part
+            report=partial(report, part),
         )
-        said = logits(trained.model, part.data.validation.images)
-        accuracies[part.name] = float(np.mean(said.argmax(1) == part.data.validation.labels))
+        predicted = logits(trained.model, part.data.validation.images).argmax(1)
+        accuracies[part.name] = float(np.mean(predicted == part.data.validation.labels))
     return Spread(accuracies)
+
+
+def _hold_out(
+    data: Dataset,
+    recipe: Recipe,
+    trained: Split,
+    measured: Split,
+    fold_of: Indices,
+    count: int,
+    start: Callable[[Indices], Any] | None = None,
+) -> Iterator[Part]:
+    """Hold out each fold once: train on the other images of `trained`, measure on its own of `measured`.
+
+    `fold_of` int64[N] is the fold of each image; `start` builds the keras.Model to start from for the indices trained
+    on.
+    """
+    for fold in range(count):
+        held_out, others = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+        digest = f"{data.digest} fold {fold + 1} of {count}"
+        part = replace(data, train=pick(trained, others), validation=pick(measured, held_out), digest=digest)
+        yield Part(f"fold {fold + 1}", part, recipe, partial(start, others) if start else None)

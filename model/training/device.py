@@ -1,4 +1,4 @@
-"""What a training computes on: a processor or a GPU, and the arithmetic in which that is quick."""
+"""The device a training computes on, a processor or a GPU, and the arithmetic in which that is fast."""
 
 import os
 import platform
@@ -6,26 +6,35 @@ from pathlib import Path
 from typing import Any
 
 
+def quieten_tensorflow() -> None:
+    """Keep TensorFlow's log lines from the terminal; call it before TensorFlow is imported.
+
+    oneDNN's convolutions are used on any processor (docs/research/experiments.md).
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
 def computing_dtype() -> str:
-    """mixed_bfloat16 on a GPU or a processor that multiplies it itself, else float32: emulated, it is slower."""
+    """Return mixed_bfloat16 on a GPU or a processor that multiplies it itself, else float32: emulated, it is slower."""
     return "mixed_bfloat16" if _gpus() or _processor_has_bfloat16() else "float32"
 
 
 def machine() -> str:
-    """Processor and GPU, in words that name no one's machine."""
-    parts = [platform.machine(), f"{os.cpu_count()} cores", *(each.device_kind for each in _gpus())]
+    """Describe processor and GPU in words that do not identify a machine."""
+    parts = [platform.machine(), f"{os.cpu_count()} cores", *(gpu.device_kind for gpu in _gpus())]
     return ", ".join(parts)
 
 
 def _gpus() -> list[Any]:
-    """Those that Keras computes on; TensorFlow is installed here for processors alone."""
+    """List the GPU that Keras computes on; TensorFlow is installed here for processors alone."""
     import keras
 
     if keras.backend.backend() != "jax":
         return []
     import jax
 
-    return [each for each in jax.local_devices() if each.platform == "gpu"][:1]  # all that one training uses
+    return [device for device in jax.local_devices() if device.platform == "gpu"][:1]  # all that one training uses
 
 
 def _processor_has_bfloat16() -> bool:

@@ -1,6 +1,6 @@
-"""Fine-tuning begins with the head: a linear classifier on what the backbone makes of the photographs as it is.
+"""The head of a backbone, a linear classifier on its features, fitted before anything else is trained.
 
-So the backbone is not pulled about by a head that knows nothing yet (Kumar et al. 2022, arXiv:2202.10054).
+So the backbone is not distorted by a head that is still random (Kumar et al. 2022, arXiv:2202.10054).
 """
 
 import time
@@ -11,23 +11,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.training import features
 from model.training.backbones import backbone
 from model.training.recipe import Recipe
 
+Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
-STRENGTH = 10.0  # of what photographs say against the wish for small weights, by the number of photographs
+BATCH = 32  # more takes memory, and no less time
+STRENGTH = 10.0  # inverse of the regularisation, by the number of images
 ITERATIONS = 300
 STEP = 3.0
-"""A photograph costs so many times as much in training as when it is only looked at (docs/research/experiments.md)."""
+"""Times that training on an image takes longer than computing its features (docs/research/experiments.md)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A keras.Model with a head, and what its backbone made of the N training images: float32[N, D].
+class WarmStart:
+    """A keras.Model with a fitted head, and the features float32[N, D] of the N training images.
 
-    That took, or at the size of training would have taken, so many `seconds`.
+    Computing these took, or at the size of training would have taken, so many `seconds`.
     """
 
     model: Any
@@ -35,41 +36,68 @@ class Begun:
     seconds: float
 
     def minutes(self, epochs: int) -> float:
-        """What training all of it will take, about."""
+        """Estimate how long training the whole network takes."""
         return STEP * self.seconds * epochs / 60
 
 
-def fitted(recipe: Recipe, weights: Path, images: npt.NDArray[np.uint8], labels: Labels, categories: int) -> Begun:
-    """The recipe's backbone with its weights, and a head trained on top of them.
+def warm_start(recipe: Recipe, weights: Path, images: Pixels, labels: Labels, categories: int) -> WarmStart:
+    """Fit a head on the recipe's backbone with its weights.
 
     `images` uint8[N, S, S, 3] are as the network will be served, labels int64[N]. Raises BackboneMissing or
     BackboneCorrupt.
     """
     size = images.shape[1]
-    began = time.monotonic()
-    seen = features.of_images(images, weights, size, recipe.network)
-    seconds = (time.monotonic() - began) * ((recipe.size or size) / size) ** 2
-    return Begun(on(recipe, weights, size, seen, labels, categories), seen, seconds)
+    started = time.monotonic()
+    features = compute_features(images, weights, recipe.network)
+    seconds = (time.monotonic() - started) * ((recipe.size or size) / size) ** 2
+    return WarmStart(with_head(recipe, weights, size, features, labels, categories), features, seconds)
 
 
-def on(recipe: Recipe, weights: Path, size: int, seen: Floats, labels: Labels, categories: int) -> Any:
-    """A keras.Model as `fitted` gives it, from features float32[N, D] that its backbone was seen to give before."""
+def compute_features(images: Pixels, weights: Path | None, name: str = backbone.DEFAULT) -> Floats:
+    """Run a backbone on images uint8[N, S, S, 3]; returns float32[N, D], D being 1280.
+
+    `weights` is a file as `backbone.find_or_convert` returns it, or None for random weights. Needs TensorFlow as
+    Keras's backend, and takes a core about 20 ms an image of 160 pixels. Raises BackboneMissing, BackboneCorrupt, or
+    ValueError for images that are not square or not in colour.
+    """
+    size = images.shape[1]
+    if images.shape[1:] != (size, size, 3):
+        raise ValueError(f"images of {images.shape[1:]} are not square and in colour")
+    model = backbone.build(weights, size=size, name=name)
+    network = _compiled(model, size)
+    parts = [np.asarray(network(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
+    return np.concatenate([np.zeros((0, *model.output_shape[1:]), np.float32), *parts])
+
+
+def with_head(recipe: Recipe, weights: Path, size: int, features: Floats, labels: Labels, categories: int) -> Any:
+    """Build the keras.Model of `warm_start` from features float32[N, D] that are already computed."""
     model = backbone.classifier(recipe.network, weights, size=size, categories=categories)
-    model.get_layer("logits").set_weights(linear(seen, labels, categories))
+    model.get_layer("logits").set_weights(fit_linear(features, labels, categories))
     return model
 
 
-def linear(seen: Floats, labels: Labels, categories: int) -> list[Floats]:
-    """Kernel float32[D, K] and bias float32[K] of a logistic regression on features float32[N, D].
+def fit_linear(features: Floats, labels: Labels, categories: int) -> list[Floats]:
+    """Fit a logistic regression to features float32[N, D]; returns its kernel float32[D, K] and bias float32[K].
 
     Every category has to be among the labels.
     """
     from sklearn.linear_model import LogisticRegression
 
-    mean, deviation = seen.mean(0), seen.std(0) + 1e-3
-    found = LogisticRegression(C=STRENGTH / len(labels), max_iter=ITERATIONS).fit((seen - mean) / deviation, labels)
-    kernel, bias = found.coef_, found.intercept_
-    if categories == 2:  # one line parts them
+    mean, deviation = features.mean(0), features.std(0) + 1e-3
+    regression = LogisticRegression(C=STRENGTH / len(labels), max_iter=ITERATIONS)
+    regression.fit((features - mean) / deviation, labels)
+    kernel, bias = regression.coef_, regression.intercept_
+    if categories == 2:  # scikit-learn fits one row for both
         kernel, bias = np.concatenate([-kernel, kernel]) / 2, np.concatenate([-bias, bias]) / 2
     scaled = kernel / deviation
     return [scaled.T.astype(np.float32), (bias - scaled @ mean).astype(np.float32)]
+
+
+def _compiled(network: Any, size: int) -> Any:
+    """Compile one graph for batches of any length."""
+    import tensorflow as tf
+
+    def run(pixels: Any) -> Any:
+        return network(tf.cast(pixels, tf.float32), training=False)
+
+    return tf.function(run, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False)

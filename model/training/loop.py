@@ -224,7 +224,7 @@ class _Checkpoint:
 
 
 def _design(model: Any) -> list[Any]:
-    """The kind of each layer and the shapes of its weights."""
+    """List the kind of each layer and the shapes of its weights."""
     return [(type(layer), [weights.shape for weights in layer.weights]) for layer in model.layers]
 
 

@@ -25,7 +25,7 @@ class Targets:
 
 
 def losses(targets: Targets, logits: Any, teacher_logits: Sequence[Any], recipe: Recipe) -> Any:
-    """The loss of each image, float[N], from logits float[N, K] of the student and of each teacher."""
+    """Compute the loss of each image, float[N], from logits float[N, K] of the student and of each teacher."""
     to_labels = _to_labels(targets, logits)
     if not teacher_logits:
         return to_labels

@@ -1,4 +1,4 @@
-"""Is there memory enough for a training? Asked before it starts, not found out by the kernel's killer."""
+"""A check that a training fits into memory, made before it starts, so that the kernel does not end it."""
 
 import math
 from pathlib import Path
@@ -17,26 +17,26 @@ class MemoryShort(ModelError):
 
 
 def check(model: Any, batch: int, data_bytes: int) -> None:
-    """Raises MemoryShort when training `model` on batches of `batch` images needs more than is available."""
-    needed, there = needed_bytes(model, batch, data_bytes), available_bytes()
-    if there is not None and needed > there:
+    """Raise MemoryShort when training `model` on batches of `batch` images needs more than is available."""
+    needed, available = needed_bytes(model, batch, data_bytes), available_bytes()
+    if available is not None and needed > available:
         raise MemoryShort(
-            f"training needs about {needed / 1e9:.1f} GB of memory and {there / 1e9:.1f} GB are free:"
+            f"training needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free:"
             " stop other programs, or choose a smaller network with --network"
         )
 
 
 def needed_bytes(model: Any, batch: int, data_bytes: int) -> int:
-    """An estimate, on the high side."""
+    """Estimate, on the high side, what a training needs."""
     activations = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
     floats = KEPT_PER_ACTIVATION * batch * activations + 3 * int(model.count_params())
     return int(FRAMEWORK_BYTES + 2 * data_bytes + 4 * floats)
 
 
 def available_bytes() -> int | None:
-    """What this process may still take: the machine's free memory, or its container's; None where nothing tells."""
-    known = [room for room in (_of_machine(), _of_container()) if room is not None]
-    return min(known) if known else None
+    """Return the free memory of the machine, or of its container if that is less; None where it is unknown."""
+    limits = [limit for limit in (_of_machine(), _of_container()) if limit is not None]
+    return min(limits) if limits else None
 
 
 def _of_machine() -> int | None:
@@ -44,8 +44,8 @@ def _of_machine() -> int | None:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    return found[0] if found else None
+    available = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return available[0] if available else None
 
 
 def _of_container() -> int | None:

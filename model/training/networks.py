@@ -1,4 +1,4 @@
-"""The networks, as Keras models. Scaling of pixels is inside, so that training and serving cannot drift apart."""
+"""The networks, as Keras models that scale pixels themselves, so that training and serving cannot drift apart."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 from model import ModelError
 
 DEFAULT = "fullres"
-"""What is trained when no network is named: what validation prefers (docs/research/experiments.md)."""
+"""The network that is trained when none is named."""
 
 
 class NetworkUnknown(ModelError):
@@ -15,7 +15,7 @@ class NetworkUnknown(ModelError):
 
 
 def build(name: str, *, size: int, channels: int, categories: int, dtype: str = "float32") -> Any:
-    """keras.Model: uint8-valued float[N, size, size, channels] -> logits float32[N, categories].
+    """Build a keras.Model: uint8-valued float[N, size, size, channels] -> logits float32[N, categories].
 
     `dtype` is a Keras policy ("mixed_bfloat16" computes in bfloat16 and keeps weights in float32).
     """
@@ -29,13 +29,13 @@ def build(name: str, *, size: int, channels: int, categories: int, dtype: str = 
 
 
 def check(name: str) -> None:
-    """Raises NetworkUnknown."""
+    """Raise NetworkUnknown unless there is a network of that name."""
     if name not in NETWORKS:
         raise NetworkUnknown(f"no network is called {name!r}: choose one of {', '.join(sorted(NETWORKS))}")
 
 
 def multiply_adds(model: Any) -> int:
-    """Of one image, in the convolutions and dense layers of a keras.Model."""
+    """Count multiply-adds for one image, in the convolutions and dense layers of a keras.Model."""
     return sum(_multiply_adds(layer) for layer in model.layers if hasattr(layer, "kernel"))
 
 
@@ -45,7 +45,7 @@ def _multiply_adds(layer: Any) -> int:
 
 
 def baseline(x: Any, dtype: str) -> Any:
-    """3.8 M multiply-adds, 0.82 M parameters: the student project's; see the table in docs/research/experiments.md."""
+    """Build the student project's layers: 3.8 M multiply-adds, 0.82 M parameters."""
     from keras import layers
 
     for channels in (32, 64):
@@ -56,7 +56,7 @@ def baseline(x: Any, dtype: str) -> Any:
 
 
 def strided(x: Any, dtype: str) -> Any:
-    """14.4 M multiply-adds, 0.39 M parameters: a strided stem, so that nothing is computed at full resolution."""
+    """Build a strided stem, so that nothing has full resolution: 14.4 M multiply-adds, 0.39 M parameters."""
     x = _convolution(x, 32, dtype, kernel=4, stride=2)
     x = _halved(_convolution(x, 48, dtype), dtype)
     x = _residual(_convolution(x, 96, dtype), 96, dtype)
@@ -65,18 +65,19 @@ def strided(x: Any, dtype: str) -> Any:
 
 
 def fullres(x: Any, dtype: str) -> Any:
-    """71 M multiply-adds, 0.97 M parameters: each stage widens before it is halved, the first at full resolution."""
+    """Build stages that widen before they are halved: 71 M multiply-adds, 0.97 M parameters."""
     return _widening(x, dtype, stem=24, inside=(64, 128))
 
 
 def slim(x: Any, dtype: str) -> Any:
-    """60 M multiply-adds, 0.88 M parameters: as `fullres`, with fewer channels in its stem and in its branches."""
+    """Build `fullres` with fewer channels in stem and branches: 60 M multiply-adds, 0.88 M parameters."""
     return _widening(x, dtype, stem=16, inside=(48, 96))
 
 
 def wideresnet(x: Any, dtype: str) -> Any:
-    """297 M multiply-adds, 2.7 M parameters: WRN-16-4 (Zagoruyko and Komodakis 2016, arXiv:1605.07146), to teach
-    smaller networks, not to tag with.
+    """Build WRN-16-4, a teacher too large to tag with: 297 M multiply-adds, 2.7 M parameters.
+
+    Zagoruyko and Komodakis 2016, arXiv:1605.07146.
     """
     from keras import layers
 
@@ -98,7 +99,7 @@ TEACHERS = frozenset({"wideresnet"})
 
 
 def _widening(x: Any, dtype: str, *, stem: int, inside: tuple[int, int]) -> Any:
-    """Stages of 64, 128 and 256 channels after `stem`; between the convolutions of the two pairs are `inside`."""
+    """Build stages of 64, 128 and 256 channels after `stem`, with `inside` within the two pairs of convolutions."""
     x = _convolution_halved(_convolution(x, stem, dtype), 64, dtype)
     x = _convolution_halved(_residual(x, 64, dtype, inside=inside[0]), 128, dtype)
     x = _convolution_halved(_residual(x, 128, dtype, inside=inside[1]), 256, dtype)
@@ -113,7 +114,7 @@ def _convolution(x: Any, channels: int, dtype: str, *, kernel: int = 3, stride: 
 
 
 def _convolution_halved(x: Any, channels: int, dtype: str) -> Any:
-    """Halved before it is normalised, which costs a quarter then."""
+    """Halve before normalising, which then costs a quarter."""
     from keras import layers
 
     x = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=dtype)(x)
@@ -128,7 +129,7 @@ def _activated(x: Any, dtype: str) -> Any:
 
 
 def _residual(x: Any, channels: int, dtype: str, *, inside: int = 0) -> Any:
-    """A pair of convolutions beside what goes on unchanged, with `inside` channels between them, or with `channels`."""
+    """Add a pair of convolutions to their input, with `inside` channels between them, or with `channels`."""
     from keras import layers
 
     branch = _convolution(_convolution(x, inside or channels, dtype), channels, dtype)
@@ -136,8 +137,9 @@ def _residual(x: Any, channels: int, dtype: str, *, inside: int = 0) -> Any:
 
 
 def _preactivated(x: Any, channels: int, dtype: str, *, stride: int = 1) -> Any:
-    """A pair of convolutions, each normalised before it, beside what goes on unchanged or, where the shape changes,
-    through a convolution of its own (He et al. 2016, arXiv:1603.05027).
+    """Add a pair of convolutions, each normalised before it, to their input (He et al. 2016, arXiv:1603.05027).
+
+    Where the shape changes, the input passes through a convolution of its own.
     """
     from keras import layers
 
@@ -150,7 +152,7 @@ def _preactivated(x: Any, channels: int, dtype: str, *, stride: int = 1) -> Any:
 
 
 def _bottleneck(x: Any, channels: int, dtype: str) -> Any:
-    """As `_residual`, but through half as many channels (He et al. 2015, arXiv:1512.03385)."""
+    """Build `_residual` through half as many channels (He et al. 2015, arXiv:1512.03385)."""
     from keras import layers
 
     branch = _convolution(_convolution(x, channels // 2, dtype, kernel=1), channels // 2, dtype)

@@ -1,4 +1,4 @@
-"""What decides a training, apart from the data."""
+"""Recipes: everything that decides the result of a training, apart from the data."""
 
 import dataclasses
 import math
@@ -12,11 +12,11 @@ from model.training.backbones import efficientnet_lite
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides what a training gives, apart from the data."""
+    """Everything that decides the result of a training, apart from the data."""
 
     network: str = "strided"  # of model.training.networks, or a backbone of model.training.backbones.backbone
     size: int = 0  # pixels of the network's input in training; 0: of the images as they are
-    served: int = 0  # … when it answers; 0: as in training
+    served: int = 0  # … when it is served; 0: as in training
     epochs: int = 11
     seed: int = 0
     batch: int = 128
@@ -27,29 +27,29 @@ class Recipe:
     cosine: bool = True  # down to nothing, else constant after the warm-up
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    crop: float = 1.0  # least share of a photograph's area that is seen; 1: no photographs, no crops
+    crop: float = 1.0  # least share of a photograph's area that is shown; 1: no photographs, no crops
     turn: float = 0.0  # degrees to either side, of a photograph
     colour: float = 0.0  # how far brightness, contrast and saturation of a photograph may go from 1
-    distort: int = 0  # so many operations of model.training.augmentation.rand_augment on each photograph
+    distort: int = 0  # number of operations of model.training.augmentation.rand_augment on each photograph
     distort_strength: float = 0.5  # 0 … 1
     mixup: float = 0.0  # parameter of the beta distribution by which two images are mixed; 0: none are
     balance: float = 0.0  # 1: every category weighs the same, 0: every image
     shift: int = 1  # pixels
     mirror: bool = True  # half of the images
-    imitate: float = 0.0  # share of images made to look like photographs
+    imitate: float = 0.0  # share of images in photo style
     erase: float = 0.0  # share of images
     erase_area: float = 0.25  # of an image, at most
-    smoothing: float = 0.0  # share of each label that goes to all categories alike, but in the last epochs
-    fixed_statistics: bool = False  # batch normalisation keeps those it began with, folded into convolutions
-    start: str = ""  # the bundle whose network is trained on
+    smoothing: float = 0.0  # share of each label that goes to all categories alike, except in the last epochs
+    fixed_statistics: bool = False  # batch normalisation keeps those it started with, folded into convolutions
+    start: str = ""  # bundle whose network is the start
     teachers: tuple[str, ...] = ()  # bundles
-    teachers_weight: float = 0.9  # their share of the loss, the labels have the rest
+    teachers_weight: float = 0.9  # their share of the loss; the rest is the labels'
     teachers_temperature: float = 4.0  # softens both sides, so that the less likely categories count too
 
 
 ENLARGED, GRAIN = 1.15, 8
 LATE = 0.875
-"""Share of a training after which labels are taken as they are."""
+"""Share of a training after which labels are no longer smoothed."""
 
 LONG = Recipe(
     epochs=60,
@@ -84,14 +84,14 @@ FINE_TUNING = Recipe(
     mixup=0.2,
     fixed_statistics=True,
 )
-"""All of a backbone, after its head; EfficientNet-Lite0's was measured (docs/research/experiments.md)."""
+"""For a whole backbone, after its head; measured on EfficientNet-Lite0 (docs/research/experiments.md)."""
 
 RECIPES: Mapping[str, Recipe] = {
     "strided": Recipe(),
     "fullres": replace(LONG, network="fullres"),
     "slim": replace(LONG, network="slim"),
     "wideresnet": replace(LONG, network="wideresnet", epochs=100, smoothing=0.0),
-    # the student project's, to the letter: nothing but Adam at 1e-4
+    # the student project's, unchanged: nothing but Adam at 1e-4
     "baseline": Recipe(
         network="baseline",
         epochs=40,
@@ -106,53 +106,53 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     **{name: replace(FINE_TUNING, network=name) for name in efficientnet_lite.VARIANTS},
 }
-"""The recipe of each network, as validation preferred it (docs/research/experiments.md)."""
+"""The recipe of each network, chosen on validation (docs/research/experiments.md)."""
 
 
 def recipe_of(network_name: str, **changes: Any) -> Recipe:
-    """That network's recipe with `changes`. Raises NetworkUnknown."""
+    """Return the recipe of a network with `changes`. Raises NetworkUnknown."""
     networks.check(network_name)
     return replace(RECIPES[network_name], **changes)
 
 
 def fine_tuning(backbone: str, **changes: Any) -> Recipe:
-    """To train a backbone on photographs. The caller has made sure that there is one of that name."""
+    """Return the recipe to fine-tune a known backbone on photographs, with `changes`."""
     if "size" in changes:
-        changes = {"served": enlarged(changes["size"]), **changes}
+        changes = {"served": enlarge(changes["size"]), **changes}
     return replace(RECIPES[backbone], **changes)
 
 
-def enlarged(size: int) -> int:
-    """At how many pixels a network for photographs answers best that was trained at `size`: about a seventh more.
+def enlarge(size: int) -> int:
+    """Return the best served size of a network for photographs that was trained at `size`: about a seventh more.
 
-    Training shows cut-outs, enlarged, so garments look larger there than whole photographs show them (Touvron et al.
-    2019, arXiv:1906.06423; measured in docs/research/experiments.md).
+    Training shows crops, enlarged, so garments look larger there than on whole photographs (Touvron et al. 2019,
+    arXiv:1906.06423; measured in docs/research/experiments.md).
     """
     return round(ENLARGED * size / GRAIN) * GRAIN
 
 
 def served_size(recipe: Recipe) -> int:
-    """Pixels of the network's input when it answers; 0: of the images as they are."""
+    """Return the pixels of the network's input when it is served; 0: of the images as they are."""
     return recipe.served or recipe.size
 
 
 def changed(recipe: Recipe) -> dict[str, Any]:
-    """What differs from the defaults: a field that comes new, unused, leaves a recipe the same."""
-    return {
-        each.name: value for each in dataclasses.fields(recipe) if (value := getattr(recipe, each.name)) != each.default
-    }
+    """Return the fields that differ from the defaults, so that a new field leaves earlier recipes the same."""
+    fields = dataclasses.fields(recipe)
+    return {field.name: value for field in fields if (value := getattr(recipe, field.name)) != field.default}
 
 
 def smoothing(recipe: Recipe, epoch: int) -> float:
-    """The share of each label that goes to all categories alike (Szegedy et al. 2015, arXiv:1512.00567).
+    """Return the share of each label that goes to all categories alike (Szegedy et al. 2015, arXiv:1512.00567).
 
-    Not in the last eighth of a training: a network that ends with it is less sure than it could be, unevenly so.
+    It is 0 in the last eighth of a training: a network that ends with smoothing is less confident than it could be,
+    and unevenly so.
     """
     return 0.0 if epoch >= math.ceil(recipe.epochs * LATE) else recipe.smoothing
 
 
 def rate(step: int, steps: int, recipe: Recipe) -> float:
-    """The learning rate of a step: linear from nothing to the peak, then half a cosine to nothing, or the peak."""
+    """Return the learning rate of a step: linear up to the peak, then half a cosine down to nothing, or the peak."""
     warm = max(round(steps * recipe.warmup), recipe.warmup_steps)
     if step < warm:
         return recipe.peak_rate * (step + 1) / warm

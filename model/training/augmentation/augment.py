@@ -1,51 +1,53 @@
-"""Random changes to training images that leave their category as it was. Pure numpy, so that a seed says it all."""
+"""Random changes to training images that keep their category, in pure numpy, so that a seed determines all."""
 
 import numpy as np
 import numpy.typing as npt
 
-from model.training.augmentation.photo_style import imitated
-from model.training.augmentation.photographs import photographed_anew
+from model.training.augmentation.photo_style import restyle
+from model.training.augmentation.photographs import augment_photographs
 from model.training.recipe import Recipe
 
 Images = npt.NDArray[np.uint8]
 
 
 def augment(images: Images, random: np.random.Generator, recipe: Recipe) -> Images:
-    """uint8[N, H, W, 1] -> the same shape, by the recipe: shifted, mirrored, as on a photograph, partly erased.
+    """Shift, mirror, restyle and partly erase images uint8[N, H, W, 1] by the recipe; the shape stays.
 
-    uint8[N, H, W, 3] are photographs: see model.training.augmentation.photographs.
-    Random erasing: Zhong et al. 2017, arXiv:1708.04896.
+    For photographs uint8[N, H, W, 3], see model.training.augmentation.photographs. Random erasing: Zhong et al. 2017,
+    arXiv:1708.04896.
     """
     if images.shape[-1] == 3:
-        anew = photographed_anew(images, random, recipe)
-        return erased(anew, random, recipe.erase, recipe.erase_area) if recipe.erase else anew
-    moved = shifted(images, random, recipe.shift)
-    turned = mirrored(moved, random) if recipe.mirror else moved
-    seen = imitated(turned, random, recipe.imitate)
-    return erased(seen, random, recipe.erase, recipe.erase_area)
+        photographs = augment_photographs(images, random, recipe)
+        return erase(photographs, random, recipe.erase, recipe.erase_area) if recipe.erase else photographs
+    shifted = shift(images, random, recipe.shift)
+    mirrored = mirror(shifted, random) if recipe.mirror else shifted
+    styled = restyle(mirrored, random, recipe.imitate)
+    return erase(styled, random, recipe.erase, recipe.erase_area)
 
 
-def shifted(images: Images, random: np.random.Generator, shift: int) -> Images:
-    """Each image moved by -shift..shift pixels in both directions; what comes in is black, as the background is."""
+def shift(images: Images, random: np.random.Generator, pixels: int) -> Images:
+    """Move each image by -pixels..pixels in both directions; what comes in is black, as the background is."""
     height, width = images.shape[1:3]
-    padded = np.pad(images[..., 0], ((0, 0), (shift, shift), (shift, shift)))
+    padded = np.pad(images[..., 0], ((0, 0), (pixels, pixels), (pixels, pixels)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
-    y, x = random.integers(0, 2 * shift + 1, (2, len(images)))
-    moved: Images = windows[np.arange(len(images)), y, x][..., None]
-    return moved
+    y, x = random.integers(0, 2 * pixels + 1, (2, len(images)))
+    shifted: Images = windows[np.arange(len(images)), y, x][..., None]
+    return shifted
 
 
-def mirrored(images: Images, random: np.random.Generator) -> Images:
-    """Each image left-right mirrored with probability 1/2."""
+def mirror(images: Images, random: np.random.Generator) -> Images:
+    """Swap left and right of each image with probability 1/2."""
     flip = random.uniform(size=(len(images), 1, 1, 1)) < 0.5
     return np.where(flip, images[:, :, ::-1], images)
 
 
-def mixed_up(
+def mixup(
     images: Images, random: np.random.Generator, parameter: float
 ) -> tuple[Images, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Each image laid over another of the batch: the images, the indices of the others, and the share float32[1] that
-    the first ones have, half at least (mixup: Zhang et al. 2017, arXiv:1710.09412). With 0 nothing is mixed.
+    """Lay another image of the batch over each (mixup: Zhang et al. 2017, arXiv:1710.09412).
+
+    Returns the images, the indices of the others, and the share float32[1] of the first ones, at least half. With a
+    parameter of 0 nothing is mixed.
     """
     if not parameter:
         return images, np.arange(len(images)), np.ones(1, np.float32)
@@ -56,8 +58,8 @@ def mixed_up(
     return np.rint(mixed, out=mixed).astype(np.uint8), partners, np.full(1, share)
 
 
-def erased(images: Images, random: np.random.Generator, probability: float, largest: float) -> Images:
-    """A rectangle of 2 % to `largest` of the area, sides at most 1:3, filled with noise, in a share of the images."""
+def erase(images: Images, random: np.random.Generator, probability: float, largest: float) -> Images:
+    """Fill a rectangle with noise in a share of the images: 2 % to `largest` of the area, sides at most 1:3."""
     count, height, width, _ = images.shape
     area = random.uniform(0.02, largest, count) * height * width
     aspect = np.exp(random.uniform(-np.log(3), np.log(3), count))
@@ -70,5 +72,5 @@ def erased(images: Images, random: np.random.Generator, probability: float, larg
 
 def _within(random: np.random.Generator, length: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.bool_]:
     start = random.uniform(0, 1, len(length)) * np.maximum(size - length, 0)
-    place = np.arange(size)
-    return (place >= start[:, None]) & (place < (start + length)[:, None])
+    places = np.arange(size)
+    return (places >= start[:, None]) & (places < (start + length)[:, None])

@@ -1,14 +1,13 @@
-"""Backbones: networks trained on ImageNet, to be trained on with photographs of one's own.
+"""Backbones: networks trained on ImageNet, to be fine-tuned on photographs."""
 
-These are the EfficientNet-Lites; see model.training.backbones.efficientnet_lite.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from model import ModelError
+from model.manifest import sha256
 from model.training.backbones import efficientnet_lite
+from model.training.backbones import weights as weights_files
 from model.training.backbones.weights import BackboneCorrupt, BackboneError, read
 
 DEFAULT = "efficientnet-lite0"
@@ -22,34 +21,57 @@ class BackboneUnknown(ModelError):
 
 
 class BackboneMissing(BackboneError):
-    """The weights are not at hand; the message says how to get them."""
+    """The weights are not there; the message says how to get them."""
 
 
 def check(name: str) -> None:
-    """Raises BackboneUnknown."""
+    """Raise BackboneUnknown unless there is a backbone of that name."""
     if not is_known(name):
         names = ", ".join(efficientnet_lite.VARIANTS)
         raise BackboneUnknown(f"no backbone is called {name!r}: choose one of {names}")
 
 
-def find(name: str, folder: Path) -> Path:
-    """The file of its weights in `folder`. Nothing is ever downloaded.
+def find_or_convert(name: str, folder: Path, announce: Callable[[str], None] = lambda _: None) -> Path:
+    """Return the file of its weights in `folder`, converted from the installed package at first use.
 
-    Raises BackboneUnknown, or BackboneMissing.
+    Raises BackboneUnknown, BackboneMissing where the file cannot be written, PackageMissing, or BackboneCorrupt.
     """
     check(name)
     path = folder / f"{name}.npz"
-    if path.is_file():
-        return path
-    raise BackboneMissing(
-        f"the weights of {name} ({path.name}) are not in {folder}: make them with `tagger model backbone {name}`"
-    )
+    try:
+        if not path.is_file():
+            announce(f"converting the ImageNet weights of {name} to {path}, once …")
+            convert(name, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BackboneMissing(
+            f"the weights of {name} cannot be kept in {folder} ({reason}): set HOME to a folder that can be written"
+        ) from error
+    return path
+
+
+def convert(name: str, path: Path, checkpoint: Path | None = None) -> str:
+    """Convert `checkpoint`, or that of the installed package, to the file `path`; returns its origin.
+
+    The file is written only if the network takes every weight. Raises BackboneUnknown, PackageMissing, BackboneCorrupt,
+    CheckpointRefused, and OSError.
+    """
+    check(name)
+    source, version = (checkpoint, "") if checkpoint else weights_files.packaged(name)
+    package = weights_files.package_of(name)
+    arrays = weights_files.converted(source)
+    assign(imagenet_classifier(None, size=32, name=name), arrays)
+    origin = {"source": package, "version": version, "licence": "Apache-2.0"}
+    if checkpoint:
+        origin = {"source": checkpoint.name, "version": "", "licence": ""}
+    weights_files.write(arrays, path, origin | {"checkpoint_sha256": sha256(source)})
+    return str(checkpoint) if checkpoint else f"{package} {version}"
 
 
 def build(weights: Path | None, *, size: int, dtype: str = "float32", name: str = DEFAULT) -> Any:
-    """keras.Model: uint8-valued float[N, size, size, 3] -> features float32[N, D]; D is 1280.
+    """Build a keras.Model: uint8-valued float[N, size, size, 3] -> features float32[N, D]; D is 1280.
 
-    `weights` is a file that `find` names; None leaves chance in its place. `dtype` is a Keras policy, as in
+    `weights` is the file of `find_or_convert`, or None for random weights. `dtype` is a Keras policy, as in
     `model.training.networks.build`. Raises BackboneUnknown, BackboneMissing or BackboneCorrupt.
     """
     import keras
@@ -62,17 +84,17 @@ def build(weights: Path | None, *, size: int, dtype: str = "float32", name: str 
     arrays = read(weights) if weights else {}
     model = keras.Model(*efficientnet_lite.features(name, size, dtype), name=name)
     if weights:
-        assign(model, {each: array for each, array in arrays.items() if each not in HEAD})
+        assign(model, {path: array for path, array in arrays.items() if path not in HEAD})
     return model
 
 
 def is_known(name: str) -> bool:
-    """Is there a backbone of that name? Its weights may still be missing."""
+    """Return whether there is a backbone of that name; its weights may still be missing."""
     return name in efficientnet_lite.VARIANTS
 
 
 def classifier(name: str, weights: Path | None, *, size: int, categories: int, dtype: str = "float32") -> Any:
-    """keras.Model: uint8-valued float[N, size, size, 3] -> logits float32[N, categories], the head still chance.
+    """Build a keras.Model: uint8-valued float[N, size, size, 3] -> logits float32[N, categories], by a random head.
 
     Raises what `build` does.
     """
@@ -84,9 +106,9 @@ def classifier(name: str, weights: Path | None, *, size: int, categories: int, d
 
 
 def imagenet_classifier(weights: Path | None, *, size: int, name: str = DEFAULT) -> Any:
-    """keras.Model: uint8-valued float[N, size, size, 3] -> logits float32[N, 1000], to check an EfficientNet-Lite with.
+    """Build the published keras.Model: uint8-valued float[N, size, size, 3] -> logits float32[N, 1000].
 
-    Raises BackboneCorrupt.
+    It checks a backbone and its weights. Raises BackboneCorrupt.
     """
     import keras
 
@@ -100,7 +122,7 @@ def imagenet_classifier(weights: Path | None, *, size: int, name: str = DEFAULT)
 
 def assign(model: Any, arrays: Mapping[str, Any]) -> None:
     """Give a keras.Model these weights, by "layer/weight". Raises BackboneCorrupt unless all fit and none is left."""
-    variables = {each.path: each for each in model.weights}
+    variables = {variable.path: variable for variable in model.weights}
     if variables.keys() != arrays.keys():
         names = ", ".join(sorted(variables.keys() ^ arrays.keys())[:3])
         raise BackboneCorrupt(f"these weights are of another network (what differs begins with {names})")

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0, -Lite1 and -Lite2: EfficientNet-B0 to -B2 (Tan and Le 2019, arXiv:1905.11946) without
-squeeze-and-excite and with ReLU6 instead of swish, so that they quantise well.
+"""EfficientNet-Lite0, -Lite1 and -Lite2, networks that quantise well.
 
-As in tensorflow/tpu, models/official/efficientnet/lite. Scaling of pixels is inside, as there: (value − 127) / 128.
+They are EfficientNet-B0 to -B2 (Tan and Le 2019, arXiv:1905.11946) without squeeze-and-excite and with ReLU6 instead of
+swish, as in tensorflow/tpu, models/official/efficientnet/lite. They scale pixels themselves: (value − 127) / 128.
 """
 
 import math
@@ -27,13 +27,13 @@ STAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """How many times as many channels and blocks as Lite0's."""
+    """The factors by which it has more channels and blocks than Lite0."""
 
     width: float
     depth: float
 
     def stages(self) -> Iterator[tuple[int, int, int, int, int]]:
-        """As STAGES; channels go by eights."""
+        """Yield its STAGES; channels are rounded to eights."""
         for place, (count, kernel, stride, widened, channels) in enumerate(STAGES):
             inside = 0 < place < len(STAGES) - 1
             repeated = math.ceil(count * self.depth) if inside else count
@@ -48,7 +48,7 @@ VARIANTS = {
 
 
 def features(name: str, size: int, dtype: str) -> tuple[Any, Any]:
-    """Keras tensors: uint8-valued pixels float[N, size, size, 3], and features float32[N, 1280] of them."""
+    """Build Keras tensors: uint8-valued pixels float[N, size, size, 3], and their features float32[N, 1280]."""
     from keras import Input, layers
 
     pixels = Input((size, size, 3), name="pixels", dtype="float32")
@@ -64,7 +64,7 @@ def features(name: str, size: int, dtype: str) -> tuple[Any, Any]:
 
 
 def _block(x: Any, name: str, dtype: str, kernel: int, stride: int, inner: int, channels: int) -> Any:
-    """Widen (unless it is wide already), look around within each channel, narrow; add what came in where that fits."""
+    """Build an inverted residual: expand, a depthwise convolution, project; add the input where shapes match."""
     from keras import layers
 
     before = x

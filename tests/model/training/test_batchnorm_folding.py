@@ -19,7 +19,7 @@ IMAGES = RANDOM.uniform(0, 255, (4, SIZE, SIZE, 3)).astype(np.float32)
 
 
 def with_history(model: Any) -> Any:
-    """As after a training: every normalisation has other statistics, and does something."""
+    """Give every normalisation its own statistics, as after a training."""
     for layer in model.layers:
         if hasattr(layer, "moving_variance"):
             shape = layer.gamma.shape
@@ -68,13 +68,13 @@ def test_what_cannot_be_folded_stays() -> None:
 
 
 def with_shift(model: Any) -> Any:
-    """Weights by chance, biases, too."""
+    """Draw all weights at random, biases too."""
     model.set_weights([RANDOM.uniform(0.1, 0.5, each.shape) for each in model.get_weights()])
     return model
 
 
 def small(dtype: str = "float32") -> Any:
-    """A widened, a depthwise and a projecting convolution, each normalised."""
+    """Build an expanding, a depthwise and a projecting convolution, each normalised."""
     import keras
     from keras import layers
 

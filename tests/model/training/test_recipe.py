@@ -1,27 +1,10 @@
-"""What a recipe decides by itself: rates and smoothed labels."""
+"""Recipes: rates, changes, and fine-tuning."""
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
 
-from model.training import losses
-from model.training.losses import Targets
-from model.training.recipe import Recipe, rate
-from tests.bundles import KERAS_AND_NUMPY
-
-pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
-
-
-def test_a_smoothed_label_asks_for_a_share_of_every_category() -> None:
-    said = np.log(np.array([[0.7, 0.2, 0.1]], np.float32))
-
-    wanted = [
-        Targets(np.array([0]), np.array([1]), share, smoothing) for share, smoothing in ((1, 0), (1, 0.3), (0.6, 0))
-    ]
-    lost = [float(losses.losses(each, said, (), Recipe())[0]) for each in wanted]
-
-    assert lost[0] == pytest.approx(-np.log(0.7), rel=1e-5)
-    assert lost[1] == pytest.approx(-0.8 * np.log(0.7) - 0.1 * np.log(0.2) - 0.1 * np.log(0.1), rel=1e-5)
-    assert lost[2] == pytest.approx(-0.6 * np.log(0.7) - 0.4 * np.log(0.2), rel=1e-5)
+from model.training.recipe import FINE_TUNING, RECIPES, Recipe, changed, fine_tuning, rate
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
@@ -40,3 +23,17 @@ def test_few_steps_never_reach_the_peak() -> None:
     assert rate(0, 1, gentle) == pytest.approx(0.2 / 50)
     assert max(rate(step, 20, gentle) for step in range(20)) == pytest.approx(0.2 * 20 / 50)
     assert rate(49, 100, gentle) == pytest.approx(0.2)
+
+
+def test_a_recipe_is_told_by_what_differs_from_the_defaults() -> None:
+    assert changed(Recipe()) == {}
+    assert changed(Recipe(epochs=3, teachers=("a",))) == {"epochs": 3, "teachers": ("a",)}
+    assert Recipe(**changed(FINE_TUNING)) == FINE_TUNING
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"])
+def test_each_backbone_is_fine_tuned_by_its_own_recipe(name: str) -> None:
+    recipe = fine_tuning(name, size=96, balance=0.5)
+
+    assert recipe == replace(RECIPES[name], size=96, served=112, balance=0.5)
+    assert recipe.network == name

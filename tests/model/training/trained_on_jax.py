@@ -1,4 +1,4 @@
-"""In a process of its own, as Keras keeps the backend that it was started with: the trainings of test_training_on_jax.
+"""In a process of its own, as Keras keeps the backend that it was started with: the trainings of test_train_step.
 
 Usage: KERAS_BACKEND=jax python -m tests.model.training.trained_on_jax FOLDER: leaves there the weights of each, and
 says on standard output, as JSON, what each epoch came to.
@@ -14,7 +14,7 @@ import numpy as np
 from model.keras_network import load_network
 from model.training import loop
 from tests.model.toy_data import bars_of
-from tests.model.training.test_training_on_jax import IMAGES, RECIPE
+from tests.model.training.test_train_step import IMAGES, RECIPE
 
 
 def main(folder: Path) -> None:

@@ -24,26 +24,26 @@ CALM = {
 
 
 def garments(count: int) -> np.ndarray:
-    """A T on black."""
+    """Draw a T on black."""
     images = np.zeros((count, 28, 28, 1), np.uint8)
     images[:, 4:10, 3:25] = images[:, 4:25, 9:19] = 200
     return images
 
 
 def calm(patch: pytest.MonkeyPatch, wild: Sequence[str] = ()) -> None:
-    """Nothing is changed but by what is named."""
+    """Switch everything off but what is named."""
     for name, value in CALM.items():
         if name not in wild:
             patch.setattr(photo_style, name, value)
 
 
 def overlap(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    here, there = images > 0, others > 0
-    return np.asarray((here & there).sum((1, 2, 3)) / (here | there).sum((1, 2, 3)))
+    one, other = images > 0, others > 0
+    return np.asarray((one & other).sum((1, 2, 3)) / (one | other).sum((1, 2, 3)))
 
 
-def test_imitation_follows_from_its_seed_and_keeps_shape_and_type() -> None:
-    runs = [photo_style.imitated(garments(12), np.random.default_rng(3), 1.0) for _ in range(2)]
+def test_the_style_follows_from_its_seed_and_keeps_shape_and_type() -> None:
+    runs = [photo_style.restyle(garments(12), np.random.default_rng(3), 1.0) for _ in range(2)]
 
     assert (runs[0] == runs[1]).all()
     assert (runs[0].shape, runs[0].dtype) == ((12, 28, 28, 1), np.uint8)
@@ -52,7 +52,7 @@ def test_imitation_follows_from_its_seed_and_keeps_shape_and_type() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_only_that_share_of_the_images_is_changed(share: float) -> None:
-    changed = (photo_style.imitated(garments(500), np.random.default_rng(0), share) != garments(500)).any((1, 2, 3))
+    changed = (photo_style.restyle(garments(500), np.random.default_rng(0), share) != garments(500)).any((1, 2, 3))
 
     assert changed.mean() == pytest.approx(share, abs=0.07)
 
@@ -62,7 +62,7 @@ def test_without_any_change_of_shape_the_outline_fills_the_frame_and_is_else_as_
 ) -> None:
     calm(monkeypatch)
 
-    seen = photo_style.imitated(garments(20), np.random.default_rng(0), 1.0)
+    seen = photo_style.restyle(garments(20), np.random.default_rng(0), 1.0)
 
     filling = np.zeros((20, 28, 28, 1), np.uint8)
     filling[:, 0:8] = filling[:, :, 8:20] = 1
@@ -72,7 +72,7 @@ def test_without_any_change_of_shape_the_outline_fills_the_frame_and_is_else_as_
 def test_garments_lie_askew_by_up_to_25_degrees_and_still_fill_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     calm(monkeypatch, ["TURN"])
 
-    seen = photo_style.imitated(garments(300), np.random.default_rng(0), 1.0)[..., 0] > 0
+    seen = photo_style.restyle(garments(300), np.random.default_rng(0), 1.0)[..., 0] > 0
 
     assert np.ptp(np.flatnonzero(seen.any((0, 1)))) == 27
     longest = np.maximum(seen.any(1).sum(1), seen.any(2).sum(1))
@@ -80,7 +80,7 @@ def test_garments_lie_askew_by_up_to_25_degrees_and_still_fill_the_frame(monkeyp
 
 
 def test_a_ragged_torn_crumpled_garment_is_still_mostly_there() -> None:
-    seen = photo_style.imitated(garments(300), np.random.default_rng(0), 1.0)
+    seen = photo_style.restyle(garments(300), np.random.default_rng(0), 1.0)
     plain = garments(300)
 
     assert np.median(overlap(seen, plain)) > 0.5
@@ -93,9 +93,9 @@ def test_parts_are_missing_or_some_floor_has_come_along(
 ) -> None:
     calm(monkeypatch, [what])
     monkeypatch.setattr(photo_style, what, 1.0)
-    changed = photo_style.imitated(garments(100), np.random.default_rng(0), 1.0) > 0
+    changed = photo_style.restyle(garments(100), np.random.default_rng(0), 1.0) > 0
     monkeypatch.setattr(photo_style, what, 0.0)
-    whole = photo_style.imitated(garments(100), np.random.default_rng(0), 1.0) > 0
+    whole = photo_style.restyle(garments(100), np.random.default_rng(0), 1.0) > 0
 
     assert (changed.sum() < whole.sum()) == fewer
     assert (changed != whole).any((1, 2, 3)).mean() > 0.5
@@ -104,7 +104,7 @@ def test_parts_are_missing_or_some_floor_has_come_along(
 def test_cloth_is_never_darker_than_preprocessing_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     calm(monkeypatch)
 
-    seen = photo_style.imitated(garments(100), np.random.default_rng(0), 1.0)[:, 2:6, 2:-2]
+    seen = photo_style.restyle(garments(100), np.random.default_rng(0), 1.0)[:, 2:6, 2:-2]
 
     assert seen.min() >= photo_style.DARKEST
 
@@ -114,7 +114,7 @@ def test_no_bright_rim_is_left_when_contrast_is_turned_round(monkeypatch: pytest
     soft = garments(200)
     soft[:, 3:26, 2:26] = np.maximum(soft[:, 3:26, 2:26], 60 * (np.roll(soft, 1, 1) > 0)[:, 3:26, 2:26])
 
-    seen = photo_style.imitated(soft, np.random.default_rng(0), 1.0)[..., 0].astype(int)
+    seen = photo_style.restyle(soft, np.random.default_rng(0), 1.0)[..., 0].astype(int)
 
     assert (seen[:, 0:2, 4:24].mean((1, 2)) - seen[:, 3:6, 4:24].mean((1, 2))).max() < 60
 
@@ -125,23 +125,23 @@ def test_what_a_garment_encloses_belongs_to_it_and_what_lies_between_its_legs_do
     image[:, 6:10, 10:14] = 0
     image[:, 16:26, 12:16] = 0
 
-    cover = photo_style.covers(image)
+    mask = photo_style.masks(image)
 
-    assert cover[0, 8, 12] == 1
-    assert cover[0, 22, 14] == 0
+    assert mask[0, 8, 12] == 1
+    assert mask[0, 22, 14] == 0
 
 
 def test_an_all_black_image_comes_out_without_a_warning() -> None:
-    seen = photo_style.imitated(np.zeros((8, 28, 28, 1), np.uint8), np.random.default_rng(0), 1.0)
+    seen = photo_style.restyle(np.zeros((8, 28, 28, 1), np.uint8), np.random.default_rng(0), 1.0)
 
     assert seen.shape == (8, 28, 28, 1)
 
 
 def test_it_costs_well_under_a_millisecond_an_image() -> None:
     random = np.random.default_rng(0)
-    photo_style.imitated(garments(256), random, 1.0)
+    photo_style.restyle(garments(256), random, 1.0)
 
-    began = time.thread_time()
-    photo_style.imitated(garments(256), random, 1.0)
+    started = time.thread_time()
+    photo_style.restyle(garments(256), random, 1.0)
 
-    assert (time.thread_time() - began) / 256 < 0.001
+    assert (time.thread_time() - started) / 256 < 0.001

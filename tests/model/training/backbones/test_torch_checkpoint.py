@@ -31,7 +31,7 @@ class Malicious:
 
 
 def refused(file: Path, content: bytes) -> str:
-    """What is said of it."""
+    """Return the message of the refusal."""
     file.write_bytes(content)
     with pytest.raises(CheckpointRefused) as refusal:
         read(file)
