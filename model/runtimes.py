@@ -3,6 +3,11 @@
 import contextlib
 import importlib.util
 import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +26,10 @@ PIXELS = 400_000
 """Pixels that TensorFlow gets at once, in one or more images: a backbone keeps some kilobytes for each."""
 TIE = float(np.log(1.2))
 """A difference of logits that leaves two categories within odds of 6 to 5: rounding may decide between them."""
+
+
+_STARTUP_LINE = re.compile(rb"absl::InitializeLog|oneDNN custom operations|cpu_feature_guard|XNNPACK delegate")
+_REDIRECTED = threading.Lock()
 
 
 class Runtime(Protocol):
@@ -46,7 +55,8 @@ class LiteRT:
         source = self._interpreter.get_input_details()[0]
         self._in, self._out = source["index"], self._interpreter.get_output_details()[0]["index"]
         self._interpreter.resize_tensor_input(self._in, [BATCH, *source["shape"][1:]])
-        self._interpreter.allocate_tensors()
+        with without_startup_lines():
+            self._interpreter.allocate_tensors()
         self._batch = np.zeros([BATCH, *source["shape"][1:]], np.float32)
 
     def run(self, images: Images) -> Floats:
@@ -61,6 +71,28 @@ class LiteRT:
         self._interpreter.invoke()
         outputs: Floats = self._interpreter.get_tensor(self._out)[: len(images)]
         return outputs
+
+
+@contextlib.contextmanager
+def without_startup_lines() -> Iterator[None]:
+    """Keep the start-up lines of TensorFlow, absl and LiteRT from standard error; all other lines pass at the end.
+
+    Native code writes them to file descriptor 2, whatever its log level.
+    """
+    with _REDIRECTED, tempfile.TemporaryFile() as captured:
+        sys.stderr.flush()
+        stderr = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            captured.seek(0)
+            for line in captured:
+                if not _STARTUP_LINE.search(line):
+                    os.write(2, line)
 
 
 class TensorFlow:

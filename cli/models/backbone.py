@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from model.training.device import quieten_tensorflow
-
 
 def register(app: typer.Typer) -> None:
     """Add the verb to `tagger model`."""
@@ -24,15 +22,17 @@ def backbone(
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: in ~/.cache/catalogue-tagger.")] = None,
 ) -> None:
     """Convert the ImageNet weights of a backbone, without PyTorch. Training does so by itself at first use."""
-    quieten_tensorflow()
     from model.manifest import sha256
     from model.training.backbones import backbone as backbones
+    from model.training.device import import_tensorflow
 
-    path = out or cache_folder() / f"{name}.npz"
     try:
-        origin = backbones.convert(name, path, checkpoint)
+        backbones.check(name)
     except backbones.BackboneUnknown as error:
         raise typer.BadParameter(str(error), param_hint="NAME") from error
+    import_tensorflow()
+    path = out or cache_folder() / f"{name}.npz"
+    origin = backbones.convert(name, path, checkpoint)
     size = f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256(path)}"
     typer.echo(f"{name}: converted from {origin}; saved in {path} ({size})")
 

@@ -94,8 +94,8 @@ def _evaluation_set(bundle: Bundle, data: str, names: Mapping[str, str], photogr
 def _evaluated(bundle: Bundle, evaluation_set: EvaluationSet, policy: ReviewPolicy) -> EvaluationResult:
     from model.evaluation.assessment import evaluate_bundle
     from model.runtimes import has_tensorflow
-    from model.training.device import quieten_tensorflow
+    from model.training.device import import_tensorflow
 
-    quieten_tensorflow()
     typer.echo(f"measuring on {len(evaluation_set.names):,} images …", err=True)
+    import_tensorflow()
     return evaluate_bundle(bundle, evaluation_set, policy, reference=has_tensorflow())

@@ -1,48 +1,38 @@
-"""`--folds` and `--seeds`: several trainings instead of one, to see how much is chance. No bundle comes of them."""
+"""The output of `--folds` and `--seeds`: several trainings instead of one, to see how much of a result is chance."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 if TYPE_CHECKING:
     from model.training.crossvalidation import Part
 
 
-def check(folds: int, seeds: int) -> None:
-    """Raises typer.BadParameter unless one of them is 0 and the other is none or several."""
-    if folds and seeds:
-        raise typer.BadParameter("give one of them, not both", param_hint="--folds, --seeds")
-    if 1 in (folds, seeds):
-        raise typer.BadParameter("a spread needs two at least", param_hint="--folds, --seeds")
-
-
-def measured(
-    parts: Iterable[Part], categories: int, epochs: int, out: Path, *, resume: bool, known: Mapping[str, Any]
+def cross_validate(
+    parts: Iterable[Part], categories: int, epochs: int, out: Path, *, resume: bool, teachers: Sequence[Any] = ()
 ) -> str:
-    """Train each part and say what each came to. Checkpoints and spread.json lie in a folder beside `out`.
+    """Train each part behind a progress bar, and describe the accuracies in lines.
 
-    `known` are `start` and `teachers` of `model.training.crossvalidation.measure`.
+    Checkpoints and spread.json are written to a folder beside `out`; there is no bundle.
     """
     from cli.progress import training_bar
     from model.training import crossvalidation
 
-    beside = out.with_name(f"{out.name}-spread")
+    folder = out.with_name(f"{out.name}-spread")
     with training_bar(epochs) as show:
         spread = crossvalidation.measure(
             parts,
             categories,
-            folder=beside,
+            folder=folder,
             resume=resume,
-            **known,
+            teachers=teachers,
             report=lambda part, progress: show(progress, part.name),
         )
-    written = beside / "spread.json"
-    written.write_text(json.dumps(spread.as_json(), indent=2) + "\n", encoding="utf-8")
-    lines = [f"{name}: {accuracy:.2%} of what was held out right" for name, accuracy in spread.accuracies.items()]
+    file = folder / "spread.json"
+    file.write_text(json.dumps(spread.as_json(), indent=2) + "\n", encoding="utf-8")
+    lines = [f"{name}: {accuracy:.2%} of held-out images right" for name, accuracy in spread.accuracies.items()]
     summary = f"mean {spread.mean:.2%}, standard deviation {spread.deviation:.2%}"
-    return "\n".join([*lines, f"{summary}; written to {written}"])
+    return "\n".join([*lines, f"{summary}; written to {file}"])

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from cli.models import spread
-from cli.options import DATA, IMAGES
-from cli.photograph_training import Wanted, name_of
-from cli.warm_start import teacher_networks
-from model.training.device import quieten_tensorflow
+from cli.models.train_request import FASHION_MNIST, TrainRequest, with_options_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from model.bundle import Bundle
     from model.data.dataset import Dataset
-
-
-FASHION_MNIST = "fashion-mnist"
-MINE = (
-    "--backbone, --size, --served-size, --fit, --images, --leave-out, --per-category, --crop, --distort, --start and"
-    " --no-pictures are for photographs of your own, not for fashion-mnist"
-)
-OTHERS = "--network, --teacher, --data and --photographs are for fashion-mnist, not for photographs of your own"
+    from model.data.inspection.inspect import Inspection
+    from model.data.photographs import Photograph
+    from model.training.fine_tuning import FineTuning, Reporting
+    from model.training.recipe import Recipe
+    from worker.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -33,213 +25,161 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: tagger model train fashion-mnist --seed 1 --out bundles/fashion-mnist")(train)
 
 
-def train(
-    data_set: Annotated[str, typer.Argument(metavar="DATA", help=f"fashion-mnist, or your own photographs: {DATA}")],
-    network: Annotated[
-        str | None,
-        typer.Option(help="baseline, strided, fullres, slim or wideresnet."),
-    ] = None,
-    backbone: Annotated[str | None, typer.Option(help="For photographs: efficientnet-lite0, -lite1 or -lite2.")] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            min=64, max=512, help="For photographs: pixels of the network's input in training, 160 unless told."
-        ),
-    ] = None,
-    served_size: Annotated[
-        int | None,
-        typer.Option(min=64, max=512, help="… and when it answers: a seventh more than in training, unless told."),
-    ] = None,
-    fit: Annotated[
-        str | None,
-        typer.Option(help="For photographs, how they become a square: squash (unless told), crop or letterbox."),
-    ] = None,
-    images: Annotated[str | None, typer.Option(metavar="FOLDER_OR_S3", help=IMAGES)] = None,
-    leave_out: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CATEGORY", help="Not to train on, but to be noticed as strange; may be given again."),
-    ] = None,
-    per_category: Annotated[
-        int | None, typer.Option(min=5, help="Train on at most so many photographs of each category.")
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            help="Of the data in the report, and of the bundle unless --out says otherwise. Default: as DATA."
-        ),
-    ] = None,
-    pictures: Annotated[
-        bool | None,
-        typer.Option(help="Test photographs may be in the bundle's report, which goes where the bundle goes."),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="How often every image is seen.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0, help="The highest learning rate.")] = None,
-    balance: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="1: all categories weigh the same, 0: all photographs."),
-    ] = None,
-    mixup: Annotated[float | None, typer.Option(min=0, help="Mix two images, by a beta distribution of this.")] = None,
-    crop: Annotated[
-        float | None,
-        typer.Option(min=0.05, max=1, help="For photographs: the least share of their area that a training sees."),
-    ] = None,
-    distort: Annotated[
-        int | None,
-        typer.Option(min=0, max=4, help="For photographs: so many random operations on each, as RandAugment has them."),
-    ] = None,
-    smoothing: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Share of each label that goes to all categories alike."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same network.")] = 0,
-    teacher: Annotated[
-        list[str] | None, typer.Option(help="A bundle to learn from besides the labels; may be given again.")
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option(help="For photographs: a bundle of the same network, to be trained on.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out.")] = False,
-    folds: Annotated[int, typer.Option(min=0, help="Cross-validate on this many folds; no bundle is made.")] = 0,
-    seeds: Annotated[int, typer.Option(min=0, help="Train from this many seeds; no bundle is made.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder of the new bundle. Default: bundles/NAME.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of the four *-ubyte.gz files of Fashion-MNIST.")] = None,
-    mirror: Annotated[
-        bool | None,
-        typer.Option(help="Answer with the mean over an image and its mirror image, at twice the work."),
-    ] = None,
-    photographs: Annotated[
-        Path | None, typer.Option(help='A folder with a sub-folder "hat", of images to be noticed as strange.')
-    ] = None,
-) -> None:
-    """Train a network, calibrate it and save it as a bundle; or train several and say how far they lie apart."""
-    recipe = {"epochs": epochs, "seed": seed, "peak_rate": rate, "balance": balance, "mixup": mixup}
-    recipe |= {
-        "size": size,
-        "served": served_size,
-        "crop": crop,
-        "distort": distort,
-        "smoothing": smoothing,
-    }
-    changes = {each: value for each, value in recipe.items() if value is not None}
-    named = name or (FASHION_MNIST if data_set == FASHION_MNIST else name_of(data_set))
-    place = out or Path("bundles") / named
-    spread.check(folds, seeds)
-    if data_set == FASHION_MNIST:
-        _refuse(
-            MINE,
-            backbone,
-            size,
-            served_size,
-            fit,
-            images,
-            leave_out,
-            per_category,
-            crop,
-            distort,
-            start,
-            pictures is not None,
-        )
-        bundle = _on_fashion_mnist(
-            network, changes, teacher or [], folds, seeds, place, resume, data, bool(mirror), photographs
-        )
-    else:
-        _refuse(OTHERS, network, teacher, data, photographs)
-        wanted = Wanted(
-            data=data_set,
-            name=named,
-            out=place,
-            fit=fit,
-            images=images,
-            leave_out=leave_out or (),
-            per_category=per_category,
-            start=start,
-            pictures=pictures is not False,
-            mirror=bool(mirror),
-            resume=resume,
-        )
-        bundle = _on_photographs(wanted, backbone, changes, folds, seeds)
+@with_options_of(TrainRequest)
+def train(request: TrainRequest) -> None:
+    """Train a network, calibrate it and save it as a bundle; or train several and report how much is chance."""
+    request.check()
+    on_data = _train_on_fashion_mnist if request.data_set == FASHION_MNIST else _train_on_photographs
+    bundle = on_data(request)
     if bundle is not None:
         test = bundle.metrics["test"]
-        typer.echo(f"{bundle.id}: {test['accuracy']:.2%} of {test['images']:,} test images right; saved in {place}")
+        accuracy = f"{test['accuracy']:.2%} of {test['images']:,} test images right"
+        typer.echo(f"{bundle.id}: {accuracy}; saved in {request.bundle}")
 
 
-def _refuse(message: str, *given: object) -> None:
-    if any(given):
-        raise typer.BadParameter(message)
-
-
-def _on_photographs(
-    wanted: Wanted, backbone: str | None, changes: Mapping[str, Any], folds: int, seeds: int
-) -> Bundle | None:
-    from cli import photograph_training as training
+def _train_on_photographs(request: TrainRequest) -> Bundle | None:
     from cli.context import load_settings
+    from model.training.device import import_tensorflow
 
-    quieten_tensorflow()
+    recipe, start = _fine_tuning_recipe(request), _read_bundles([request.start] if request.start else [])
+    settings = load_settings()
+    inspection, left_out = _inspect(request, settings)
+    import_tensorflow()
+    from model.training.fine_tuning import cross_validation_parts, fine_tune
+
+    tuning = _fine_tuning(request, recipe, settings, inspection, left_out, *start)
+    if not (request.folds or request.seeds):
+        return fine_tune(tuning)
+    from cli.models.spread import cross_validate
+
+    parts = cross_validation_parts(tuning, request.folds, request.seeds)
+    typer.echo(cross_validate(parts, len(inspection.names), recipe.epochs, request.bundle, resume=request.resume))
+    return None
+
+
+def _read_bundles(references: Sequence[str]) -> list[Bundle]:
+    from model import bundle
+
+    return [bundle.read(bundle.find(reference)) for reference in references]
+
+
+def _fine_tuning_recipe(request: TrainRequest) -> Recipe:
     from model.images import preprocessing
-    from model.training.backbones import backbone as backbones
+    from model.training.backbones import backbone
     from model.training.recipe import fine_tuning
 
-    named = backbone or backbones.DEFAULT
+    name = request.backbone or backbone.DEFAULT
     try:
-        backbones.check(named)
-    except backbones.BackboneUnknown as error:
+        backbone.check(name)
+    except backbone.BackboneUnknown as error:
         raise typer.BadParameter(str(error), param_hint="--backbone") from error
-    if wanted.fit and wanted.fit not in preprocessing.FITS:
+    if request.fit and request.fit not in preprocessing.FITS:
         raise typer.BadParameter(f"name one of {', '.join(preprocessing.FITS)}", param_hint="--fit")
-    recipe = fine_tuning(named, **changes)
-    if folds or seeds:
-        typer.echo(training.spread_over(wanted, recipe, load_settings(), folds, seeds))
-        return None
-    return training.train(wanted, recipe, load_settings())
+    return fine_tuning(name, **request.recipe_changes)
 
 
-def _on_fashion_mnist(
-    network: str | None,
-    changes: Mapping[str, Any],
-    teachers: Sequence[str],
-    folds: int,
-    seeds: int,
-    out: Path,
-    resume: bool,
-    data: Path | None,
-    mirror: bool,
-    photographs: Path | None,
-) -> Bundle | None:
-    quieten_tensorflow()
-    from cli.training_bar import trained_and_published
-    from model.data import fashion_mnist
-    from model.decisions.categories import FASHION_MNIST as CATEGORIES
-    from model.training import crossvalidation
-    from model.training.networks import DEFAULT, NetworkUnknown
-    from model.training.publishing import task
-    from model.training.recipe import recipe_of
+def _inspect(request: TrainRequest, settings: Settings) -> tuple[Inspection, list[Photograph]]:
+    """Return the inspected photographs, and those left out. Raises typer.Exit(1) where training cannot start."""
+    from cli.models.inspect import open_photographs, run_inspection
 
-    known = teacher_networks(teachers)
-    try:
-        recipe = recipe_of(network or DEFAULT, teachers=tuple(known), **changes)
-    except NetworkUnknown as error:
-        raise typer.BadParameter(str(error), param_hint="--network") from error
-    images = fashion_mnist.load(data)
-    typer.echo(_about(images), err=True)
-    if folds or seeds:
-        kind, count = (crossvalidation.folds, folds) if folds else (crossvalidation.seeds, seeds)
-        taught = {"teachers": [*known.values()]}
-        parts = kind(images, recipe, count)
-        typer.echo(spread.measured(parts, len(CATEGORIES), recipe.epochs, out, resume=resume, known=taught))
-        return None
-    return trained_and_published(
-        images,
-        recipe,
-        out,
-        task.fashion_mnist(images, photographs),
-        resume=resume,
-        mirror=mirror,
-        started_from=None,
-        teachers=[*known.values()],
+    leave_out = request.leave_out or []
+    photographs, left_out = open_photographs(request.data_set, request.images, settings, leave_out)
+    inspection = run_inspection(request.data_set, photographs, settings, leave_out)
+    for line in inspection.lines():
+        typer.echo(line, err=True)
+    if inspection.stops:
+        raise typer.Exit(1)
+    return inspection, left_out
+
+
+def _fine_tuning(
+    request: TrainRequest,
+    recipe: Recipe,
+    settings: Settings,
+    inspection: Inspection,
+    left_out: Sequence[Photograph],
+    start: Bundle | None = None,
+) -> FineTuning:
+    from cli.models.backbone import cache_folder
+    from model.images import preprocessing
+    from model.training.backbones import backbone
+    from model.training.fine_tuning import FineTuning
+    from model.training.recipe import served_size
+
+    reporting = _reporting()
+    return FineTuning(
+        inspection=inspection,
+        recipe=recipe,
+        weights=backbone.find_or_convert(recipe.network, cache_folder(), reporting.announce),
+        spec=preprocessing.photograph(served_size(recipe), request.fit or preprocessing.FIT),
+        name=request.title,
+        out=request.bundle,
+        reporting=reporting,
+        left_out=left_out,
+        per_category=request.per_category,
+        start=start,
+        pictures=request.pictures is not False,
+        mirror=request.mirror,
+        resume=request.resume,
+        limits=settings.decode_limits,
     )
 
 
-def _about(images: Dataset) -> str:
+def _reporting() -> Reporting:
+    from cli import progress
+    from model.training.fine_tuning import Reporting
+
+    return Reporting(lambda line: typer.echo(line, err=True), progress.counter, progress.training_bar)
+
+
+def _train_on_fashion_mnist(request: TrainRequest) -> Bundle | None:
+    from model.data import fashion_mnist
+    from model.training import networks
+    from model.training.device import import_tensorflow
+    from model.training.recipe import recipe_of
+
+    network = request.network or networks.DEFAULT
+    try:
+        networks.check(network)
+    except networks.NetworkUnknown as error:
+        raise typer.BadParameter(str(error), param_hint="--network") from error
+    teacher_bundles = _read_bundles(request.teacher or [])
+    images = fashion_mnist.load(request.data)
+    typer.echo(_describe(images), err=True)
+    import_tensorflow()
+    from model.training.fine_tuning import load_teachers, train_and_publish
+    from model.training.publishing import task
+
+    teachers = load_teachers(teacher_bundles)
+    recipe = recipe_of(network, teachers=tuple(teachers), **request.recipe_changes)
+    if request.folds or request.seeds:
+        typer.echo(_cross_validate_on_fashion_mnist(request, images, recipe, [*teachers.values()]))
+        return None
+    return train_and_publish(
+        images,
+        recipe,
+        request.bundle,
+        task.fashion_mnist(images, request.photographs),
+        _reporting(),
+        resume=request.resume,
+        mirror=request.mirror,
+        teachers=[*teachers.values()],
+    )
+
+
+def _cross_validate_on_fashion_mnist(
+    request: TrainRequest, images: Dataset, recipe: Recipe, teachers: list[object]
+) -> str:
+    from cli.models.spread import cross_validate
+    from model.decisions.categories import FASHION_MNIST as CATEGORIES
+    from model.training import crossvalidation
+
+    make, count = (crossvalidation.folds, request.folds) if request.folds else (crossvalidation.seeds, request.seeds)
+    parts, out = make(images, recipe, count), request.bundle
+    return cross_validate(parts, len(CATEGORIES), recipe.epochs, out, resume=request.resume, teachers=teachers)
+
+
+def _describe(images: Dataset) -> str:
     left_out = ", ".join(f"{count} {why}" for why, count in images.dropped.items() if count) or "none"
     sizes = [len(images.train), len(images.validation), len(images.test)]
     return (

@@ -25,7 +25,7 @@ Indices = npt.NDArray[np.int64]
 class Part:
     """One training of several: its name ("fold 1", "seed 0"), its data and its recipe.
 
-    `start` builds the keras.Model that this one starts from, where each has its own.
+    `start` builds the keras.Model that it starts from, if there is one.
     """
 
     name: str
@@ -97,7 +97,6 @@ def measure(
     *,
     folder: Path,
     resume: bool = False,
-    start: Any = None,
     teachers: Sequence[Any] = (),
     report: Callable[[Part, Progress], None] = lambda *_: None,
 ) -> Spread:
@@ -110,7 +109,7 @@ def measure(
             part.recipe,
             checkpoint=folder / f"{part.name.replace(' ', '-')}.npz",
             resume=resume,
-            start=part.start() if part.start else start,
+            start=part.start() if part.start else None,
             teachers=teachers,
             report=partial(report, part),
         )

@@ -1,18 +1,24 @@
 """The device a training computes on, a processor or a GPU, and the arithmetic in which that is fast."""
 
+import contextlib
+import importlib
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
+from model.runtimes import without_startup_lines
 
-def quieten_tensorflow() -> None:
-    """Keep TensorFlow's log lines from the terminal; call it before TensorFlow is imported.
+
+def import_tensorflow() -> None:
+    """Import TensorFlow, if it is installed, without its start-up lines; call it before any other import of Keras.
 
     oneDNN's convolutions are used on any processor (docs/research/experiments.md).
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    with without_startup_lines(), contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module("tensorflow")
 
 
 def computing_dtype() -> str:

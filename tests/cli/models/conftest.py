@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.evaluation import ood_images
 from model.training.backbones import weights
-from tests.cli.models.drawings import EACH, KINDS, WRONG, Trained, drawn, run, write
+from tests.cli.models.drawings import EACH, KINDS, WRONG, Trained, drawn, run_alone, write
 from tests.cli.models.inspections import save
 from tests.model.pictures import encode
 
@@ -29,11 +28,9 @@ def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     for number, kind in enumerate(KINDS):
         write(place / "shop", kind, range(number * EACH, (number + 1) * EACH))
     (place / "shop" / WRONG).write_bytes(encode(drawn("disc", 99), "JPEG", quality=90))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
-        patch.setattr(ood_images, "COUNT", 20)
-        said = run(place / "shop", "--size", 64, "--epochs", 1, "--no-pictures", "--out", place / "out" / "drawn")
-    assert said.exit_code == 0, said.output
+    options = "--size", 64, "--epochs", 1, "--no-pictures"
+    said = run_alone(home, "train", place / "shop", *options, "--out", place / "out" / "drawn")
+    assert said.returncode == 0, said.stderr
     return Trained(place / "shop", place / "out" / "drawn", said)
 
 

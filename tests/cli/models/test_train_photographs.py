@@ -16,7 +16,7 @@ from model.images.decoding import decode
 from model.images.preprocessing import photograph, preprocess
 from model.training.backbones import weights
 from tests.bundles import KERAS_AND_NUMPY
-from tests.cli.models.drawings import EACH, KINDS, Trained, drawn, plain, run, write
+from tests.cli.models.drawings import EACH, KINDS, Trained, drawn, plain, run, run_alone, write
 from tests.model.pictures import encode
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
@@ -71,6 +71,18 @@ def test_it_tells_how_far_it_is(trained: Trained) -> None:
     assert "of validation right" in told
     assert str(trained.out.with_name("drawn-labels") / "label_problems.html") in told
     assert re.fullmatch(r"drawn@\w+: 50\.00% of 2 test images right; saved in \S+", trained.said.stdout.strip())
+
+
+def test_neither_training_nor_evaluation_shows_the_start_up_lines_of_its_libraries(
+    trained: Trained, home: Path, tmp_path: Path
+) -> None:
+    evaluated = run_alone(
+        home, "evaluate", trained.out, "--data", trained.photographs, "--out", tmp_path / "evaluation"
+    )
+
+    assert evaluated.returncode == 0, evaluated.stderr
+    for line in ("absl::InitializeLog", "oneDNN", "cpu_feature_guard", "XNNPACK", "I0000"):
+        assert line not in trained.said.stderr + evaluated.stderr
 
 
 def test_a_category_of_three_photographs_stops_it_before_it_trains(

@@ -1,11 +1,11 @@
-"""What a training of Fashion-MNIST learns from."""
+"""Fine-tuning: the teachers it learns from."""
 
 from pathlib import Path
 
 import pytest
 
-from cli.warm_start import teacher_networks
 from model import bundle as bundles
+from model.training.fine_tuning import load_teachers
 from tests.bundles import KERAS_AND_NUMPY
 from tests.model.versions import outcome, with_test
 
@@ -17,6 +17,6 @@ def test_two_teachers_of_one_name_are_told_apart_by_their_versions(tmp_path: Pat
     namesake = with_test(shipped.folder, tmp_path / "another", outcome(100))
     assert namesake.name == shipped.name
 
-    teachers = teacher_networks([str(shipped.folder), str(namesake.folder)])
+    teachers = load_teachers([shipped, namesake])
 
     assert [*teachers] == [shipped.id, namesake.id]
