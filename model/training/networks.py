@@ -6,8 +6,8 @@ from typing import Any
 
 from model import ModelError
 
-DEFAULT = "fullres"
-"""The network that is trained when none is named."""
+DEFAULT = "slim"
+"""The network that is trained when none is named, as small as validation allows (docs/research/experiments.md)."""
 
 
 class NetworkUnknown(ModelError):

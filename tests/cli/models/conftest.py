@@ -14,7 +14,7 @@ from tests.model.pictures import encode
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home for the backbone's weights; what needs them is skipped where their package is not installed."""
+    """Make a home for the backbone's weights, or skip what needs them where their package is not installed."""
     try:
         weights.packaged("efficientnet-lite0")
     except weights.PackageMissing as error:
@@ -29,15 +29,15 @@ def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
         write(place / "shop", kind, range(number * EACH, (number + 1) * EACH))
     (place / "shop" / WRONG).write_bytes(encode(drawn("disc", 99), "JPEG", quality=90))
     options = "--size", 64, "--epochs", 1, "--no-pictures"
-    said = run_alone(home, "train", place / "shop", *options, "--out", place / "out" / "drawn")
-    assert said.returncode == 0, said.stderr
-    return Trained(place / "shop", place / "out" / "drawn", said)
+    done = run_alone(home, "train", place / "shop", *options, "--out", place / "out" / "drawn")
+    assert done.returncode == 0, done.stderr
+    return Trained(place / "shop", place / "out" / "drawn", done)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two good categories of ten pictures."""
-    for at in range(10):
-        save(tmp_path / "photos" / "bag" / f"{at}.jpg", at)
-        save(tmp_path / "photos" / "coat" / f"{at}.jpg", 10 + at)
+    for seed in range(10):
+        save(tmp_path / "photos" / "bag" / f"{seed}.jpg", seed)
+        save(tmp_path / "photos" / "coat" / f"{seed}.jpg", 10 + seed)
     return tmp_path / "photos"

@@ -24,7 +24,7 @@ WRONG = "stripes/23.jpg"
 
 
 def drawn(kind: str, seed: int) -> Image.Image:
-    """64 pixels: a red disc or blue stripes, on coarse grain that is another for each seed."""
+    """Draw 64 pixels: a red disc or blue stripes, on coarse grain by the seed."""
     canvas = noise(seed, (16, 16)).resize((64, 64), Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(canvas)
     if kind == "disc":
@@ -56,13 +56,13 @@ def run_alone(home: Path, *arguments: str | Path | int) -> CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Trained:
-    """What the command left and said."""
+    """What the command left and printed."""
 
     photographs: Path
     out: Path
-    said: CompletedProcess[str]
+    done: CompletedProcess[str]
 
 
 def plain(done: Result) -> str:
-    """What was said, without the frame and its line breaks."""
+    """Return standard error without the frame and its line breaks."""
     return " ".join(done.stderr.replace("│", " ").split())

@@ -26,7 +26,7 @@ def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def few(trained: Trained, home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, str]:
-    """A bundle that goes on from the other, without a third category that was there; and what was said."""
+    """Train further from the other bundle, without a third category of the photographs; and what it printed."""
     place = tmp_path_factory.mktemp("few")
     shutil.copytree(trained.photographs, place / "shop")
     write(place / "shop", "grain", range(200, 212))
@@ -44,15 +44,15 @@ def test_a_training_goes_on_from_a_bundle(few: tuple[Bundle, str], trained: Trai
     bundle, _ = few
 
     assert bundle.training["started_from"]["model"] == bundles.read(trained.out).id
-    told = {"distort": 1, "mixup": 0.2, "crop": 0.8}
-    assert {name: bundle.training["recipe"][name] for name in told} == told
+    changes = {"distort": 1, "mixup": 0.2, "crop": 0.8}
+    assert {name: bundle.training["recipe"][name] for name in changes} == changes
     assert Classifier.load(bundle.folder).bundle.name == "few"
 
 
 def test_it_takes_so_many_of_a_category_as_it_was_told(few: tuple[Bundle, str]) -> None:
-    bundle, said = few
+    bundle, printed = few
 
-    assert "20 photographs to train on" in said
+    assert "20 photographs to train on" in printed
     assert bundle.training["data"]["train"] == 20
 
 

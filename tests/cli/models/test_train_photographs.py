@@ -27,7 +27,7 @@ def test_it_ends_in_a_bundle_that_knows_the_drawings(trained: Trained) -> None:
 
     seen = [classifier.prepare(encode(drawn(kind, 100), "JPEG")) for kind in KINDS]
 
-    assert [each.category for each in classifier.classify(np.stack(seen))] == [*KINDS]
+    assert [prediction.category for prediction in classifier.classify(np.stack(seen))] == [*KINDS]
 
 
 def test_the_bundle_says_what_it_is_for_and_how_it_was_made(trained: Trained) -> None:
@@ -62,15 +62,15 @@ def test_doubtful_labels_are_listed_beside_it_and_nothing_else_is_left(trained: 
 
 
 def test_it_tells_how_far_it_is(trained: Trained) -> None:
-    told = trained.said.stderr
+    printed = trained.done.stderr
 
-    assert "2 categories: disc 14, stripes 14" in told
-    assert "22 photographs to train on, 4 to validate, 2 to test" in told
-    assert "converting the ImageNet weights of efficientnet-lite0" in told
-    assert "fitting the head" in told
-    assert "of validation right" in told
-    assert str(trained.out.with_name("drawn-labels") / "label_problems.html") in told
-    assert re.fullmatch(r"drawn@\w+: 50\.00% of 2 test images right; saved in \S+", trained.said.stdout.strip())
+    assert "2 categories: disc 14, stripes 14" in printed
+    assert "22 photographs to train on, 4 to validate, 2 to test" in printed
+    assert "converting the ImageNet weights of efficientnet-lite0" in printed
+    assert "fitting the head" in printed
+    assert "of validation right" in printed
+    assert str(trained.out.with_name("drawn-labels") / "label_problems.html") in printed
+    assert re.fullmatch(r"drawn@\w+: 50\.00% of 2 test images right; saved in \S+", trained.done.stdout.strip())
 
 
 def test_neither_training_nor_evaluation_shows_the_start_up_lines_of_its_libraries(
@@ -82,7 +82,7 @@ def test_neither_training_nor_evaluation_shows_the_start_up_lines_of_its_librari
 
     assert evaluated.returncode == 0, evaluated.stderr
     for line in ("absl::InitializeLog", "oneDNN", "cpu_feature_guard", "XNNPACK", "I0000"):
-        assert line not in trained.said.stderr + evaluated.stderr
+        assert line not in trained.done.stderr + evaluated.stderr
 
 
 def test_a_category_of_three_photographs_stops_it_before_it_trains(

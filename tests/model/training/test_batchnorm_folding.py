@@ -32,18 +32,18 @@ def with_history(model: Any) -> Any:
 def answers_and_gradients(model: Any, answers: Any) -> tuple[npt.NDArray[np.float32], list[npt.NDArray[np.float32]]]:
     def step(images: Any) -> Any:
         with tf.GradientTape() as tape:
-            said = answers(images)
-            loss = tf.reduce_mean(tf.square(said - 1))
-        return said, tape.gradient(loss, model.trainable_variables)
+            logits = answers(images)
+            loss = tf.reduce_mean(tf.square(logits - 1))
+        return logits, tape.gradient(loss, model.trainable_variables)
 
-    said, gradients = tf.function(step, autograph=False)(IMAGES)
-    return np.asarray(said), [np.asarray(each) for each in gradients]
+    logits, gradients = tf.function(step, autograph=False)(IMAGES)
+    return np.asarray(logits), [np.asarray(gradient) for gradient in gradients]
 
 
 def check_same(model: Any) -> None:
-    said, gradients = answers_and_gradients(model, lambda images: model(images, training=False))
+    logits, gradients = answers_and_gradients(model, lambda images: model(images, training=False))
     folded, of_folded = answers_and_gradients(model, Folded(model))
-    np.testing.assert_allclose(folded, said, atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(folded, logits, atol=1e-5, rtol=1e-5)
     for variable, expected, gradient in zip(model.trainable_variables, gradients, of_folded, strict=True):
         np.testing.assert_allclose(gradient, expected, atol=1e-3 * np.abs(expected).max() + 1e-7, err_msg=variable.path)
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_folded_stays() -> None:
 
 def with_shift(model: Any) -> Any:
     """Draw all weights at random, biases too."""
-    model.set_weights([RANDOM.uniform(0.1, 0.5, each.shape) for each in model.get_weights()])
+    model.set_weights([RANDOM.uniform(0.1, 0.5, weights.shape) for weights in model.get_weights()])
     return model
 
 
@@ -105,9 +105,9 @@ def test_in_bfloat16_it_is_about_the_same() -> None:
     exact, rounded = small(), small("mixed_bfloat16")
     rounded.set_weights(exact.get_weights())
 
-    said, gradients = answers_and_gradients(exact, Folded(exact))
+    logits, gradients = answers_and_gradients(exact, Folded(exact))
     roughly, rough_gradients = answers_and_gradients(rounded, Folded(rounded))
 
-    assert np.abs(roughly - said).max() < 0.05 * np.abs(said).max()
+    assert np.abs(roughly - logits).max() < 0.05 * np.abs(logits).max()
     for expected, gradient in zip(gradients, rough_gradients, strict=True):
         assert np.linalg.norm(gradient - expected) < 0.1 * np.linalg.norm(expected)

@@ -70,8 +70,8 @@ def test_the_same_seed_and_data_give_the_same_bundle_figures(
     again = train(small_data, 10, RECIPE, checkpoint=tmp_path / "again.npz")
 
     figures = [
-        publish(each, small_data, RECIPE, tmp_path / "bars", fashion_mnist(small_data)).metrics
-        for each in (uninterrupted, again)
+        publish(trained, small_data, RECIPE, tmp_path / "bars", fashion_mnist(small_data)).metrics
+        for trained in (uninterrupted, again)
     ]
 
     for split in ("validation", "test"):
@@ -87,8 +87,8 @@ def test_training_learns(uninterrupted: Trained) -> None:
 
 
 def test_progress_counts_steps_and_time_down(uninterrupted: Trained, reports: list[Progress]) -> None:
-    assert {at.steps for at in reports} == {18}
-    assert [at.epoch for at in reports if at.validation_accuracy is not None] == [1, 2, 3]
+    assert {report.steps for report in reports} == {18}
+    assert [report.epoch for report in reports if report.validation_accuracy is not None] == [1, 2, 3]
     assert reports[-1].step == 18
     assert reports[-1].seconds_left == 0
 
@@ -150,8 +150,8 @@ def test_a_student_comes_to_say_what_its_teacher_says(
 
     student = train(small_data, 10, labels_lost, checkpoint=tmp_path / "student.npz", teachers=[uninterrupted.model])
 
-    taught, said = (logits(model, small_data.validation.images) for model in (uninterrupted.model, student.model))
-    assert (taught.argmax(1) == said.argmax(1)).mean() > 0.9
+    expected, learned = (logits(model, small_data.validation.images) for model in (uninterrupted.model, student.model))
+    assert (expected.argmax(1) == learned.argmax(1)).mean() > 0.9
 
 
 def test_training_goes_on_from_a_network_and_refuses_another_kind(
@@ -190,19 +190,24 @@ def test_a_training_tells_each_machine_that_computed_an_epoch_of_it(
         checkpoint = tmp_path / "cut.npz"
         return train(small_data, 10, RECIPE, checkpoint=checkpoint, resume=True, stop_after=epochs).machine
 
-    told = [trained_on("a GPU", 1), trained_on("a laptop", 2), trained_on("a laptop", 3), trained_on("elsewhere", 3)]
+    machines = [
+        trained_on("a GPU", 1),
+        trained_on("a laptop", 2),
+        trained_on("a laptop", 3),
+        trained_on("elsewhere", 3),
+    ]
 
-    assert told == ["a GPU", *["a GPU; a laptop"] * 3]
+    assert machines == ["a GPU", *["a GPU; a laptop"] * 3]
 
 
 def test_fixed_statistics_stay_while_everything_else_learns(small_data: Dataset, tmp_path: Path) -> None:
     fixed = replace(RECIPE, fixed_statistics=True, epochs=1)
-    begun = train(small_data, 10, RECIPE, checkpoint=tmp_path / "begun.npz", stop_after=1).model
+    start = train(small_data, 10, RECIPE, checkpoint=tmp_path / "start.npz", stop_after=1).model
 
-    trained = train(small_data, 10, fixed, checkpoint=tmp_path / "fixed.npz", start=begun).model
+    trained = train(small_data, 10, fixed, checkpoint=tmp_path / "fixed.npz", start=start).model
 
     def changed(kind: str) -> list[bool]:
-        pairs = zip(trained.weights, begun.weights, strict=True)
+        pairs = zip(trained.weights, start.weights, strict=True)
         return [bool((np.asarray(one) != np.asarray(other)).any()) for one, other in pairs if one.path.endswith(kind)]
 
     assert set(changed("moving_mean") + changed("moving_variance")) == {False}

@@ -23,7 +23,7 @@ def test_each_network_to_tag_with_gives_logits_within_a_million_parameters(name:
 
 def test_every_network_has_a_recipe() -> None:
     assert set(recipe.RECIPES) == set(networks.NETWORKS) | set(efficientnet_lite.VARIANTS)
-    assert {each.network for each in recipe.RECIPES.values()} == set(recipe.RECIPES)
+    assert {of_network.network for of_network in recipe.RECIPES.values()} == set(recipe.RECIPES)
     assert {recipe.recipe_of(name).network for name in networks.NETWORKS} == set(networks.NETWORKS)
 
 

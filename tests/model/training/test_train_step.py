@@ -20,19 +20,19 @@ from tests.model.toy_data import bars_of
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
 IMAGES = (100, 50, 50)
-RECIPE = Recipe(epochs=2, batch=50, peak_rate=0.01, mixup=0.4, imitate=0.0, start="begun", teachers=("begun",))
+RECIPE = Recipe(epochs=2, batch=50, peak_rate=0.01, mixup=0.4, imitate=0.0, start="start", teachers=("start",))
 
 
 @pytest.fixture(scope="module")
-def begun() -> Any:
+def start() -> Any:
     return networks.build(RECIPE.network, size=28, channels=1, categories=10)
 
 
 @pytest.fixture(scope="module")
-def on_jax(begun: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, float]]]:
+def on_jax(start: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, float]]]:
     pytest.importorskip("jax", reason="JAX is not installed")
     folder = tmp_path_factory.mktemp("jax")
-    write_keras(begun, folder)
+    write_keras(start, folder)
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     ended = subprocess.run(
         [sys.executable, "-m", "tests.model.training.trained_on_jax", str(folder)],
@@ -47,8 +47,8 @@ def on_jax(begun: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
 
 
 def weights(folder: Path, name: str) -> list[np.ndarray]:
-    with np.load(folder / f"{name}-weights.npz") as kept:
-        return [kept[f"arr_{number}"] for number in range(len(kept.files))]
+    with np.load(folder / f"{name}-weights.npz") as file:
+        return [file[f"arr_{number}"] for number in range(len(file.files))]
 
 
 def furthest(ones: list[np.ndarray], others: list[np.ndarray]) -> float:
@@ -56,15 +56,15 @@ def furthest(ones: list[np.ndarray], others: list[np.ndarray]) -> float:
 
 
 def test_it_comes_to_the_network_that_tensorflow_comes_to(
-    begun: Any, on_jax: tuple[Path, list[dict[str, float]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Any, on_jax: tuple[Path, list[dict[str, float]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model.training.loop.computing_dtype", lambda: "float32")
-    folder, told = on_jax
+    folder, history = on_jax
 
-    here = train(bars_of(*IMAGES), 10, RECIPE, checkpoint=tmp_path / "here.npz", start=begun, teachers=[begun])
+    here = train(bars_of(*IMAGES), 10, RECIPE, checkpoint=tmp_path / "here.npz", start=start, teachers=[start])
 
-    assert [each["loss"] for each in told] == pytest.approx([each["loss"] for each in here.history], rel=1e-3)
-    moved = furthest(here.model.get_weights(), begun.get_weights())
+    assert [epoch["loss"] for epoch in history] == pytest.approx([epoch["loss"] for epoch in here.history], rel=1e-3)
+    moved = furthest(here.model.get_weights(), start.get_weights())
     assert moved > 0.01
     assert furthest(weights(folder, "whole"), here.model.get_weights()) < 0.02 * moved
 

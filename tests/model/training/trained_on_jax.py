@@ -1,7 +1,7 @@
 """In a process of its own, as Keras keeps the backend that it was started with: the trainings of test_train_step.
 
-Usage: KERAS_BACKEND=jax python -m tests.model.training.trained_on_jax FOLDER: leaves there the weights of each, and
-says on standard output, as JSON, what each epoch came to.
+Usage: KERAS_BACKEND=jax python -m tests.model.training.trained_on_jax FOLDER: writes the weights of each there, and
+the history to standard output, as JSON.
 """
 
 import json
@@ -21,8 +21,8 @@ def main(folder: Path) -> None:
     loop.computing_dtype = lambda: "float32"
     jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))  # three trainings, one step
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    begun, data = load_network(folder), bars_of(*IMAGES)
-    known = {"start": begun, "teachers": [begun]}
+    start, data = load_network(folder), bars_of(*IMAGES)
+    known = {"start": start, "teachers": [start]}
 
     whole = loop.train(data, 10, RECIPE, checkpoint=folder / "whole.npz", **known)
     loop.train(data, 10, RECIPE, checkpoint=folder / "cut.npz", stop_after=1, **known)

@@ -84,7 +84,7 @@ def squared(name: str) -> np.ndarray:
 
 
 def test_it_has_the_published_size(network: Any) -> None:
-    assert sum(int(np.prod(each.shape)) for each in network.trainable_weights) == 4_652_008
+    assert sum(int(np.prod(variable.shape)) for variable in network.trainable_weights) == 4_652_008
     assert multiply_adds(network) == pytest.approx(385e6, rel=1e-3)
 
 
@@ -95,7 +95,7 @@ def test_its_logits_are_pytorchs(network: Any, published: Arrays) -> None:
         expected = REFERENCE[f"{name}-224"]
         logits = network(of_reference(name, 224), training=False).numpy()[0]
         np.testing.assert_allclose(logits[[*map(int, expected)]], [*expected.values()], atol=1e-3)
-        assert str(logits.argmax()) == max(expected, key=lambda at: float(expected[at]))
+        assert str(logits.argmax()) == max(expected, key=lambda index: float(expected[index]))
 
 
 def test_its_logits_are_pytorchs_at_an_odd_size(published: Arrays) -> None:
@@ -116,7 +116,7 @@ def test_its_logits_are_pytorchs_at_an_odd_size(published: Arrays) -> None:
 def test_its_larger_brothers_have_the_published_size(name: str, size: int, parameters: int, millions: int) -> None:
     larger = backbone.imagenet_classifier(None, size=size, name=name)
 
-    assert sum(int(np.prod(each.shape)) for each in larger.trainable_weights) == parameters
+    assert sum(int(np.prod(variable.shape)) for variable in larger.trainable_weights) == parameters
     assert multiply_adds(larger) == pytest.approx(0.95 * millions * 1e6, rel=1e-2)  # as of Lite0: 385 for its 407
 
 
@@ -149,8 +149,8 @@ def test_features_are_what_the_logits_are_made_of(weights: Path) -> None:
 
     features = network(of_reference("chelsea", 160), training=False).numpy()[0]
 
-    kept, expected = weights_files.read(weights), REFERENCE["chelsea-160"]
-    logits = features @ kept["fc/kernel"].astype("float32") + kept["fc/bias"]
+    arrays, expected = weights_files.read(weights), REFERENCE["chelsea-160"]
+    logits = features @ arrays["fc/kernel"].astype("float32") + arrays["fc/bias"]
     assert features.shape == (1280,)
     assert multiply_adds(network) == pytest.approx(195.9e6, rel=1e-3)
     np.testing.assert_allclose(logits[[*map(int, expected)]], [*expected.values()], atol=0.05)  # weights are rounded
@@ -162,7 +162,7 @@ def test_the_file_is_small_tells_its_origin_and_is_the_same_everywhere(weights: 
     assert weights.stat().st_size < 10e6
     assert about["source"] == "the package"
     assert about["sha256"].startswith(CONTENT)
-    assert [each.name for each in weights.parent.iterdir()] == [weights.name]
+    assert [path.name for path in weights.parent.iterdir()] == [weights.name]
 
 
 def test_weights_of_another_network_are_refused(network: Any, published: Arrays) -> None:
@@ -201,13 +201,13 @@ def test_unknown_and_missing_backbones_are_told_apart(tmp_path: Path) -> None:
 
 def test_weights_are_converted_at_first_use_and_said_so(checkpoint: Path, tmp_path: Path) -> None:
     assert checkpoint.is_file()
-    said: list[str] = []
+    lines: list[str] = []
 
-    paths = [backbone.find_or_convert(LITE0, tmp_path / "new", said.append) for _ in range(2)]
+    paths = [backbone.find_or_convert(LITE0, tmp_path / "new", lines.append) for _ in range(2)]
 
     assert set(paths) == {tmp_path / "new" / f"{LITE0}.npz"}
     assert weights_files.provenance(paths[0])["sha256"].startswith(CONTENT)
-    assert said == [f"converting the ImageNet weights of {LITE0} to {paths[0]}, once …"]
+    assert lines == [f"converting the ImageNet weights of {LITE0} to {paths[0]}, once …"]
 
 
 def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(checkpoint: Path, tmp_path: Path) -> None:
