@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model.runtimes import without_startup_lines
+
 Images = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
 Range = tuple[float, float]
@@ -81,8 +83,11 @@ def _by_channel() -> Any:
 
 
 def _quantized(made: Any, ranges: Any) -> bytes:
-    quiet = io.StringIO()  # it draws progress bars and prints a page
-    with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet), warnings.catch_warnings():
+    with without_startup_lines(), contextlib.ExitStack() as quiet:
+        printed = io.StringIO()  # it draws progress bars and prints a page
+        quiet.enter_context(contextlib.redirect_stdout(printed))
+        quiet.enter_context(contextlib.redirect_stderr(printed))
+        quiet.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors", category=UserWarning)
         return bytes(made.quantize(ranges).quantized_model)
 

@@ -173,7 +173,7 @@ def test_options_of_photographs_are_refused_for_fashion_mnist(given: tuple[str, 
         (("--fit", "stretch"), "name one of squash, letterbox, crop"),
         (("--size", 32), "greater than or equal to 64"),
         (("--folds", 2, "--seeds", 2), "give one of them, not both"),
-        (("--folds", 1), "a spread needs two at least"),
+        (("--folds", 1), "cross-validation needs two at least"),
         (("--folds", 2, "--start", "clothing"), "may have seen what is held out"),
     ],
 )
