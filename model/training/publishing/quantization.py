@@ -83,11 +83,13 @@ def _by_channel() -> Any:
 
 
 def _quantized(made: Any, ranges: Any) -> bytes:
-    with without_startup_lines(), contextlib.ExitStack() as quiet:
-        printed = io.StringIO()  # it draws progress bars and prints a page
-        quiet.enter_context(contextlib.redirect_stdout(printed))
-        quiet.enter_context(contextlib.redirect_stderr(printed))
-        quiet.enter_context(warnings.catch_warnings())
+    quiet = io.StringIO()  # it draws progress bars and prints a page
+    with (
+        without_startup_lines(),
+        contextlib.redirect_stdout(quiet),
+        contextlib.redirect_stderr(quiet),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors", category=UserWarning)
         return bytes(made.quantize(ranges).quantized_model)
 
