@@ -1,4 +1,4 @@
-"""`tagger model train FOLDER`, once, from drawn photographs to a bundle; and what it refuses before it begins."""
+"""`tagger model train FOLDER`, once, from drawn photographs to a bundle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model.images.decoding import decode
 from model.images.preprocessing import photograph, preprocess
 from model.training.backbones import weights
 from tests.bundles import KERAS_AND_NUMPY
-from tests.cli.models.drawings import EACH, KINDS, Trained, drawn, plain, run, run_alone, write
+from tests.cli.models.drawings import EACH, KINDS, Trained, drawn, run, run_alone, write
 from tests.model.pictures import encode
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
@@ -122,63 +122,3 @@ def test_what_the_backbone_lacks_is_told_after_what_is_wrong_with_the_photograph
     assert (few.exit_code, enough.exit_code) == (1, 3)
     assert message not in few.stderr
     assert message in enough.stderr.splitlines()[-1]
-
-
-# What is refused at once
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        ("--network", "slim"),
-        ("--teacher", "fashion-mnist"),
-        ("--data", "."),
-        ("--photographs", "."),
-    ],
-)
-def test_options_of_fashion_mnist_are_refused_for_photographs(given: tuple[str, ...], tmp_path: Path) -> None:
-    done = run(tmp_path, *given)
-
-    assert done.exit_code == 2
-    assert "not for photographs of your own" in plain(done)
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        ("--backbone", "efficientnet-lite1"),
-        ("--images", "."),
-        ("--leave-out", "hat"),
-        ("--per-category", 5),
-        ("--size", 160),
-        ("--fit", "crop"),
-        ("--crop", 0.8),
-        ("--distort", 2),
-        ("--start", "clothing"),
-        ("--no-pictures",),
-        ("--pictures",),
-    ],
-)
-def test_options_of_photographs_are_refused_for_fashion_mnist(given: tuple[str, ...]) -> None:
-    done = run("fashion-mnist", *given)
-
-    assert done.exit_code == 2
-    assert "not for fashion-mnist" in plain(done)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (("--backbone", "resnet"), "no backbone is called 'resnet'"),
-        (("--fit", "stretch"), "name one of squash, letterbox, crop"),
-        (("--size", 32), "greater than or equal to 64"),
-        (("--folds", 2, "--seeds", 2), "give one of them, not both"),
-        (("--folds", 1), "cross-validation needs two at least"),
-        (("--folds", 2, "--start", "clothing"), "may have seen what is held out"),
-    ],
-)
-def test_what_there_is_not_is_refused_with_what_there_is(given: tuple[str, ...], message: str, tmp_path: Path) -> None:
-    done = run(tmp_path, *given)
-
-    assert done.exit_code == 2
-    assert message in plain(done)
