@@ -1,5 +1,6 @@
 """The two runtimes: their outputs beside each other, and what they print."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -20,7 +21,7 @@ def test_a_disagreement_counts_only_where_the_reference_is_no_tie(
 
 
 def test_start_up_lines_of_native_code_are_dropped_and_all_other_lines_pass(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyError), without_startup_lines():
+    with contextlib.suppress(KeyError), without_startup_lines():
         os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nan error\n")
         raise KeyError
 
