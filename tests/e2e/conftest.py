@@ -11,9 +11,9 @@ import pytest
 
 from db.session import Sessions
 from stack.servers import Postgres, Seaweed, Valkey, valkey
-from tests.conftest import PHOTOS
 from tests.e2e.bundle_versions import Shelf
 from tests.e2e.deployment import Deployment
+from tests.e2e.drawn import draw_photographs
 
 
 @pytest.fixture
@@ -35,16 +35,20 @@ class Bucket:
 
 
 @pytest.fixture(scope="session")
-def bucket_of_photos(seaweed_server: Seaweed) -> Bucket:
-    """All shared photographs, uploaded once."""
-    if not PHOTOS.is_dir():
-        pytest.skip(f"needs the shared photographs at {PHOTOS}")
+def drawn_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of drawn photographs, `test` and `train`, drawn once."""
+    return draw_photographs(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="session")
+def bucket_of_photos(seaweed_server: Seaweed, drawn_photos: Path) -> Bucket:
+    """All drawn photographs, uploaded once."""
     name = seaweed_server.new_bucket()
     client = seaweed_server.client()
-    files = sorted(PHOTOS.rglob("*.jpg"))
+    files = sorted(drawn_photos.rglob("*.jpg"))
 
     def upload(file: Path) -> None:
-        client.put_object(Bucket=name, Key=str(file.relative_to(PHOTOS)), Body=file.read_bytes())
+        client.put_object(Bucket=name, Key=str(file.relative_to(drawn_photos)), Body=file.read_bytes())
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(upload, files))

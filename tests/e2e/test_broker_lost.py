@@ -59,3 +59,16 @@ def test_a_hanging_redis_costs_status_three_seconds(rung: Deployment, own_valkey
 
     assert time.monotonic() - begun < healthy + 3
     assert status["queues"]["nightly"]["doorbells"] is None
+
+
+def test_a_worker_that_works_by_itself_stops_in_order(rung: Deployment, own_valkey: Valkey, drawn_photos: Path) -> None:
+    worker = rung.start_worker(1)
+    own_valkey.kill()
+    rung.json("scan", str(drawn_photos))
+    wait_until(lambda: rung.json("status")["items"].get("done", 0) > 50, "the first images", 60, 0.2)
+
+    assert worker.stop(timeout_s=60) == 0, worker.tail()
+
+    items = rung.json("status")["items"]
+    assert items.get("leased", 0) == 0
+    assert items["pending"] > 0

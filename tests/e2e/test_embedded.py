@@ -38,9 +38,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def test_photographs_new_then_changed_then_gone(embedded: Deployment, photos: Path, tmp_path: Path) -> None:
+def test_photographs_new_then_changed_then_gone(embedded: Deployment, drawn_photos: Path, tmp_path: Path) -> None:
     mine = tmp_path / "test"
-    shutil.copytree(photos / "test", mine, copy_function=shutil.copyfile)
+    shutil.copytree(drawn_photos / "test", mine, copy_function=shutil.copyfile)
     one, other = sorted(mine.rglob("*.jpg"))[:2]
 
     first = embedded.json("run", mine)
