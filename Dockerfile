@@ -6,11 +6,9 @@ WORKDIR /build
 RUN python -m venv /opt/tagger
 ENV PATH=/opt/tagger/bin:$PATH
 # Dependencies first and by themselves: a change of our code does not install them again.
-COPY pyproject.toml constraints.txt ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-        > requirements.txt \
-    && pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt --requirement requirements.txt
-COPY README.md LICENSE NOTICE ./
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.txt
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY cli cli
 COPY db db
 COPY model model

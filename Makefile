@@ -6,7 +6,7 @@ ARGS   ?=
 IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint check docs bench stack clean
+.PHONY: demo test lint check docs requirements bench stack clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -25,16 +25,22 @@ demo: $(VENV)/.core        ## tag the sample images with embedded defaults
 test: $(VENV)/.full        ## every test, on real servers started from wheels; ARGS="-n 0 tests/db" for some of them
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 
-lint: $(VENV)/.full        ## ruff, mypy strict, import rules
+lint: $(VENV)/.full        ## ruff, mypy strict, import rules, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.audit
 
 check: lint test           ## what CI runs, to the letter
 
 docs: $(BIN)/python         ## docs/files.md, from the docstrings
 	$(BIN)/python -m tests.file_map
+
+requirements: $(BIN)/python ## requirements.txt: what the image installs, pinned by constraints.txt, with hashes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile pyproject.toml --constraint constraints.txt --generate-hashes --python-platform linux --python-version 3.11.9 \
+		--no-header --no-annotate --native-tls --quiet --output-file requirements.txt
 
 bench: $(VENV)/.full       ## S3 -> Redis -> Celery -> PostgreSQL beside the naive way; ARGS=--json
 	$(BIN)/python -m bench.pipeline $(ARGS)

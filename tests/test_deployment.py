@@ -171,8 +171,8 @@ def test_the_image_is_the_core_install_and_all_of_it() -> None:
     allowed = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
 
     assert "[train" not in text
-    assert "--constraint constraints.txt" in text
-    assert packages | {"pyproject.toml", "constraints.txt", project["project"]["readme"]} <= copied
+    assert "--require-hashes --requirement requirements.txt" in text
+    assert packages | {"pyproject.toml", "requirements.txt", project["project"]["readme"]} <= copied
     assert copied == allowed
     assert all((ROOT / path).exists() for path in copied)
 
