@@ -110,8 +110,7 @@ def export(
     category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
     needs_review: Annotated[bool, typer.Option("--needs-review", help="Only images for review.")] = False,
     language: Annotated[
-        str | None,
-        typer.Option(metavar="TAG", help="Add a column with the category's title, for example in sw."),
+        str | None, typer.Option(metavar="TAG", help="Add a column with the category's title, for example in sw.")
     ] = None,
 ) -> None:
     """Write the tags, a row per image: bucket, key, product, category, confidence, review flag, source, model, time."""

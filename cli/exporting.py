@@ -39,10 +39,7 @@ def titles(settings: Settings, language: str) -> Callable[[str], str]:
 
 
 def write(
-    rows: Iterable[Mapping[str, Any]],
-    format: str,
-    output: Path | None,
-    title_of: Callable[[str], str] | None = None,
+    rows: Iterable[Mapping[str, Any]], format: str, output: Path | None, title_of: Callable[[str], str] | None = None
 ) -> int:
     """Write the rows, with titles if asked, and return their number. A file appears whole or not at all."""
     plain: Iterator[dict[str, Any]] = (_plain(row) for row in rows)

@@ -84,12 +84,7 @@ class _Embedded:
     """The pipeline, in a thread of this process. An error in it ends the command."""
 
     def __init__(
-        self,
-        settings: Settings,
-        sessions: Sessions,
-        run_id: int,
-        classifiers: Classifiers,
-        stopped: threading.Event,
+        self, settings: Settings, sessions: Sessions, run_id: int, classifiers: Classifiers, stopped: threading.Event
     ) -> None:
         from worker.bootstrap import build_tagger
 

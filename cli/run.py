@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from worker.storage.store import Store
 
 Source = Annotated[str | None, typer.Argument(help="A folder, or s3://bucket/prefix. Default: TAGGER_SOURCE.")]
-Model = Annotated[
-    str | None,
-    typer.Option(help=NAMED),
-]
+Model = Annotated[str | None, typer.Option(help=NAMED)]
 Mass = Annotated[
     bool, typer.Option("--allow-mass-removal", help="Accept a listing that lacks more than 20 % of the known images.")
 ]

@@ -111,9 +111,7 @@ def _human_decisions_lost() -> Select[Any, Any]:
     """Select objects where a model's event follows a person's decision, or whose tag is not the last decision."""
     following = aliased(TagEvent)
     overruled = exists().where(
-        following.object_id == TagEvent.object_id,
-        following.seq == TagEvent.seq + 1,
-        ~actors.is_person(following.actor),
+        following.object_id == TagEvent.object_id, following.seq == TagEvent.seq + 1, ~actors.is_person(following.actor)
     )
     is_last = ~exists().where(following.object_id == TagEvent.object_id, following.seq > TagEvent.seq)
     still_tagged = exists().where(

@@ -35,12 +35,7 @@ class DecisionRule:
 
     @classmethod
     def of(
-        cls,
-        bundle: Bundle,
-        policy: ReviewPolicy = AS_MADE,
-        taxonomy: Taxonomy | None = None,
-        *,
-        coarse: bool = False,
+        cls, bundle: Bundle, policy: ReviewPolicy = AS_MADE, taxonomy: Taxonomy | None = None, *, coarse: bool = False
     ) -> "DecisionRule":
         """Read the rule that a bundle was sealed with, its thresholds chosen anew if the policy says so.
 

@@ -1,7 +1,5 @@
 """`make demo`: tag the sample images with embedded defaults, and report how many categories are right."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

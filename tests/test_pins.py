@@ -52,10 +52,7 @@ def test_a_vulnerability_fails_and_is_named() -> None:
     status, text = report(json.dumps({"dependencies": packages}))
 
     assert status == 1
-    assert text.splitlines() == [
-        "bad 2.0: CVE-1, mended in 2.1, 3.0",
-        "pip-audit: 2 packages, 1 vulnerabilities",
-    ]
+    assert text.splitlines() == ["bad 2.0: CVE-1, mended in 2.1, 3.0", "pip-audit: 2 packages, 1 vulnerabilities"]
 
 
 def test_without_an_index_one_line_says_so() -> None:

@@ -42,10 +42,7 @@ class Reading:
     """A chunk's images on their way through the pool, never more than a window of them at once."""
 
     def __init__(
-        self,
-        pool: ThreadPoolExecutor,
-        prepare: Callable[[ClaimedItem], Prepared | Fault],
-        items: Sequence[ClaimedItem],
+        self, pool: ThreadPoolExecutor, prepare: Callable[[ClaimedItem], Prepared | Fault], items: Sequence[ClaimedItem]
     ) -> None:
         self._pool, self._prepare = pool, prepare
         self._todo = deque(items)

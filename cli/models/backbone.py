@@ -16,8 +16,7 @@ def register(app: typer.Typer) -> None:
 def backbone(
     name: Annotated[str, typer.Argument(help="efficientnet-lite0, -lite1 or -lite2.")] = "efficientnet-lite0",
     checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="Another PyTorch checkpoint of that network. Default: the installed package's."),
+        Path | None, typer.Option(help="Another PyTorch checkpoint of that network. Default: the installed package's.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: in ~/.cache/catalogue-tagger.")] = None,
 ) -> None:

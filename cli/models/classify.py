@@ -86,9 +86,7 @@ def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
 
 
 def show(
-    model: Annotated[str | None, typer.Argument(help=NAMED)] = None,
-    bundles: Bundles = None,
-    as_json: AsJson = False,
+    model: Annotated[str | None, typer.Argument(help=NAMED)] = None, bundles: Bundles = None, as_json: AsJson = False
 ) -> None:
     """Show a bundle's purpose, categories, accuracy, training, review thresholds and promotions."""
     from cli.context import catalogue_if_usable, load_settings

@@ -29,8 +29,7 @@ def inspect(
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA)],
     images: Annotated[str | None, typer.Option(metavar="FOLDER_OR_S3", help=IMAGES)] = None,
     leave_out: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CATEGORY", help="A category to ignore; may be given again."),
+        list[str] | None, typer.Option(metavar="CATEGORY", help="A category to ignore; may be given again.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write inspection.html, with pictures, and inspection.json to this folder.")

@@ -34,10 +34,7 @@ class ModelPromotion(Base):
     """One change of the version that a bundle's name stands for: who, when, why. Append-only; the last one counts."""
 
     __tablename__ = "model_promotion"
-    __table_args__ = (
-        UniqueConstraint("name", "seq"),
-        CheckConstraint(f"action IN {PROMOTION_ACTIONS}", name="action"),
-    )
+    __table_args__ = (UniqueConstraint("name", "seq"), CheckConstraint(f"action IN {PROMOTION_ACTIONS}", name="action"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]

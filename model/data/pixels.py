@@ -61,10 +61,7 @@ def as_served(images: Images, spec: Preprocessing) -> Images:
 
 
 def _read(
-    photographs: Sequence[Photograph],
-    spec: Preprocessing,
-    limits: DecodeLimits,
-    report_progress: Callable[[int], None],
+    photographs: Sequence[Photograph], spec: Preprocessing, limits: DecodeLimits, report_progress: Callable[[int], None]
 ) -> Images:
     images = np.zeros((len(photographs), spec.size, spec.size, spec.channels), np.uint8)
     budget = PixelBudget()

@@ -18,11 +18,7 @@ _UNDECIDED = -1
 
 
 def split(
-    labels: Indices,
-    groups: Indices,
-    given: Sequence[SplitName | None],
-    shares: Sequence[float] = SHARES,
-    seed: int = 0,
+    labels: Indices, groups: Indices, given: Sequence[SplitName | None], shares: Sequence[float] = SHARES, seed: int = 0
 ) -> tuple[Indices, Indices, Indices]:
     """Split N photographs into sorted indices of train, validation and test, by labels int64[N] and groups int64[N].
 

@@ -141,7 +141,4 @@ def logit_scores(logits: Floats, temperature: float) -> dict[str, Floats]:
     scaled = logits / temperature
     top = scaled.max(1, keepdims=True)
     powers = np.exp(scaled - top)
-    return {
-        "maximum softmax": -powers.max(1) / powers.sum(1),
-        "energy": -(top[:, 0] + np.log(powers.sum(1))),
-    }
+    return {"maximum softmax": -powers.max(1) / powers.sum(1), "energy": -(top[:, 0] + np.log(powers.sum(1)))}

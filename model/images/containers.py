@@ -158,10 +158,4 @@ def _unpacked(packed: bytes, most: int) -> bytes | None:
     return None if unpacker.unconsumed_tail else plain
 
 
-_READERS = {
-    b"iCCP": _profile,
-    b"eXIf": _exif,
-    b"tEXt": _text,
-    b"zTXt": _packed_text,
-    b"iTXt": _international_text,
-}
+_READERS = {b"iCCP": _profile, b"eXIf": _exif, b"tEXt": _text, b"zTXt": _packed_text, b"iTXt": _international_text}

@@ -94,11 +94,7 @@ WHOLE = DecodeHints()
 
 
 def decode(
-    data: bytes,
-    hints: DecodeHints = WHOLE,
-    *,
-    limits: DecodeLimits = DEFAULT_LIMITS,
-    reserve: Reserve = no_limit,
+    data: bytes, hints: DecodeHints = WHOLE, *, limits: DecodeLimits = DEFAULT_LIMITS, reserve: Reserve = no_limit
 ) -> Image.Image:
     """Decode an image: mode RGB, upright by its EXIF, on white where transparent, its first frame if animated.
 

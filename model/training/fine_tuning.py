@@ -185,13 +185,7 @@ def _bundle_spec(tuning: FineTuning, data: Dataset, test: Indices) -> BundleSpec
     inspection = tuning.inspection
     names = [inspection.photographs[index].name for index in test]
     return task.photographs(
-        data,
-        inspection.names,
-        tuning.spec,
-        tuning.name,
-        names,
-        ood_sources=_ood_sources(tuning),
-        shown=tuning.pictures,
+        data, inspection.names, tuning.spec, tuning.name, names, ood_sources=_ood_sources(tuning), shown=tuning.pictures
     )
 
 

@@ -34,13 +34,7 @@ class Server:
 
     def start(self) -> None:
         """Start it and return when it answers; raise with its log when it does not within 30 s."""
-        self.child = spawn(
-            self.command(),
-            self.log,
-            cwd=self.folder,
-            user=self.user,
-            last_wish=self.last_wish,
-        )
+        self.child = spawn(self.command(), self.log, cwd=self.folder, user=self.user, last_wish=self.last_wish)
         try:
             wait_until(lambda: self._dead() or self.ready(), f"{self.name} to answer", 30)
         except TimeoutError as error:

@@ -37,8 +37,7 @@ def test_errors_of_every_package_are_told_in_one_line(error: type[Exception]) ->
 
 
 @pytest.mark.parametrize(
-    "error",
-    [OperationalError("SELECT 1", {}, Exception("no route\nto it")), ArgumentError("no such dialect")],
+    "error", [OperationalError("SELECT 1", {}, Exception("no route\nto it")), ArgumentError("no such dialect")]
 )
 def test_errors_of_the_database_name_its_setting_in_one_line(error: Exception) -> None:
     def fail() -> None:

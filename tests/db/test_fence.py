@@ -158,12 +158,7 @@ def lease_without_a_fence(
     claimed = (
         update(WorkItem)
         .where(WorkItem.id.in_(select(pick.c.id)))
-        .values(
-            state="leased",
-            eligible_at=sql_now(session, lease_s),
-            lease_owner=owner,
-            claimed_alone=alone,
-        )
+        .values(state="leased", eligible_at=sql_now(session, lease_s), lease_owner=owner, claimed_alone=alone)
         .returning(WorkItem.id, WorkItem.fence)
         .execution_options(synchronize_session=False)
     )

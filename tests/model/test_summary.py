@@ -44,8 +44,7 @@ def test_without_words_of_its_own_it_says_categories_colours_size_and_data(plain
 
 
 @pytest.mark.parametrize(
-    ("names", "words"),
-    [("a", "a in"), ("ab", "a or b in"), ("abcde", "a, b, c, d or e in"), ("abcdef", "or 2 others")],
+    ("names", "words"), [("a", "a in"), ("ab", "a or b in"), ("abcde", "a, b, c, d or e in"), ("abcdef", "or 2 others")]
 )
 def test_few_categories_are_all_named(plain: Bundle, names: str, words: str) -> None:
     assert words in purpose(replace(plain, categories=tuple(names)))

@@ -195,8 +195,7 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcTime(), nullable=False),
         sa.Column("finished_at", UtcTime(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('planned', 'scanning', 'running', 'paused', 'finished', 'cancelled')",
-            name=op.f("ck_run_state"),
+            "state IN ('planned', 'scanning', 'running', 'paused', 'finished', 'cancelled')", name=op.f("ck_run_state")
         ),
         sa.ForeignKeyConstraint(
             ["model_version_id"], ["model_version.id"], name="fk_run_model_version_id_model_version"
@@ -257,11 +256,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_work_item_run_id_run"),
         sa.PrimaryKeyConstraint("id", name="pk_work_item"),
         sa.UniqueConstraint(
-            "object_id",
-            "model_version_id",
-            "version_token",
-            "request_id",
-            name="uq_work_item_request",
+            "object_id", "model_version_id", "version_token", "request_id", name="uq_work_item_request"
         ),
         postgresql_with={"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"},
     )
@@ -304,9 +299,7 @@ def upgrade() -> None:
         sa.Column("review_reason", sa.Text(), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["model_version_id"],
-            ["model_version.id"],
-            name="fk_classification_model_version_id_model_version",
+            ["model_version_id"], ["model_version.id"], name="fk_classification_model_version_id_model_version"
         ),
         sa.ForeignKeyConstraint(["object_id"], ["source_object.id"], name="fk_classification_object_id_source_object"),
         sa.ForeignKeyConstraint(["work_item_id"], ["work_item.id"], name="fk_classification_work_item_id_work_item"),
@@ -354,9 +347,7 @@ def downgrade() -> None:
     op.drop_table("review_claim")
     with op.batch_alter_table("image_tag", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_image_tag_review",
-            sqlite_where=sa.text("needs_review"),
-            postgresql_where=sa.text("needs_review"),
+            "ix_image_tag_review", sqlite_where=sa.text("needs_review"), postgresql_where=sa.text("needs_review")
         )
         batch_op.drop_index("ix_image_tag_category")
 

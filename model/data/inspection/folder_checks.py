@@ -4,14 +4,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from model.data.inspection.findings import Finding
-from model.data.photographs import (
-    CategoryFolder,
-    category_folders,
-    files_below,
-    folders_in,
-    name_of,
-    split_folders,
-)
+from model.data.photographs import CategoryFolder, category_folders, files_below, folders_in, name_of, split_folders
 from model.images.file_type import DECODED, type_of
 
 _HEAD = 64  # bytes that tell a file's kind

@@ -35,11 +35,7 @@ def transform(picture: Image.Image, size: tuple[int, int], coefficients: Sequenc
     What is outside gets the colour of the picture's corner, which is its background most often.
     """
     return picture.transform(
-        size,
-        Image.Transform.AFFINE,
-        coefficients,
-        Image.Resampling.BILINEAR,
-        fillcolor=picture.getpixel((0, 0)),
+        size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR, fillcolor=picture.getpixel((0, 0))
     )
 
 

@@ -24,10 +24,7 @@ def write_keras(model: Any, folder: Path) -> None:
     """Write model.keras into `folder`, without the optimizer, and compressed, which Keras does not do."""
     aside = folder / "unpacked.keras"
     model.save(aside, include_optimizer=False)
-    with (
-        zipfile.ZipFile(aside) as source,
-        zipfile.ZipFile(folder / "model.keras", "w", zipfile.ZIP_DEFLATED) as packed,
-    ):
+    with zipfile.ZipFile(aside) as source, zipfile.ZipFile(folder / "model.keras", "w", zipfile.ZIP_DEFLATED) as packed:
         for member in source.infolist():
             packed.writestr(member.filename, source.read(member))
     aside.unlink()

@@ -118,12 +118,7 @@ def test_a_policy_that_an_old_bundle_cannot_keep_is_exit_code_3(
 
 @pytest.mark.parametrize(
     "options",
-    [
-        ["--map", "pants"],
-        ["--map", "pants=Trouser"],
-        ["--data", ".", "--photographs", "."],
-        ["--out", "INSIDE"],
-    ],
+    [["--map", "pants"], ["--map", "pants=Trouser"], ["--data", ".", "--photographs", "."], ["--out", "INSIDE"]],
     ids=["no category", "a map without a folder", "photographs with a folder", "into the bundle"],
 )
 def test_a_wrong_call_is_exit_code_2(bars: Bundle, options: list[str]) -> None:

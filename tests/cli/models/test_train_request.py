@@ -10,13 +10,7 @@ from tests.cli.models.drawings import plain, run
 
 
 @pytest.mark.parametrize(
-    "given",
-    [
-        ("--network", "slim"),
-        ("--teacher", "fashion-mnist"),
-        ("--data", "."),
-        ("--photographs", "."),
-    ],
+    "given", [("--network", "slim"), ("--teacher", "fashion-mnist"), ("--data", "."), ("--photographs", ".")]
 )
 def test_options_of_fashion_mnist_are_refused_for_photographs(given: tuple[str, ...], tmp_path: Path) -> None:
     done = run(tmp_path, *given)

@@ -35,10 +35,7 @@ def test_after_the_temperature_nine_in_ten_means_nine_in_ten() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    arrays(np.float64, (7, 4), elements=st.floats(-1e4, 1e4)),
-    st.floats(0.05, 20),
-)
+@given(arrays(np.float64, (7, 4), elements=st.floats(-1e4, 1e4)), st.floats(0.05, 20))
 def test_scores_are_probabilities_whose_order_no_temperature_changes(logits: np.ndarray, temperature: float) -> None:
     scores = softmax(logits, temperature)
 

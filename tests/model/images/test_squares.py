@@ -6,15 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.images.preprocessing import (
-    FITS,
-    PHOTOGRAPH,
-    PreprocessingUnknown,
-    check,
-    photograph,
-    preprocess,
-    resized,
-)
+from model.images.preprocessing import FITS, PHOTOGRAPH, PreprocessingUnknown, check, photograph, preprocess, resized
 from tests.model.pictures import noise
 
 SIZE = 64
