@@ -100,14 +100,6 @@ class LabelledImages:
     folders: tuple[str, ...]
     rejected: tuple[Rejected, ...]
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def reasons(self) -> dict[str, int]:
-        """The number of rejected files by reason."""
-        return count_reasons(self.rejected)
-
     @property
     def unknown_folders(self) -> dict[str, int]:
         """The number of images in each sub-folder that is not a category."""

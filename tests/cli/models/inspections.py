@@ -29,7 +29,7 @@ def inspected(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
 
 
 def kinds(result: dict[str, Any]) -> dict[str, list[list[str]]]:
-    """The names of each finding, by kind."""
+    """Return the names of each finding, by kind."""
     by_kind: dict[str, list[list[str]]] = {}
     for finding in result["findings"]:
         by_kind.setdefault(finding["kind"], []).append(finding["names"])

@@ -49,7 +49,7 @@ def test_a_key_without_an_image_is_left_out_and_told(folder: Path) -> None:
 
 @pytest.fixture
 def s3(seaweed_server: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Seaweed:
-    """The settings name this server."""
+    """Make the settings name this server."""
     for name, value in seaweed_server.environment().items():
         monkeypatch.setenv(name, value)
     return seaweed_server
@@ -80,7 +80,7 @@ def test_images_may_lie_in_a_bucket(s3: Seaweed, folder: Path, tmp_path: Path, i
 
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Sessions:
-    """The one that the settings name when they name none."""
+    """Make the catalogue that is used where no settings name one."""
     engine = connect("sqlite:///tagger.db")
     migrations.upgrade(engine)
     return sessions_of(engine)

@@ -13,7 +13,7 @@ from model.data.fashion_mnist import load, locate
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A machine without the data set: no Debian package, an empty home."""
+    """Make a machine without the data set: no Debian package, an empty home."""
     monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "debian")
     monkeypatch.setattr(fashion_mnist, "cache_folder", lambda: tmp_path / "cache")
     return tmp_path

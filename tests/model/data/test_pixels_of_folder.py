@@ -7,7 +7,7 @@ import pytest
 
 from model.classifier import Classifier
 from model.data.dataset import DataMissing
-from model.data.pixels import UNKNOWN, LabelledImages, read_folder
+from model.data.pixels import UNKNOWN, LabelledImages, count_reasons, read_folder
 from model.decisions.categories import FASHION_MNIST
 from model.images.preprocessing import FASHION_MNIST as SPEC
 from tests.model.pictures import encode, noise, photograph
@@ -70,9 +70,9 @@ def test_broken_files_are_listed_by_reason_and_the_others_read(folder: Path) -> 
 
     labelled = labelled_images(folder)
 
-    assert labelled.reasons == {"empty": 1, "unsupported_format": 1}
+    assert count_reasons(labelled.rejected) == {"empty": 1, "unsupported_format": 1}
     assert {file.name for file in labelled.rejected} == {"Dress/empty.jpg", "Dress/notes.txt"}
-    assert len(labelled) == 5
+    assert len(labelled.labels) == 5
 
 
 @pytest.mark.parametrize(

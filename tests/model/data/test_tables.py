@@ -12,7 +12,7 @@ from tests.model.data.described import described
 
 @pytest.fixture
 def table(tmp_path: Path) -> Callable[[str | bytes, str], list[Photograph]]:
-    """The photographs of a table with this content; the bytes of each are its key."""
+    """Return what reads the photographs of a table with a content; the bytes of each are its key."""
 
     def of(content: str | bytes, name: str = "labels.csv") -> list[Photograph]:
         file = tmp_path / name
