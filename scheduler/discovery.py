@@ -1,8 +1,8 @@
-"""Finding what is new, changed or gone: a full listing compared with the catalogue in key order, a page a transaction.
+"""Discovery of new, changed and gone images: a full listing, compared with the catalogue in key order page by page.
 
     store --page of keys--> compare(known, listed) --> objects, work items and cursor in one transaction
 
-Unchanged keys cost a read and no write, and memory holds one page, whatever the size of the bucket.
+Unchanged keys cost a read and no write, and memory holds one page, however large the bucket is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ScanStopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one page of a listing says of the catalogue."""
+    """The differences between one page of a listing and the catalogue."""
 
     new: list[StoredObject] = field(default_factory=list)
     changed: list[tuple[int, StoredObject]] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ScanRequest:
-    """How to scan. `limit`: stop after that many images were queued; such a scan marks nothing as gone."""
+    """The way to scan. With a `limit` the scan stops after that many images were queued, and marks nothing as gone."""
 
     queue: str = "nightly"
     priority: int = 100
@@ -54,7 +54,7 @@ class ScanRequest:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scan found, over its whole run. `refused`: not listed, but too many to be believed gone."""
+    """The result of a scan over its whole run. `refused` images were not listed, but too many to be gone."""
 
     seen: int
     new: int
@@ -73,7 +73,7 @@ def scan(
     on_page: Callable[[int], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Scanned:
-    """List the store from the run's cursor on and record what differs, then settle what is gone.
+    """List the store from the run's cursor on and record the differences, then settle which images are gone.
 
     `on_page` is called with the number of keys seen after each page. Raises ScanStopped at the first page after
     `stopping` says so, ScanTakenOver when another process moves the same run's scan, and the store's errors. The pages
@@ -104,7 +104,7 @@ class _Scanner:
     request: ScanRequest
 
     def record(self, cursor: str, page: Sequence[StoredObject] | None, limit: int | None) -> tuple[str, int, bool]:
-        """What of a page lies after the cursor, in one transaction; None is the listing's end.
+        """Record what of a page lies after the cursor, in one transaction; None is the end of the listing.
 
         Returns the new cursor, the number of images queued, and whether the page is recorded to its end.
         """
@@ -119,21 +119,24 @@ class _Scanner:
         known = objects.known_between(session, bucket, cursor, up_to, prefix, model, at_most=KNOWN_AT_ONCE)
         covered = len(known) < KNOWN_AT_ONCE
         reached = (up_to or cursor) if covered else known[-1].key
-        listed = [each for each in page or () if cursor < each.key <= reached]
-        found = shorten(compare(known, listed), limit)
-        counts = {"seen": len(listed), "new": len(found.new) + len(found.back), "changed": len(found.changed)}
+        listed = [stored for stored in page or () if cursor < stored.key <= reached]
+        difference = shorten(compare(known, listed), limit)
+        new = len(difference.new) + len(difference.back)
+        counts = {"seen": len(listed), "new": new, "changed": len(difference.changed)}
         run = runs.advance(session, self.run_id, expected=cursor, cursor=reached, counts=counts)
-        return run.cursor, self._write(session, run, found), covered
+        return run.cursor, self._write(session, run, difference), covered
 
-    def _write(self, session: Session, run: Run, found: Difference) -> int:
-        new = [self._row(each) for each in found.new]
+    def _write(self, session: Session, run: Run, difference: Difference) -> int:
+        new = [self._row(stored) for stored in difference.new]
+        changed = {object_id: self._row(stored) for object_id, stored in difference.changed}
         ids = objects.add(session, self.store.bucket, new)
-        objects.replace_versions(session, {object_id: self._row(each) for object_id, each in found.changed})
-        objects.bring_back(session, [each.id for each in (*found.back, *found.refound)])
-        objects.note_missing(session, found.missing, run.id)
-        tokens = {ids[each.key]: each.version_token for each in new}
-        tokens |= {object_id: each.version_token for object_id, each in found.changed}
-        tokens |= {each.id: each.version_token for each in (*found.back, *found.unqueued) if not each.queued}
+        objects.replace_versions(session, changed)
+        objects.bring_back(session, [known.id for known in (*difference.back, *difference.refound)])
+        objects.note_missing(session, difference.missing, run.id)
+        tokens = {ids[row.key]: row.version_token for row in new}
+        tokens |= {object_id: row.version_token for object_id, row in changed.items()}
+        unqueued = (known for known in (*difference.back, *difference.unqueued) if not known.queued)
+        tokens |= {known.id: known.version_token for known in unqueued}
         return objects.enqueue(session, run, tokens, queue=self.request.queue, priority=self.request.priority)
 
     def _row(self, stored: StoredObject) -> NewObject:
@@ -141,7 +144,7 @@ class _Scanner:
         return NewObject(stored.key, stored.version_token, stored.size, stored.last_modified, product)
 
     def finish(self, *, complete: bool) -> Scanned:
-        """Settle what this listing missed: gone, unless that would drop too much, or the listing was cut short."""
+        """Mark what the listing lacks as gone, unless that is too much or the listing was cut short."""
         return in_transaction(self.sessions, lambda session: self._finish(session, complete=complete))
 
     def _finish(self, session: Session, *, complete: bool) -> Scanned:
@@ -159,44 +162,44 @@ class _Scanner:
 
 
 def compare(known: Sequence[KnownObject], listed: Sequence[StoredObject]) -> Difference:
-    """Both in key order, over the same range of keys."""
-    found = Difference()
-    by_key = {each.key: each for each in known}
+    """Compare both over the same range of keys, in key order."""
+    difference = Difference()
+    by_key = {row.key: row for row in known}
     for stored in listed:
         row = by_key.pop(stored.key, None)
         if row is None:
-            found.new.append(stored)
+            difference.new.append(stored)
         elif row.version_token != stored.version_token:
-            found.changed.append((row.id, stored))
+            difference.changed.append((row.id, stored))
         elif row.is_gone:
-            found.back.append(row)
+            difference.back.append(row)
         else:
             if row.was_missed:
-                found.refound.append(row)
+                difference.refound.append(row)
             if not row.queued:
-                found.unqueued.append(row)
-    found.missing.extend(row.id for row in by_key.values() if not row.is_gone)
-    return found
+                difference.unqueued.append(row)
+    difference.missing.extend(row.id for row in by_key.values() if not row.is_gone)
+    return difference
 
 
-def shorten(found: Difference, limit: int | None) -> Difference:
-    """At most `limit` images to queue. What is left out is not recorded, so that the next scan finds it."""
+def shorten(difference: Difference, limit: int | None) -> Difference:
+    """Keep at most `limit` images to queue. The rest is not recorded, so that the next scan finds it."""
     if limit is None:
-        return found
-    new = found.new[:limit]
-    changed = found.changed[: limit - len(new)]
-    back = found.back[: limit - len(new) - len(changed)]
-    unqueued = found.unqueued[: limit - len(new) - len(changed) - len(back)]
-    return Difference(new, changed, back, found.refound, unqueued, found.missing)
+        return difference
+    new = difference.new[:limit]
+    changed = difference.changed[: limit - len(new)]
+    back = difference.back[: limit - len(new) - len(changed)]
+    unqueued = difference.unqueued[: limit - len(new) - len(changed) - len(back)]
+    return Difference(new, changed, back, difference.refound, unqueued, difference.missing)
 
 
 def is_mass_removal(missing: int, known: int) -> bool:
-    """More than a fifth of what is known: a wrong prefix or an unmounted disk looks just like this."""
+    """Tell whether more than a fifth of the known images is missing, as with a wrong prefix or an unmounted disk."""
     return missing > MASS_REMOVAL_SHARE * known
 
 
 def product_of(key: str, pattern: str | None) -> str | None:
-    """The product that an image belongs to, by the setting's regular expression; None where it does not match."""
+    """Return the product of an image by the setting's regular expression; None if it does not match."""
     if pattern is None:
         return None
     match = re.search(pattern, key)
@@ -204,7 +207,7 @@ def product_of(key: str, pattern: str | None) -> str | None:
 
 
 def scan_request(run: Run, product_pattern: str | None, *, allow_mass_removal: bool = False) -> ScanRequest:
-    """How this run's source is to be scanned. What a person waits for goes before the night's work."""
+    """Build the request for a run. What a person waits for goes before the night's work."""
     request = ScanRequest(
         product_pattern=product_pattern, allow_mass_removal=allow_mass_removal, limit=run.selection.get("limit")
     )

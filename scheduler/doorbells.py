@@ -1,4 +1,4 @@
-"""Doorbells: enough messages in the broker that every free worker hears there is work, and never more."""
+"""Doorbells: just enough messages in the broker that every free worker hears of work."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _left_alone_until: WeakKeyDictionary[Celery, float] = WeakKeyDictionary()
 
 
 def needed(claimable: int, chunk: int, slots: int, depth: int) -> int:
-    """How many doorbells to add: one a chunk, at most two a slot, less what already waits."""
+    """Return how many doorbells to add: one a chunk, at most two a slot, less what already waits."""
     return max(0, min(math.ceil(claimable / chunk), 2 * slots) - depth)
 
 
 def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
-    """Ring each queue as much as it needs; how many went out.
+    """Ring each queue as much as it needs; returns how many doorbells were sent.
 
     A broker that is down, or hangs, is left alone for a minute: idle workers look into SQL by themselves.
     """
@@ -49,6 +49,6 @@ def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
 
 
 def _look(session: Session, chunk: int) -> tuple[dict[str, int], int]:
-    """Claimable items by queue, counted as far as matters, and the slots there are."""
+    """Count claimable items by queue, as far as they matter, and slots of workers."""
     slots = max(1, heartbeats.slots(session))
     return {name: queue.claimable(session, name, at_most=2 * slots * chunk) for name in queue.QUEUES}, slots

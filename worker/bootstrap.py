@@ -1,4 +1,4 @@
-"""What a tagging process is made of: built from the settings, in the process that uses it (no fork)."""
+"""Parts of a tagging process, built from the settings in the process that uses them (no fork)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def build_tagger(
     *,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Tagger:
-    """A Tagger with its own threads and stores."""
+    """Build a Tagger with its own threads and stores."""
     return Tagger(
         sessions=sessions,
         store_of=Stores(settings),
@@ -53,7 +53,7 @@ def open_sessions(settings: Settings, *, pool_size: int = 2) -> Sessions:
 
 
 def source_store(settings: Settings, source: str) -> Store:
-    """The store that a command names. The catalogue's own files in the folder are no images."""
+    """Open the store that a command names. The catalogue's own files in a folder are not listed."""
     return open_source(source, settings.s3, ignore=_catalogue_files(settings.database_url))
 
 
@@ -66,12 +66,12 @@ def _catalogue_files(database_url: str) -> list[Path]:
 
 
 def taxonomy_of(settings: Settings) -> Taxonomy | None:
-    """The shop's own categories, if the settings name a file of them. Raises TaxonomyWrong."""
+    """Read the shop's own categories, if the settings name a file of them. Raises TaxonomyWrong."""
     return Taxonomy.read(settings.taxonomy) if settings.taxonomy else None
 
 
 def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
-    """Raises TaxonomyWrong unless there is no taxonomy, or one that the bundle can tag with."""
+    """Raise TaxonomyWrong if there is a taxonomy that the bundle cannot tag with."""
     taxonomy = taxonomy_of(settings)
     if taxonomy is not None:
         CategoryMapping.from_taxonomy(taxonomy, bundle.categories)
@@ -89,7 +89,7 @@ def load_classifier(settings: Settings, bundle: Bundle, taxonomy: Taxonomy | Non
 
 
 class Stores:
-    """Opens each bucket once. Shared by the reading threads: boto3's clients are safe to share, making them is not."""
+    """Stores by bucket, each opened once. The reading threads share them, as clients of boto3 are safe to share."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -104,9 +104,9 @@ class Stores:
 
 
 class Classifiers:
-    """Loaded bundles; the two used last are kept, so that a change of model costs no restart.
+    """Loaded bundles by model version. The two used last are kept, so that a change of model needs no restart.
 
-    The taxonomy is read once, with the first of them: all that a process tags is tagged with one.
+    The taxonomy is read once, so that all images of a process are tagged with the same one.
     """
 
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
@@ -126,7 +126,7 @@ class Classifiers:
         return self._loaded[version.bundle_id]
 
     def load(self, bundle: Bundle) -> None:
-        """Make a bundle ready, so that the first image need not wait for it."""
+        """Load a bundle before the first image needs it."""
         self._loaded[bundle.id] = load_classifier(self._settings, bundle, self._taxonomy)
         while len(self._loaded) > _LOADED_AT_ONCE:
             self._loaded.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Which bundle is meant: by a setting or `--model`, by a promotion, or by a row of the catalogue."""
+"""Finding the bundle that a setting, `--model`, a promotion or a row of the catalogue means."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def resolve(reference: str, folders: Sequence[Path], sessions: Sessions | None) 
 
 
 def is_name(reference: str) -> bool:
-    """Tell a name from name@version and from a path; a folder of that name, here, is meant by `./name`."""
+    """Tell whether a reference is a name alone, not name@version or a path; a folder here is `./name`."""
     return "@" not in reference and Path(reference).name == reference
 
 
 def resolve_version(version: ModelVersion, folders: Sequence[Path]) -> Bundle:
-    """Read a bundle by name and version; one that was given by path, where it was, if it is still the same.
+    """Read a bundle by name and version, or at the path where it was registered, if it is still the same.
 
     Raises BundleError.
     """

@@ -25,9 +25,9 @@ class BrokerUnavailable(WorkerError):
 
 
 def create_app(settings: Settings, *, working: bool = False) -> Celery:
-    """The app, for ringing or for `working`. Makes no connection.
+    """Create the app, for ringing or for `working`. Makes no connection.
 
-    Who rings does so beside something else, which a broker that hangs must not hold up: its time-outs are short.
+    Ringing happens beside other work, which a broker that hangs must not hold up, so its time-outs are short.
     """
     app = Celery("tagger", broker=settings.broker_url, include=["worker.tasks"], set_as_current=True)
     app.conf.update(_BEHAVIOUR)
@@ -47,7 +47,7 @@ def check_broker(app: Celery) -> None:
 
 
 def depth(app: Celery, queue: str) -> int:
-    """Doorbells waiting in a queue. Raises BrokerUnavailable."""
+    """Count the doorbells that wait in a queue. Raises BrokerUnavailable."""
     with _connected(app) as connection:
         try:
             return int(connection.default_channel.queue_declare(queue, passive=True).message_count)

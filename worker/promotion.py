@@ -1,4 +1,4 @@
-"""Promotion of a bundle: it must run here, and be no worse on the test than the bundle it replaces."""
+"""Promotion of a bundle: it must run here, and must not do worse on the test than the bundle it replaces."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from worker.settings import Settings
 class Proposal:
     """A bundle that runs here, beside what its name stands for now.
 
-    `unpromoted` is what the name stands for as long as nothing is promoted, if that is another version; `detail` holds
-    the figures of the comparison, or why there is none; `objection` is what speaks against the candidate.
+    `unpromoted` is the other version that the name stands for as long as nothing is promoted. `detail` holds the
+    figures of the comparison, or why there is none; `objection` says what is wrong with the candidate.
     """
 
     candidate: Bundle
@@ -33,7 +33,7 @@ class Proposal:
 
     @property
     def is_promoted(self) -> bool:
-        """Whether the candidate is what the name stands for already."""
+        """Whether the name stands for the candidate already."""
         return self.replaced == self.candidate.id
 
     @property
@@ -46,8 +46,8 @@ class Proposal:
 def propose(settings: Settings, sessions: Sessions | None, candidate: Bundle) -> Proposal:
     """Compare a bundle with what its name stands for; `sessions` is None where there is no catalogue.
 
-    Raises BundleError, and TaxonomyWrong where a taxonomy is set that lacks some of its categories: a bundle that
-    workers could not run must not be promoted.
+    Raises BundleError, or TaxonomyWrong if the taxonomy in the settings lacks some of its categories: a bundle that
+    workers cannot run must not be promoted.
     """
     _check(settings, candidate)
     standing = promotions.standing_after(candidate.name, history(sessions, candidate.name))
@@ -113,7 +113,7 @@ def _found_by_name(settings: Settings, candidate: Bundle) -> Bundle | None:
 
 
 def _compared(settings: Settings, proposal: Proposal) -> Proposal:
-    """The proposal with its figures. At a first promotion, nothing to compare with is no objection."""
+    """Add the comparison to a proposal. At a first promotion, a missing comparison is no objection."""
     candidate, standing, unpromoted = proposal.candidate, proposal.standing, proposal.unpromoted
     try:
         incumbent = resolve_version(standing.model, settings.bundle_folders) if standing.model else unpromoted

@@ -1,4 +1,4 @@
-"""Images of a chunk, read, decoded and prepared in the threads of a pool, a window of them at a time."""
+"""Reading of a chunk's images: read, decoded and prepared by a pool of threads, a window of them at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an image could not be prepared. `lasting`: final for this version of it; else it is worth another try."""
+    """The reason why an image could not be prepared; `lasting` if another try at this version is useless."""
 
     item: ClaimedItem
     reason: str
@@ -39,7 +39,7 @@ class Prepared:
 
 
 class Reading:
-    """A chunk's images on their way through the pool, never more than a window of them at once."""
+    """A chunk's images on their way through the pool, at most a window of them at once."""
 
     def __init__(
         self, pool: ThreadPoolExecutor, prepare: Callable[[ClaimedItem], Prepared | Fault], items: Sequence[ClaimedItem]
@@ -50,7 +50,7 @@ class Reading:
         self._done: SimpleQueue[Future[Prepared | Fault]] = SimpleQueue()
 
     def top_up(self, window: int) -> bool:
-        """Submit images until `window` are in flight; whether any is."""
+        """Submit images until `window` are in flight; returns whether any is."""
         while self._todo and len(self._in_flight) < window:
             future = self._pool.submit(self._prepare, self._todo.popleft())
             self._in_flight.add(future)
@@ -58,7 +58,7 @@ class Reading:
         return bool(self._in_flight)
 
     def finished(self, timeout_s: float) -> list[Prepared | Fault]:
-        """What has been prepared since the last call; waits for one at least, or until the time is over."""
+        """Return what was prepared since the last call; waits for at least one, or until the time is over."""
         futures: list[Future[Prepared | Fault]] = []
         with suppress(Empty):
             futures.append(self._done.get(timeout=timeout_s))
@@ -68,7 +68,7 @@ class Reading:
         return [future.result() for future in futures if not future.cancelled()]
 
     def stop(self) -> None:
-        """Begin nothing more; what has been begun is still delivered."""
+        """Start nothing more; what has been started is still delivered."""
         self._todo.clear()
         for future in tuple(self._in_flight):
             future.cancel()

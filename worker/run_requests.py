@@ -1,4 +1,4 @@
-"""A person asks for a run: one row for the same work, continued where it was interrupted."""
+"""Runs that people ask for: one row for the same work, which goes on where it was interrupted."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SCAN = "scan"
 
 
 def source_of(store: Store) -> str:
-    """The store in a form that opens it again from any folder."""
+    """Name a store in a form that opens it again from any folder."""
     return store.bucket if store.bucket.startswith("file:") else f"s3://{store.bucket}/{store.prefix}"
 
 
 def open_or_continue(
     session: Session, store: Store, bundle: Bundle, *, requested_by: str, limit: int | None = None
 ) -> tuple[Run, bool]:
-    """The run that tags what is new in `store` with `bundle`, set to scanning; and whether it was begun before."""
+    """Return the run that tags new images of `store` with `bundle`, set to scanning, and whether it was interrupted."""
     model = register(session, bundle)
     selection = {"source": source_of(store)} | ({} if limit is None else {"limit": limit})
     run = runs.unfinished(session, kind=SCAN, selection=selection, model_version_id=model.id)

@@ -52,7 +52,7 @@ class _Process:
 
 
 def tagger() -> Tagger:
-    """The Tagger of this child, made when the child starts."""
+    """Return the Tagger of this child, made when the child starts."""
     if _Process.tagger is None:
         _Process.tagger = _make_tagger()
     return _Process.tagger
@@ -74,9 +74,9 @@ def _make_tagger() -> Tagger:
 
 
 def _warm_up(settings: Settings, tagger: Tagger, classifiers: Classifiers) -> None:
-    """Load the bundle and connect to the source that the settings name, before the first image waits for them.
+    """Load the bundle and connect to the source that the settings name, before the first image needs them.
 
-    The work may want others: what fails here is only logged, and met again, and told, when it is claimed.
+    The work may need others. So an error is only logged here; it comes up again when such work is claimed.
     """
     try:
         classifiers.load(bundle_lookup.resolve(settings.model, settings.bundle_folders, tagger.sessions))
@@ -87,7 +87,7 @@ def _warm_up(settings: Settings, tagger: Tagger, classifiers: Classifiers) -> No
 
 
 def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
-    """Work until SIGTERM or Ctrl-C; the exit code. A running chunk is finished or given back first."""
+    """Work until SIGTERM or Ctrl-C; returns the exit code. A running chunk is finished or given back first."""
     for name, value in CHILD_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ.pop("REMAP_SIGTERM", None)
@@ -127,7 +127,7 @@ def _tell_children(**_: Any) -> None:
 
 
 def _start_child(**_: Any) -> None:
-    """In each new child: what the parent may have made is not ours."""
+    """Set up a new child, with nothing that the parent may have made."""
     _Process.tagger = None
     tagger()
     _Process.child = Child(tagger, _Process.queues)
@@ -140,7 +140,7 @@ def _stop_child(**_: Any) -> None:
 
 
 class _Heartbeat:
-    """Writes from the parent that this worker lives, so that the scheduler knows how many doorbells to ring."""
+    """A thread of the parent that records that this worker lives; the scheduler rings accordingly."""
 
     def __init__(self, settings: Settings, slots: int) -> None:
         self._sessions = sessions_of(connect(settings.database_url, pooled=False))

@@ -1,4 +1,4 @@
-"""Every setting, read from TAGGER_* variables or `.env`, once a process, by its entry point."""
+"""All settings, read from TAGGER_* variables or `.env` once a process, by its entry point."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Settings(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """True when everything happens in one process, with no broker."""
+        """Whether everything happens in one process, without a broker."""
         return self.broker_url.startswith("memory:")
 
     @property
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
 
     @property
     def review_policy(self) -> ReviewPolicy:
-        """Which predictions pass without a person."""
+        """The rule for which predictions need no review."""
         return ReviewPolicy(self.target_precision, self.review_budget)
 
     @property
@@ -157,16 +157,16 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: Any) -> Settings:
-    """The settings of this process; raises BadSettings naming every wrong one."""
+    """Read the settings of this process. Raises BadSettings, which names every wrong one."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        wrong = [f"TAGGER_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+        wrong = [f"TAGGER_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
         raise BadSettings("; ".join(wrong)) from None
 
 
 def masked(settings: Settings) -> dict[str, str]:
-    """Setting -> value as text, fit to be shown: no password, no secret."""
+    """Return settings and their values as text, without passwords and secrets."""
     shown: dict[str, str] = {}
     for name in type(settings).model_fields:
         value = getattr(settings, name)
@@ -178,7 +178,7 @@ def masked(settings: Settings) -> dict[str, str]:
 
 
 def hide_password(url: str) -> str:
-    """The URL with any password in it starred out."""
+    """Replace any password in a URL by stars."""
     return _PASSWORD.sub(r"\1***@", url)
 
 
@@ -190,5 +190,5 @@ def _hide_database_password(url: str) -> str:
 
 
 def cores() -> int:
-    """Processors this process may use."""
+    """Count the processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

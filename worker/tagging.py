@@ -2,7 +2,7 @@
 
     SQL --claim--> items --pool: read, decode, prepare--> arrays --classify--> predictions --one transaction--> SQL
 
-No transaction is open while images are read or classified. A picture's fault ends that picture, never its batch.
+No transaction is open while images are read or classified. A faulty image never fails its batch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _AHEAD = 4  # micro-batches read or being read while one is classified: what bou
 
 @dataclass(slots=True)
 class Outcome:
-    """What one call of `work` did, in images."""
+    """The result of one call of `work`, in images."""
 
     tagged: int = 0
     needs_review: int = 0
@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Tagger:
-    """What a tagging process holds: made once, in the process that uses it."""
+    """The parts of a tagging process, made once in the process that uses them."""
 
     sessions: Sessions
     store_of: Callable[[str], Store]  # by the catalogue's bucket
@@ -77,7 +77,7 @@ def work(tagger: Tagger, queue_name: str, *, budget_s: float = 60.0, run_id: int
 
 
 def _claim(tagger: Tagger, queue_name: str, run_id: int | None) -> tuple[int, Classifier, list[ClaimedItem]] | None:
-    """The bundle is loaded before its items are leased: one that cannot be loaded costs no item a lease."""
+    """Lease a chunk, after its bundle was loaded: if that fails, no item is held up by a lease."""
     with tagger.sessions.begin() as session:
         model_version_id = queue.next_model(session, queue_name, run_id)
     if model_version_id is None:
@@ -123,7 +123,7 @@ class _Chunk:
             self._release(list(self.open.values()))
 
     def _micro_batches(self) -> Iterator[list[Prepared | Fault]]:
-        """Results of reading and decoding as they come, `micro_batch` at a time."""
+        """Yield the results of reading and decoding as they come, `micro_batch` at a time."""
         size = self.tagger.micro_batch
         ready: list[Prepared | Fault] = []
         prepared = partial(prepare, self.tagger.store_of, self.tagger.limits, self.classifier)
@@ -150,53 +150,49 @@ class _Chunk:
         if time.monotonic() - self.renewed_at < min(RENEW_S, self.tagger.lease_s / 3):
             return
         self.renewed_at = time.monotonic()
-        kept = in_transaction(
-            self.tagger.sessions, lambda s: queue.renew(s, list(self.open.values()), self.tagger.lease_s)
-        )
-        self.outcome.lost += len(self.open) - len(kept)
-        self.open = {item_id: item for item_id, item in self.open.items() if item_id in kept}
+        items, lease_s = list(self.open.values()), self.tagger.lease_s
+        ours = in_transaction(self.tagger.sessions, lambda session: queue.renew(session, items, lease_s))
+        self.outcome.lost += len(items) - len(ours)
+        self.open = {item.id: item for item in items if item.id in ours}
 
     def _record(self, micro_batch: list[Prepared | Fault]) -> None:
         """Classify a micro-batch and write all of it, results and lasting faults, in one transaction."""
-        prepared = [each for each in micro_batch if isinstance(each, Prepared) and each.item.id in self.open]
-        faults = [each for each in micro_batch if isinstance(each, Fault) and each.item.id in self.open]
+        ours = [image for image in micro_batch if image.item.id in self.open]
+        faults = [image for image in ours if isinstance(image, Fault)]
         self.transient += [fault for fault in faults if not fault.lasting]
-        lasting = [fault for fault in faults if fault.lasting]
-        tagged = self._classify(prepared)
+        lasting = sorted((fault for fault in faults if fault.lasting), key=lambda fault: fault.item.id)
+        tagged = self._classify([image for image in ours if isinstance(image, Prepared)])
 
         def write(session: Session) -> tuple[int, int]:
             recorded = tags.record(session, tagged, model_version_id=self.model_version_id)
-            skipped = sum(
-                queue.skip(session, fault.item, fault.reason, fault.detail)
-                for fault in sorted(lasting, key=lambda each: each.item.id)
-            )
+            skipped = sum(queue.skip(session, fault.item, fault.reason, fault.detail) for fault in lasting)
             return recorded, skipped
 
         recorded, skipped = in_transaction(self.tagger.sessions, write)
         self._count(tagged, recorded, skipped, len(lasting))
-        for item in (*(each.item for each in tagged), *(fault.item for fault in lasting)):
+        for item in [result.item for result in tagged] + [fault.item for fault in lasting]:
             del self.open[item.id]
 
     def _classify(self, prepared: list[Prepared]) -> list[Tagged]:
         if not prepared:
             return []
         try:
-            predictions = self.classifier.classify(np.stack([each.pixels for each in prepared]))
+            predictions = self.classifier.classify(np.stack([image.pixels for image in prepared]))
         except Exception as error:
             log.exception("classify_failed", images=len(prepared), bundle=self.classifier.bundle.id)
             detail = f"{type(error).__name__}: {error}"
-            self.transient += [Fault(each.item, "internal", detail, lasting=False) for each in prepared]
+            self.transient += [Fault(image.item, "internal", detail, lasting=False) for image in prepared]
             return []
-        return [_tagged(each.item, prediction) for each, prediction in zip(prepared, predictions, strict=True)]
+        return [_tagged(image.item, prediction) for image, prediction in zip(prepared, predictions, strict=True)]
 
     def _count(self, tagged: list[Tagged], recorded: int, skipped: int, lasting: int) -> None:
         self.outcome.tagged += recorded
-        self.outcome.needs_review += sum(each.needs_review for each in tagged)
+        self.outcome.needs_review += sum(result.needs_review for result in tagged)
         self.outcome.skipped += skipped
         self.outcome.lost += len(tagged) - recorded + lasting - skipped
 
     def _settle_transient(self) -> None:
-        """An outage burns nobody's attempts: the rows go back and everybody waits. Else each fault counts by itself."""
+        """Count a failure against each faulty image, but in an outage against none: then all go back and wait."""
         faults = [fault for fault in self.transient if fault.item.id in self.open]
         if not faults:
             if len(self.items) > len(self.open):

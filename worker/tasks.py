@@ -1,4 +1,4 @@
-"""The one task. A message is untrusted: it may name a queue, and nothing else."""
+"""The one Celery task. Its message is untrusted: it can only name a queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs: a constant event name and fields, on stderr, for people or for programs."""
+"""Logs: constant event names with fields, on stderr, for people or for programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import structlog
 
 
 def configure(log_format: str = "text", *, quiet: bool = False) -> None:
-    """Set up structlog for this process. `quiet` keeps only warnings, for commands that draw on the terminal."""
+    """Set up structlog for this process; `quiet` keeps only warnings, for commands that draw on the terminal."""
     renderer: structlog.typing.Processor
     if log_format == "json":
         renderer = structlog.processors.JSONRenderer()
@@ -30,5 +30,5 @@ def configure(log_format: str = "text", *, quiet: bool = False) -> None:
 
 
 def _to_stderr(*_: object) -> structlog.PrintLogger:
-    """Whatever stderr is when the line is written: a live bar or a test may have put another in its place."""
+    """Write to whatever stderr is at that moment: a progress bar or a test may have replaced it."""
     return structlog.PrintLogger(sys.stderr)

@@ -84,7 +84,7 @@ def new_message(queue: str) -> dict[str, Any]:
 
 
 def _answer(reply: Any) -> tuple[bytes, str] | None:
-    """What BRPOP brought, rung anew; None, as if it had brought nothing, for what is no doorbell of that queue."""
+    """Ring anew what BRPOP brought; None, as if it had brought nothing, for what is no doorbell of that queue."""
     if not reply:
         return None
     name, item = reply

@@ -1,5 +1,5 @@
 # ruff: noqa: PTH116 - names are bytes, which Path does not take
-"""One file of a folder: its name as a key, its state as a version, its bytes between two looks at that state.
+"""Files of a folder as objects: names become keys, size and time a version, bytes are read between two checks of it.
 
 File names are bytes, keys are Unicode. Bytes that are not UTF-8 are spelt out, reversibly: `caf\\xe9.jpg` in
 Latin-1 becomes the text `caf\\udce9.jpg` (PEP 383's code point written as an escape, since a database takes
@@ -20,7 +20,7 @@ _ESCAPE = re.compile(rb"\\udc(5c|[89a-f][0-9a-f])")  # never a `.`, `/` or NUL
 
 
 def key_of_name(name: bytes) -> str:
-    """A file's name as a part of a key."""
+    """Turn a file's name into a part of a key."""
     if b"\\udc" in name:
         name = _ESCAPE.sub(rb"\\udc5cudc\1", name)
     try:
@@ -30,7 +30,7 @@ def key_of_name(name: bytes) -> str:
 
 
 def path_of_key(key: str) -> bytes:
-    """The relative path of a key made of such names."""
+    """Return the relative path of a key made of such names."""
     path = key.encode("utf-8", "surrogatepass")
     if b"\\udc" not in path:
         return path
@@ -38,7 +38,7 @@ def path_of_key(key: str) -> bytes:
 
 
 def read_version(path: bytes, key: str, version_token: str, max_bytes: int) -> bytes:
-    """Read between two looks at size and time. Looking before opening keeps devices from being opened."""
+    """Read a file between two checks of size and time. The check before opening keeps devices from being opened."""
     _require_version(os.stat(path), key, version_token)
     handle = os.open(path, _OPEN_FLAGS)
     try:
@@ -55,7 +55,7 @@ def read_version(path: bytes, key: str, version_token: str, max_bytes: int) -> b
 
 
 def _read_all(handle: int, size: int) -> bytes:
-    """At most `size + 1` bytes: one read for a picture, more only for what the system cuts short."""
+    """Read at most `size + 1` bytes, in a single read unless the system cuts it short."""
     data = os.read(handle, min(size + 1, _READ_BYTES))
     if len(data) == size:
         return data
@@ -68,7 +68,7 @@ def _read_all(handle: int, size: int) -> bytes:
 
 
 def _require_version(entry: os.stat_result, key: str, version_token: str) -> int:
-    """The size in bytes of the regular file, if it is still the version asked for."""
+    """Return the size of a regular file in bytes, if it is still the version asked for."""
     if not stat.S_ISREG(entry.st_mode):
         what = "a link to a directory" if stat.S_ISDIR(entry.st_mode) else "a pipe, socket or device"
         raise NotAFile(f"{key} is {what}, not a file; put the images themselves into the folder")
@@ -87,7 +87,7 @@ def stored_object(key: str, entry: os.stat_result) -> StoredObject:
 
 
 def _utc(seconds: float) -> datetime:
-    """Clamped to the years 1–9999 that a datetime has; a file's time may be anything."""
+    """Clamp a file's time, which may be anything, to the years 1–9999 of a datetime."""
     return datetime.fromtimestamp(min(max(seconds, -62_135_596_800), 253_402_300_799), UTC)
 
 

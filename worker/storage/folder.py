@@ -1,8 +1,8 @@
 # ruff: noqa: PTH100, PTH114, PTH116 - names are bytes, which Path does not take, and resolve() would rename a linked folder
 """A folder as an object store: keys are relative paths with `/`, in the order of their UTF-8 bytes.
 
-Nothing is silently missing: what cannot hold an image or cannot be looked into (a link to a directory, a
-pipe, a closed directory) is listed too, and reading it says why. Reading never blocks on a pipe or device.
+Nothing is missing without a word: what cannot hold an image or be opened (a link to a directory, a pipe, a
+closed directory) is listed too, and reading it says why. Reading never blocks on a pipe or device.
 """
 
 import errno
@@ -30,7 +30,7 @@ _CLOSED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 class FolderStore:
-    """The files below `folder`, symbolic links to directories not followed, `ignore` left out."""
+    """The files below a folder, without those in `ignore`. Symbolic links to directories are not followed."""
 
     prefix = ""
 
@@ -41,7 +41,7 @@ class FolderStore:
         self._ignore = frozenset(os.fsencode(os.path.abspath(path)) for path in ignore)
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
-        """Pages of at most 1,000 files after the key `after`; memory holds one directory's names a level."""
+        """Yield pages of at most 1,000 files after the key `after`. Memory holds one directory's names a level."""
         self.check()
         objects = (listed for listed in self._walk(after) if listed.key > after)
         while page := list(islice(objects, PAGE_KEYS)):
@@ -49,7 +49,7 @@ class FolderStore:
         self.check()  # a folder unmounted on the way has not lost its images
 
     def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
-        """The file's bytes if size and modification time are still those of `version_token`."""
+        """Return the file's bytes if size and modification time are still those of `version_token`."""
         path = self._path(key)
         try:
             if key.endswith("/"):  # listed because it could not be opened
@@ -60,18 +60,18 @@ class FolderStore:
             raise self._read_error(error, key, path) from error
 
     def presign(self, key: str, *, expires_s: int = 3600) -> str:  # noqa: ARG002 - a file:// URL never expires
-        """The file's `file://` URL."""
+        """Return the file's `file://` URL."""
         return Path(os.fsdecode(self._path(key))).as_uri()
 
     def check(self) -> None:
-        """Raises StoreMisconfigured unless the folder is there and can be listed."""
+        """Raise StoreMisconfigured unless the folder exists and can be listed."""
         try:
             os.scandir(self._root).close()
         except OSError as error:
             raise StoreMisconfigured(f"the folder {self.bucket} cannot be listed: {_why(error)}") from error
 
     def _walk(self, after: str) -> Iterator[StoredObject]:
-        """Depth first over a stack of iterators, so that depth costs no recursion."""
+        """Walk depth first over a stack of iterators, so that depth costs no recursion."""
         stack = [iter([""])]
         while stack:
             name = next(stack[-1], None)
@@ -86,8 +86,9 @@ class FolderStore:
                     yield from self._unopened(name, error)
 
     def _names(self, directory: str, after: str) -> list[str]:
-        """The directory's keys after `after` in order. A directory sorts by its name with the `/`, because
-        that is what the keys below it begin with: `a-b` < `a.jpg` < `a/…`, and `a/…` < `a0`.
+        """List a directory's keys after `after` in order.
+
+        A directory sorts by its name with the `/`, as the keys below it begin so: `a-b` < `a.jpg` < `a/…` < `a0`.
         """
         names = []
         raw = self._root + path_of_key(directory)
@@ -104,7 +105,7 @@ class FolderStore:
         return names
 
     def _listed(self, key: str) -> Iterator[StoredObject]:
-        """The entry as an object; nothing if it vanished since its directory was read."""
+        """Yield an entry as an object, unless it has vanished since its directory was read."""
         path = self._root + path_of_key(key)
         try:
             entry = os.stat(path)
@@ -119,7 +120,7 @@ class FolderStore:
         yield stored_object(key, entry)
 
     def _unopened(self, key: str, error: OSError) -> Iterator[StoredObject]:
-        """A directory or entry that may not be looked at is listed, so that its read can say so."""
+        """Yield an entry that cannot be opened, so that reading it can say why."""
         if error.errno in _VANISHED:
             return
         if error.errno not in _CLOSED:
@@ -127,16 +128,16 @@ class FolderStore:
         yield StoredObject(key, version_token_of(0, 0), 0, datetime.fromtimestamp(0, UTC))
 
     def _path(self, key: str) -> bytes:
-        """The absolute path of a key that stays inside the folder, or ImageNotFound.
+        """Return the absolute path of a key. Raises ImageNotFound for one that leads out of the folder.
 
-        `..` and a directory that was swapped for a link are both ways out.
+        Both `..` and a directory that was replaced by a link lead out.
         """
         relative = path_of_key(key).removesuffix(b"/")
         inside = b"\0" not in relative and not {b"", b".", b".."}.intersection(relative.split(b"/"))
-        at = relative.find(b"/")
-        while inside and at >= 0:
-            inside = not os.path.islink(self._root + relative[:at])
-            at = relative.find(b"/", at + 1)
+        slash = relative.find(b"/")
+        while inside and slash >= 0:
+            inside = not os.path.islink(self._root + relative[:slash])
+            slash = relative.find(b"/", slash + 1)
         if not inside:
             raise ImageNotFound(f"{key!r} leads out of {self.bucket}; scan again to get its real keys")
         return self._root + relative

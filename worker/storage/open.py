@@ -1,4 +1,4 @@
-"""Open the store that a source or a bucket column names."""
+"""Opening the store that a source or a bucket column names."""
 
 import os
 import re
@@ -12,9 +12,9 @@ _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 def open_source(source: str, options: S3Options, *, ignore: Collection[Path] = ()) -> Store:
-    """The store of `photos/`, `file:///photos` or `s3://bucket/prefix`; asks it nothing yet.
+    """Open the store of `photos/`, `file:///photos` or `s3://bucket/prefix`, without a request to it.
 
-    `ignore` are paths in a folder that are not listed (the catalogue's own database, say).
+    Paths in `ignore` are not listed in a folder: the catalogue's own database, for example.
     Raises StoreMisconfigured for a source that is none of these.
     """
     match = _SCHEME.match(source)
@@ -30,7 +30,7 @@ def open_source(source: str, options: S3Options, *, ignore: Collection[Path] = (
 
 
 def open_bucket(bucket: str, options: S3Options) -> Store:
-    """The store that a `bucket` column names, to read or presign its keys."""
+    """Open the store that a `bucket` column names, to read or presign its keys."""
     if bucket.startswith("file://"):
         return _folder(_path_of(bucket), ())
     return _s3(bucket, "", options, bucket)

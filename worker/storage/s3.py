@@ -1,8 +1,8 @@
-"""Any S3 server through boto3: listing by StartAfter, one version read whole, errors translated.
+"""S3 servers through boto3: listing by StartAfter, one version read whole, errors translated.
 
-Every rule here answers a fault that was measured: `Body.read(n)` returns a cut body without an error, errors
-while streaming are retried by nobody, a server that drips a byte at a time defeats the socket's time-out, and
-default checksums break servers other than AWS.
+Every rule here answers a fault that was measured: `Body.read(n)` returns a cut body without an error, nobody
+retries errors while streaming, a server that drips single bytes defeats the socket's time-out, and default
+checksums break servers other than AWS.
 """
 
 import os
@@ -25,7 +25,7 @@ _READ_BYTES = 1 << 18
 
 
 class _CutShort(Exception):
-    """The stream ended before the version's last byte, or said another length."""
+    """The stream ended before the version's last byte, or announced another length."""
 
 
 class S3Store:
@@ -39,17 +39,17 @@ class S3Store:
         self._made: Connection | None = None
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
-        """Pages of at most 1,000 objects after the key `after`; folder markers (`a/` of 0 bytes) left out.
+        """Yield pages of at most 1,000 objects after the key `after`, without folder markers (`a/` of 0 bytes).
 
         Raises StoreMisconfigured for a server that lists in no order known here.
         """
         may_differ = self._options.endpoint_url is not None  # AWS documents binary order
         for objects in ordered_pages(self._list, self.prefix, after, probe=may_differ):
-            if page := [found for found in objects if found.size or not found.key.endswith("/")]:
+            if page := [stored for stored in objects if stored.size or not stored.key.endswith("/")]:
                 yield page
 
     def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
-        """The object's bytes if its ETag and size are still those of `version_token`."""
+        """Return the object's bytes if its ETag and size are still those of `version_token`."""
         etag, _, size_text = version_token.rpartition(":")
         size = int(size_text)
         if size > max_bytes:
@@ -65,7 +65,7 @@ class S3Store:
         raise AssertionError("the last attempt returns or raises")
 
     def presign(self, key: str, *, expires_s: int = 3600) -> str:
-        """A GET URL signed for `expires_s` seconds."""
+        """Return a GET URL signed for `expires_s` seconds."""
         params = {"Bucket": self.bucket, "Key": key}
         try:
             url: str = self._connection().client.generate_presigned_url(
@@ -76,11 +76,11 @@ class S3Store:
         return url
 
     def check(self) -> None:
-        """Lists one key."""
+        """List one key."""
         self._list(self.prefix, "", 1)
 
     def _list(self, prefix: str, after: str, keys: int) -> list[StoredObject]:
-        """Up to `keys` objects. boto3 asks for their keys percent-encoded, since XML lacks some characters."""
+        """List up to `keys` objects. boto3 asks for percent-encoded keys, as XML lacks some characters."""
         request: dict[str, Any] = {"Bucket": self.bucket, "MaxKeys": keys}
         request |= {name: text for name, text in (("Prefix", prefix), ("StartAfter", after)) if text}
         try:
@@ -104,7 +104,7 @@ class S3Store:
                 raise _CutShort(type(error).__name__) from error
 
     def _ask(self, key: str, etag: str) -> Any:
-        """The urllib3 response: its `read1` waits for one packet, where StreamingBody.read waits for all."""
+        """Return the urllib3 response: its `read1` waits for one packet, where StreamingBody.read waits for all."""
         connection = self._connection()
         if key and connection.quick and (stream := connection.quick(key, etag)) is not None:
             return stream
@@ -112,13 +112,13 @@ class S3Store:
         try:
             return connection.client.get_object(Bucket=self.bucket, Key=key, **condition)["Body"].__enter__()
         except BOTO_ERRORS as error:
-            found = image_error(error, key, self.bucket)
-            if isinstance(found, ImageNotFound):
-                self._list(key, "", 1)  # some servers say the same of a bucket that is gone
-            raise found from error
+            translated = image_error(error, key, self.bucket)
+            if isinstance(translated, ImageNotFound):
+                self._list(key, "", 1)  # some servers give the same answer for a bucket that is gone
+            raise translated from error
 
     def _connection(self) -> Connection:
-        """The process's own: no client survives a fork."""
+        """Return this process's own connection, as no client survives a fork."""
         made = self._made
         if made is None or made.process != os.getpid():
             with self._lock:
@@ -129,7 +129,7 @@ class S3Store:
 
 
 def _read_body(stream: Any, key: str, size: int, deadline: float) -> bytes:
-    """Reads to the end of the stream, but one byte more than `size` at most and never past the deadline."""
+    """Read to the end of the stream, but at most one byte more than `size` and never past the deadline."""
     parts: list[bytes] = []
     left = size + 1
     while left and (part := stream.read1(min(left, _READ_BYTES))):
@@ -143,7 +143,7 @@ def _read_body(stream: Any, key: str, size: int, deadline: float) -> bytes:
 
 
 def _require_listing(answer: dict[str, Any], bucket: str) -> None:
-    """boto3 takes an empty answer, or XML about something else, for an empty bucket."""
+    """Refuse an empty answer, or XML about something else, which boto3 takes for an empty bucket."""
     if "IsTruncated" not in answer:
         raise StoreUnavailable(f"bucket {bucket!r} answered a listing with something else; it is tried again")
     if answer["IsTruncated"] and not answer.get("Contents"):

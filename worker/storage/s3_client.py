@@ -1,4 +1,4 @@
-"""A boto3 client of this process, configured against the faults that were measured (docs/decisions.md)."""
+"""Clients of boto3, configured against the faults that were measured (docs/decisions.md)."""
 
 import os
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from worker.storage.store import S3Options
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A client, the process that made it, and its quick way to GET, if there is one. Threads share it."""
+    """A client, the process that made it, and its quick GET, if it has one. Threads share it."""
 
     process: int
     client: Any
@@ -26,7 +26,7 @@ class Connection:
 
 
 def connect(options: S3Options, bucket: str) -> Connection:
-    """Made by a Session of its own: sessions are not safe to share. Raises StoreMisconfigured."""
+    """Make a client with a session of its own, as sessions are not safe to share. Raises StoreMisconfigured."""
     try:
         session = _session()
         client = session.client(
@@ -49,7 +49,7 @@ def _session() -> Any:
 
 
 def _instant(text: Any) -> datetime:
-    """botocore's own parser takes 80 of the 110 µs that a listed key costs; a listing's times are ISO 8601."""
+    """Parse a time of a listing, ISO 8601. botocore's own parser takes 80 of the 110 µs that a listed key costs."""
     try:
         parsed = datetime.fromisoformat(text)
     except (TypeError, ValueError):
@@ -64,7 +64,7 @@ def _credentials(options: S3Options, session: Any) -> Credentials | None:
 
 
 def _config(options: S3Options) -> Config:
-    """Checksums only when required: others than AWS refuse them, and bodies are read past boto3's check anyway."""
+    """Configure a client. Checksums only when required: other servers refuse them, and our reads skip them anyway."""
     return Config(
         connect_timeout=options.connect_timeout_s,
         read_timeout=options.read_timeout_s,

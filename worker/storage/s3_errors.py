@@ -1,4 +1,4 @@
-"""What botocore's errors mean here: this image, this store for now, or this store until somebody acts.
+"""Errors of botocore, translated: they are about one image, the store for now, or the store until somebody acts.
 
 Codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
@@ -23,7 +23,7 @@ from worker.storage.store import (
 )
 
 BOTO_ERRORS = (BotoCoreError, ClientError, ResponseParserError, ValueError, OSError)
-"""All that a client's call raises; ValueError is its word for an endpoint that is no URL."""
+"""Everything that a client's call raises; ValueError stands for an endpoint that is no URL."""
 
 _NETWORK = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError, OSError)
 _FOR_NOW = {
@@ -58,7 +58,7 @@ _REMEDIES = {
 
 
 def store_error(error: Exception, bucket: str) -> StorageError:
-    """For a listing or any other call that is about the whole bucket."""
+    """Translate the error of a listing or any other call about the whole bucket."""
     if _is_for_now(error):
         return StoreUnavailable(f"bucket {bucket!r} does not answer ({_words(error)}); it is tried again")
     remedy = _REMEDIES.get(_code(error), "check TAGGER_SOURCE and the TAGGER_S3_* settings")
@@ -66,7 +66,7 @@ def store_error(error: Exception, bucket: str) -> StorageError:
 
 
 def image_error(error: Exception, key: str, bucket: str) -> StorageError:
-    """For reading one object."""
+    """Translate the error of reading one object."""
     code = _code(error)
     if isinstance(error, ParamValidationError) and not key:
         return ImageNotFound("an object without a key cannot be; scan again")
@@ -100,7 +100,7 @@ def _status(error: ClientError) -> int:
 
 
 def _words(error: Exception) -> str:
-    """One line, without what botocore puts around it."""
+    """Shorten the message to one line, without the words that botocore adds."""
     if isinstance(error, ClientError):
         message = error.response.get("Error", {}).get("Message", "")
         return f"{_code(error)}: {message}" if message else _code(error) or str(error)

@@ -1,9 +1,9 @@
-"""Listings in the order of the keys' UTF-8 bytes, from servers that have another order too.
+"""Listings in the order of the keys' UTF-8 bytes, also from servers with another order.
 
 S3 lists `shirts-sale/1.jpg` before `shirts/1.jpg`, as bytes compare. SeaweedFS walks directories by name and
-lists `shirts/` first (measured with 4.48), and whoever compares such a listing with sorted rows takes images
-for gone. So the first directory met is used to ask how the server sorts, and a walking server's listing is
-sorted here, on disk.
+lists `shirts/` first (measured with 4.48); compared with sorted rows, such a listing seems to lack images.
+So the first directory is used to find out how the server sorts, and the listing of one that walks is sorted
+here, on disk.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ _JUST_BEFORE_SLASH = ".\U0010fffd"  # `.` is the byte before `/`
 
 
 def ordered_pages(list_keys: Lister, prefix: str, after: str, *, probe: bool) -> Iterator[list[StoredObject]]:
-    """Pages in binary order of the keys > `after`; `probe` asks how the server sorts, at most once."""
+    """Yield pages of keys > `after` in binary order; with `probe` the server is asked once how it sorts."""
     while page := list_keys(prefix, after, PAGE_KEYS):
         if probe and (directory := _first_directory(prefix, page)):
             probe = False
@@ -33,21 +33,21 @@ def ordered_pages(list_keys: Lister, prefix: str, after: str, *, probe: bool) ->
 
 
 def _first_directory(prefix: str, page: list[StoredObject]) -> str:
-    """`a/` of the first key `a/b/c.jpg` that has one beyond the prefix, or ""."""
-    for found in page:
-        if (slash := found.key.find("/", len(prefix) + 1)) > 0:
-            return found.key[: slash + 1]
+    """Return `a/` of the first key `a/b/c.jpg` with a directory after the prefix, or ""."""
+    for stored in page:
+        if (slash := stored.key.find("/", len(prefix) + 1)) > 0:
+            return stored.key[: slash + 1]
     return ""
 
 
 def _walks_directories(list_keys: Lister, prefix: str, directory: str) -> bool:
-    """By bytes, what follows everything that begins with `a.` is in `a/`; to a walker `a.` is after `a`."""
-    found = list_keys(prefix, directory[:-1] + _JUST_BEFORE_SLASH, 1)
-    return not found or not found[0].key.startswith(directory)
+    """Ask what follows all keys that begin with `a.`: by bytes it is in `a/`, while a walker lists `a.` after `a/`."""
+    page = list_keys(prefix, directory[:-1] + _JUST_BEFORE_SLASH, 1)
+    return not page or not page[0].key.startswith(directory)
 
 
 def _sorted_on_disk(list_keys: Lister, prefix: str, after: str) -> Iterator[list[StoredObject]]:
-    """The whole listing in the server's own order, then those > `after` in binary order (SQLite's for text)."""
+    """List everything in the server's order, then yield keys > `after` in binary order (SQLite's for text)."""
     with tempfile.NamedTemporaryFile(prefix="tagger-listing-") as file:
         database = sqlite3.connect(file.name)
         try:
@@ -62,11 +62,11 @@ def _sorted_on_disk(list_keys: Lister, prefix: str, after: str) -> Iterator[list
 
 
 def _spool(list_keys: Lister, prefix: str, after: str, database: sqlite3.Connection) -> None:
-    at = ""
-    while page := list_keys(prefix, at, PAGE_KEYS):
-        if page[-1].key == at:
-            raise _no_order(at, page[0].key)
-        at = page[-1].key
+    last = ""
+    while page := list_keys(prefix, last, PAGE_KEYS):
+        if page[-1].key == last:
+            raise _no_order(last, page[0].key)
+        last = page[-1].key
         rows = [(o.key, o.version_token, o.size, o.last_modified.isoformat()) for o in page if o.key > after]
         database.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", rows)
 
@@ -76,11 +76,11 @@ def _utc(text: str) -> datetime:
 
 
 def _require_order(after: str, page: list[StoredObject]) -> None:
-    """A server that ignores StartAfter would give its first page for ever."""
-    for found in page:
-        if found.key <= after:
-            raise _no_order(after, found.key)
-        after = found.key
+    """Refuse a server that ignores StartAfter, which would give its first page for ever."""
+    for stored in page:
+        if stored.key <= after:
+            raise _no_order(after, stored.key)
+        after = stored.key
 
 
 def _no_order(after: str, key: str) -> StoreMisconfigured:

@@ -1,8 +1,8 @@
-"""The object store: list pages after a key, read one version whole, presign; a folder and any S3 server.
+"""The object store that scans and workers see: it lists pages after a key, reads one version whole, and presigns.
 
-Nothing of boto3, botocore or `OSError` leaves this package: a caller sees `StoredObject`, bytes and the
-errors below. Two of them are about one image (`reason` says which), one about the store for now
-(`StoreUnavailable`: try again later), one about the store until somebody acts (`StoreMisconfigured`).
+Nothing of boto3, botocore or `OSError` leaves this package: a caller sees `StoredObject`, bytes and the errors
+below. Most of them are about one image (`reason` says which), one is about the store for now (`StoreUnavailable`:
+try again later), one about the store until somebody acts (`StoreMisconfigured`).
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 from worker import WorkerError
 
 PAGE_KEYS = 1000
-"""Keys in a page at most; the most an S3 server gives in one answer."""
+"""The most keys in a page, as in one answer of an S3 server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,51 +30,51 @@ class StoredObject:
 
 
 class StorageError(WorkerError):
-    """Why bytes could not be had; `reason` is the one recorded for the image, the message has the remedy."""
+    """Base of the store's errors; `reason` is recorded for the image, the message has the remedy."""
 
     reason: ClassVar[str] = "store_unavailable"
 
 
 class ImageNotFound(StorageError):
-    """The object is gone, or its key leads out of the store."""
+    """The object does not exist any more, or its key leads out of the store."""
 
     reason = "not_found"
 
 
 class AccessDenied(StorageError):
-    """These credentials (or this user) may list, but not read this one object."""
+    """These credentials, or this user, may list this object, but not read it."""
 
     reason = "access_denied"
 
 
 class TooLarge(StorageError):
-    """More bytes than `max_bytes`; none or few of them were read."""
+    """The object has more bytes than `max_bytes`; few of them were read, if any."""
 
     reason = "too_large"
 
 
 class ChangedDuringRead(StorageError):
-    """The bytes are no longer those of the version asked for; the next scan lists the new one."""
+    """The object is another version than the one asked for; the next scan lists it."""
 
     reason = "changed_during_read"
 
 
 class NotAFile(StorageError):
-    """The entry can hold no image: a link to a directory or to nothing, a pipe, a socket, a device."""
+    """The entry cannot hold an image: a link to a directory or to nothing, a pipe, a socket, a device."""
 
     reason = "unsupported_format"
 
 
 class StoreUnavailable(StorageError):
-    """For now: 5xx, SlowDown, time-outs, connections that fail, streams that are cut or drip. Try again."""
+    """The store does not answer for now: 5xx, SlowDown, time-outs, streams that are cut or drip. Try again."""
 
 
 class StoreMisconfigured(StorageError):
-    """The whole store, until somebody acts: no such bucket or folder, wrong credentials, malformed source."""
+    """The store cannot be used until somebody acts: no such bucket or folder, wrong credentials, malformed source."""
 
 
 class Store(Protocol):
-    """What the scan and the workers need of an object store. Safe to share between a process's threads."""
+    """An object store. The threads of a process share it."""
 
     @property
     def bucket(self) -> str:
@@ -85,28 +85,26 @@ class Store(Protocol):
         """What listed keys begin with ("" for a folder). Keys stay whole."""
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
-        """Pages of at most 1,000 objects with keys > `after`, in the order of the keys' UTF-8 bytes.
+        """Yield pages of at most 1,000 objects with keys > `after`, in the order of the keys' UTF-8 bytes.
 
-        Raises StoreUnavailable and StoreMisconfigured; whoever catches the first continues after the
-        last key it got.
+        Raises StoreUnavailable, after which a listing may go on after the last key, and StoreMisconfigured.
         """
 
     def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
-        """Exactly the bytes of that version, whole, or one of this module's errors."""
+        """Return exactly the bytes of that version. Raises this module's errors."""
 
     def presign(self, key: str, *, expires_s: int = 3600) -> str:
-        """A URL that a browser can open; for a folder a `file://` one, which does not expire."""
+        """Return a URL that a browser can open; for a folder a `file://` one, which does not expire."""
 
     def check(self) -> None:
-        """One cheap request; raises StoreMisconfigured or StoreUnavailable."""
+        """Make one cheap request. Raises StoreMisconfigured and StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class S3Options:
-    """How to reach an S3 server; credentials left None come from boto3's own chain.
+    """The way to reach an S3 server; credentials left None come from boto3's own chain.
 
-    `deadline_s` bounds one object's bytes from the first to the last, retries included; `io_threads` is
-    how many threads of a process read at once.
+    `deadline_s` limits the time for all bytes of an object, retries included; `io_threads` of a process read at once.
     """
 
     endpoint_url: str | None = None
@@ -117,6 +115,3 @@ class S3Options:
     connect_timeout_s: float = 3
     read_timeout_s: float = 10
     deadline_s: float = 30
-
-
-# The two implementations import this module, and boto3 is heavy: each is imported when one is opened.
