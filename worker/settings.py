@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -119,7 +120,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _name_the_authorities(self) -> Self:
-        if self.database_ca is not None and self.database_url.startswith("postgresql"):
+        if self.database_ca is None or not self.database_url.startswith("postgresql"):
+            return self
+        with suppress(ArgumentError, ValueError):  # told by whoever opens it
             url = make_url(self.database_url)
             if "sslrootcert" not in url.query:
                 url = url.update_query_dict({"sslrootcert": str(self.database_ca)})

@@ -82,3 +82,15 @@ def test_a_usage_error_stays_exit_code_2() -> None:
         raise typer.BadParameter("no such thing")
 
     assert run(fail)[0] == 2
+
+
+def test_a_certificate_that_is_not_trusted_names_the_setting_and_the_exceptions() -> None:
+    def fail() -> None:
+        reason = 'connection to server at "db" failed: SSL error: certificate verify failed'
+        raise OperationalError("SELECT 1", {}, Exception(reason))
+
+    code, message, _ = run(fail)
+
+    assert code == 3
+    assert all(name in message for name in ("TAGGER_DATABASE_CA", "sslmode=require", "sslmode=disable"))
+    assert message.count("\n") == 1
