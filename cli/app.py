@@ -1,7 +1,5 @@
 """The `tagger` command, in front of every part of the product."""
 
-from __future__ import annotations
-
 import typer
 
 from cli import catalogue, processes, run

@@ -1,7 +1,5 @@
 """The checks of `tagger doctor`, one for each part."""
 
-from __future__ import annotations
-
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """`tagger worker`, `scheduler`, `db`, `doctor` and `config`: start processes and look after them."""
 
-from __future__ import annotations
-
 import json
 import sys
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Actors of the audit trail, as its column holds them: `person:amina`, `run:7`."""
 
-from __future__ import annotations
-
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 

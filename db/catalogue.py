@@ -1,7 +1,5 @@
 """What readers want of the catalogue: the tags to export, and the images that got none."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

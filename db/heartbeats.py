@@ -1,7 +1,5 @@
 """Living processes: workers by their heartbeat, the one acting scheduler by its lease."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Invariants of the catalogue: what `tagger verify` checks, and every fault test at its end."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Objects of the store as the catalogue knows them: what a scan reads and writes, a page at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ The history of a name only grows, one number at a time. Whoever adds to it passe
 made on; if somebody else was quicker, nothing is written. So each promotion was compared with what it replaced.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -6,8 +6,6 @@
 `eligible_at` is both the back-off and the end of the lease, so a claim finds lost work by itself and needs no reaper.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

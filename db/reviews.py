@@ -1,7 +1,5 @@
 """What people decide about images."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

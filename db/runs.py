@@ -1,7 +1,5 @@
 """Runs: who asked for which work, how far its scan has come, and what came of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any

@@ -3,8 +3,6 @@
 Functions elsewhere in `db` take a Session and never commit; entry points write `with sessions.begin() as session:`.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import ssl

@@ -1,7 +1,5 @@
 """The state of the whole catalogue in one read, for `tagger status` and the dashboard."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import func, or_, select

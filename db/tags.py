@@ -1,7 +1,5 @@
 """Recording what models say: result, tag, history and the end of the work are written together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The throttle: while it is on nothing is claimed, so that everybody waits for an outage of the store together."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import select, update

@@ -5,8 +5,6 @@
 Unchanged keys cost a read and no write, and memory holds one page, however large the bucket is.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

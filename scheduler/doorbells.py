@@ -1,7 +1,5 @@
 """Doorbells: just enough messages in the broker that every free worker hears of work."""
 
-from __future__ import annotations
-
 import math
 import time
 from weakref import WeakKeyDictionary

@@ -3,8 +3,6 @@
 So a store that hangs keeps neither other scans nor the scheduler's short steps waiting.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 

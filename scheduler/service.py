@@ -3,8 +3,6 @@
 Every step is a short transaction of its own and idempotent, so two leaders at once would only be wasteful.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

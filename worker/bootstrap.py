@@ -1,7 +1,5 @@
 """Parts of a tagging process, built from the settings in the process that uses them (no fork)."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

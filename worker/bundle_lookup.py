@@ -1,7 +1,5 @@
 """Finding the bundle that a setting, `--model`, a promotion or a row of the catalogue means."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The Celery app: Redis carries doorbells, SQL the work. The settings are those measured in docs/decisions.md."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Labelled photographs: of a folder, of a table with keys in any store, or as people categorized the catalogue."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Promotion of a bundle: it must run here, and must not do worse on the test than the bundle it replaces."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Reading of a chunk's images: read, decoded and prepared by a pool of threads, a window of them at a time."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

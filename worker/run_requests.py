@@ -1,7 +1,5 @@
 """Runs that people ask for: one row for the same work, which goes on where it was interrupted."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from uuid import uuid4
 

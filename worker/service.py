@@ -1,7 +1,5 @@
 """PROCESS `tagger worker`: a Celery prefork worker. The parent has no model; each child builds its own Tagger."""
 
-from __future__ import annotations
-
 import mmap
 import os
 import socket

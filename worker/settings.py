@@ -1,7 +1,5 @@
 """All settings, read from TAGGER_* variables or `.env` once a process, by its entry point."""
 
-from __future__ import annotations
-
 import os
 import re
 from contextlib import suppress

@@ -5,8 +5,6 @@
 No transaction is open while images are read or classified. A faulty image never fails its batch.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import time

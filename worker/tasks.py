@@ -1,7 +1,5 @@
 """The one Celery task. Its message is untrusted: it can only name a queue."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Logs: constant event names with fields, on stderr, for people or for programs."""
 
-from __future__ import annotations
-
 import logging
 import sys
 

@@ -1,7 +1,5 @@
 """`tagger model backbone`: the ImageNet weights of a backbone, converted for trainings on photographs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The argument and options of `tagger model train`, each declared once, with its help."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Bundles that tag, and which version of each name is promoted."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

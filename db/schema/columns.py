@@ -1,7 +1,5 @@
 """Column types and naming rules of the tables: how times, ids and keys are stored, how constraints are named."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

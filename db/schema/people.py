@@ -1,7 +1,5 @@
 """People who review and operate, and the images they are working on."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import ForeignKey

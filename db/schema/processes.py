@@ -1,7 +1,5 @@
 """Processes: which scheduler leads, which workers live, and until when an outage is waited for."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column

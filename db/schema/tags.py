@@ -1,7 +1,5 @@
 """Results for the images: classifications by models, the tags, and the history of each tag."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

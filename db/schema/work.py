@@ -1,7 +1,5 @@
 """The work: images in the store, the runs that were asked for, and their items."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Celery's consumer, which takes a breath before it connects again."""
 
-from __future__ import annotations
-
 import time
 import warnings
 

@@ -1,7 +1,5 @@
 """A child that nobody rings for looks into SQL by itself, so that losing the broker stops no work."""
 
-from __future__ import annotations
-
 import random
 import threading
 from collections.abc import Callable

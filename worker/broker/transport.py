@@ -7,8 +7,6 @@ dropped here, before anything unpacks it.
 Doorbells are not acknowledged in Redis: SQL knows what is left to do, and whoever leads the scheduler rings again.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from typing import Any, Literal
