@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -100,14 +101,14 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, handler)
 
 
+@dataclass(frozen=True, slots=True)
 class _Job:
     """A source, a bundle and a catalogue, all checked before anything is changed."""
 
-    def __init__(self, settings: Settings, store: Store, bundle: Bundle, sessions: Sessions) -> None:
-        self.settings = settings
-        self.store = store
-        self.bundle = bundle
-        self.sessions = sessions
+    settings: Settings
+    store: Store
+    bundle: Bundle
+    sessions: Sessions
 
     @classmethod
     def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool) -> _Job:
