@@ -27,8 +27,8 @@ def backbone(
         backbones.check(name)
     except backbones.BackboneUnknown as error:
         raise typer.BadParameter(str(error), param_hint="NAME") from error
-    import_tensorflow()
     path = out or cache_folder() / f"{name}.npz"
+    import_tensorflow()
     origin = backbones.convert(name, path, checkpoint)
     size = f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256(path)}"
     typer.echo(f"{name}: converted from {origin}; saved in {path} ({size})")

@@ -57,3 +57,15 @@ def test_what_cannot_be_converted_leaves_no_file(tmp_path: Path, monkeypatch: py
         assert message in done.stderr
     assert RUN.invoke(app, ["model", "backbone", "resnet"]).exit_code == 2
     assert not out.exists()
+
+
+def test_without_a_home_folder_it_says_to_set_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+
+    done = RUN.invoke(app, ["model", "backbone"])
+
+    assert done.exit_code == 3
+    assert done.stderr == "tagger: there is no home folder to keep the backbone's weights in: set HOME\n"
