@@ -1,6 +1,6 @@
-"""A catalogue with one model and one run, and short names for what these tests do to it.
+"""A catalogue with one model and one run, and short names for what these tests do with it.
 
-Everything goes through the functions of `db`, but the passing of time: that is an UPDATE of `eligible_at`.
+Everything goes through the functions of `db`; only time passes by an UPDATE of `eligible_at`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Catalogue:
     run_id: int
 
     def images(self, *keys: str, token: str = "v1", product: str | None = None) -> list[int]:
-        """New objects; their ids."""
+        """Add new objects; returns their ids."""
         rows = [NewObject(key, token, 1000, LONG_AGO, product) for key in keys]
         with self.sessions.begin() as session:
             ids = objects.add(session, BUCKET, rows)
         return [ids[key] for key in keys]
 
     def items(self, *keys: str, queue_name: str = "nightly", priority: int = 100, run_id: int | None = None) -> None:
-        """New objects with an item each."""
+        """Add new objects with an item each."""
         ids = self.images(*keys)
         self.enqueue(ids, queue_name=queue_name, priority=priority, run_id=run_id)
 
@@ -60,14 +60,14 @@ class Catalogue:
             return objects.enqueue(session, run, tokens, queue=queue_name, priority=priority)
 
     def overwrite(self, object_id: int, key: str, token: str) -> None:
-        """A scan finds another version, and queues it."""
+        """Store another version of an object, as a scan does, and queue it."""
         with self.sessions.begin() as session:
             objects.replace_versions(session, {object_id: NewObject(key, token, 1001, LONG_AGO, None)})
             run = session.get_one(Run, self.run_id)
             objects.enqueue(session, run, {object_id: token}, queue="nightly", priority=100)
 
     def another_run(self, key: str, *, state: str = "running", model: str | None = None) -> int:
-        """A run of this model, or of another one."""
+        """Open a run of this model, or of another one."""
         with self.sessions.begin() as session:
             bundle = runs.register_model(session, model, "1") if model else session.get_one(ModelVersion, self.model_id)
             return open_run(session, bundle, key, state).id
@@ -87,7 +87,7 @@ class Catalogue:
             reviews.set_human_tag(session, object_id, category, person=person, why="looked at it")
 
     def let_leases_end(self, items: Collection[ClaimedItem] | None = None) -> None:
-        """The leases of these claims, or all of them, are over."""
+        """End the leases of these claims, or of all."""
         held = "" if items is None else f" AND id IN ({', '.join(str(item.id) for item in items)})"
         self.sql(f"UPDATE work_item SET eligible_at = :then WHERE state = 'leased'{held}", then=LONG_AGO)
 
@@ -95,7 +95,7 @@ class Catalogue:
         self.sql("UPDATE work_item SET eligible_at = :then WHERE state = 'pending'", then=LONG_AGO)
 
     def sql(self, statement: str, **parameters: Any) -> Sequence[Row[Any]]:
-        """The rows of a statement, if it has any. Aware datetimes are bound as the catalogue stores them."""
+        """Return the rows of a statement, if it has any. Aware datetimes are bound as the catalogue stores them."""
         bound = text(statement)
         for name, value in parameters.items():
             if isinstance(value, datetime):
@@ -108,11 +108,11 @@ class Catalogue:
         return self.sql(statement, **parameters)[0][0]
 
     def states(self) -> dict[str, str]:
-        """The state of the newest item of each key."""
-        found = self.sql(
+        """Return the state of the newest item of each key."""
+        states = self.sql(
             "SELECT o.key, w.state FROM work_item w JOIN source_object o ON o.id = w.object_id ORDER BY w.id"
         )
-        return dict(found)
+        return dict(states)
 
     def violations(self) -> list[Violation]:
         with self.sessions.begin() as session:
@@ -127,7 +127,7 @@ def a_catalogue(sessions: Sessions) -> Catalogue:
 
 
 def an_image_tagged(catalogue: Catalogue, key: str = "a.jpg", category: str = "Bag", confidence: int = 9000) -> int:
-    """A new image, its item done; the object's id."""
+    """Add an image whose item is done; returns the object's id."""
     catalogue.items(key)
     (item,) = catalogue.claim()
     assert catalogue.record([item], category, confidence=confidence) == 1
@@ -137,7 +137,7 @@ def an_image_tagged(catalogue: Catalogue, key: str = "a.jpg", category: str = "B
 def reprocess(
     catalogue: Catalogue, object_id: int, category: str, *, confidence: int = 9000, request: str = "r"
 ) -> int:
-    """The same version once more, as another request; the item's id."""
+    """Tag the same version again, as another request; returns the item's id."""
     catalogue.sql(
         "INSERT INTO work_item (object_id, version_token, model_version_id, request_id, run_id, queue, priority,"
         " state, eligible_at) SELECT id, version_token, :model, :request, :run, 'nightly', 1, 'pending', :then"
@@ -196,6 +196,6 @@ def row(catalogue: Catalogue, item_id: int) -> dict[str, object]:
 
 
 def ask(catalogue: Catalogue, question: object, *arguments: object) -> object:
-    """`question(session, *arguments)` in a transaction."""
+    """Return `question(session, *arguments)`, called in a transaction."""
     with catalogue.sessions.begin() as session:
         return question(session, *arguments)  # type: ignore[operator]

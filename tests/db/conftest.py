@@ -25,7 +25,7 @@ def migrated_postgres(postgres_server: Postgres) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file to copy."""
+    """Migrate a file to copy."""
     path = tmp_path_factory.mktemp("migrated") / "catalogue.db"
     engine = connect(f"sqlite:///{path}")
     migrations.upgrade(engine)

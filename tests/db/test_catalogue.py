@@ -112,9 +112,9 @@ def test_human_tags_are_what_people_said_of_images_that_are_there(catalogue: Cat
     catalogue.sql("UPDATE source_object SET gone_at = :then WHERE key = 'gone.jpg'", then=LONG_AGO)
 
     with catalogue.sessions() as session:
-        found = human_tags(session)
+        decisions = human_tags(session)
 
-    assert found == [
+    assert decisions == [
         HumanTag("photos", "a.jpg", "v of a.jpg", None, "T-shirt/top"),
         HumanTag("photos", "b.jpg", "v of b.jpg", "p1", "T-shirt/top"),
     ]

@@ -134,7 +134,7 @@ def test_under_chaos_every_image_is_done_and_none_is_written_twice(catalogue: Ca
 
 @pytest.fixture
 def unfenced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build whose claim does not raise the fence, and whose writes ask neither it nor the state."""
+    """Break the build: its claim does not raise the fence, and its writes check neither fence nor state."""
 
     def held(items: Iterable[ClaimedItem]) -> Any:
         return WorkItem.id.in_([item.id for item in items])
@@ -146,7 +146,7 @@ def unfenced(monkeypatch: pytest.MonkeyPatch) -> None:
 def lease_without_a_fence(
     session: Session, conditions: Any, owner: str, limit: int, lease_s: float, *, alone: bool
 ) -> list[ClaimedItem]:
-    """A copy of `queue._lease` that leaves the fence as it was."""
+    """Lease like `queue._lease`, but leave the fence as it was."""
     pick = (
         select(WorkItem.id)
         .where(*conditions)
@@ -185,7 +185,7 @@ def test_without_fence_and_unique_key_the_invariants_catch_second_results(sessio
     chaos.run()
 
     assert chaos.written_twice, "the fence and the key were gone and nothing noticed"
-    reported = {each.row_id for each in catalogue.violations() if each.invariant == "I2"}
+    reported = {violation.row_id for violation in catalogue.violations() if violation.invariant == "I2"}
     assert reported == set(chaos.written_twice)
 
 

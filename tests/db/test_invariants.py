@@ -30,8 +30,8 @@ def healthy(catalogue: Catalogue) -> Catalogue:
     return catalogue
 
 
-def found(catalogue: Catalogue) -> set[tuple[str, str, int]]:
-    return {(each.invariant, each.table, each.row_id) for each in catalogue.violations()}
+def broken_rows(catalogue: Catalogue) -> set[tuple[str, str, int]]:
+    return {(violation.invariant, violation.table, violation.row_id) for violation in catalogue.violations()}
 
 
 def object_of(catalogue: Catalogue, key: str) -> int:
@@ -56,9 +56,9 @@ def test_every_violation_has_a_detail_and_a_named_invariant(healthy: Catalogue) 
 
     broken = healthy.violations()
 
-    assert {each.invariant for each in broken} >= {"I3", "I6", "I7", "I8"}
-    assert {each.invariant for each in broken} <= INVARIANTS.keys()
-    assert all(each.detail for each in broken)
+    assert {violation.invariant for violation in broken} >= {"I3", "I6", "I7", "I8"}
+    assert {violation.invariant for violation in broken} <= INVARIANTS.keys()
+    assert all(violation.detail for violation in broken)
 
 
 def test_i1_reports_an_object_version_without_an_item(healthy: Catalogue) -> None:
@@ -67,7 +67,7 @@ def test_i1_reports_an_object_version_without_an_item(healthy: Catalogue) -> Non
     healthy.sql("UPDATE source_object SET version_token = 'v2' WHERE key = 'done'")
 
     missing = {object_of(healthy, "pending"), object_of(healthy, "done")}
-    assert found(healthy) == {("I1", "source_object", each) for each in missing}
+    assert broken_rows(healthy) == {("I1", "source_object", object_id) for object_id in missing}
 
 
 def test_i1_reports_an_object_whose_only_item_was_superseded(healthy: Catalogue) -> None:
@@ -75,39 +75,39 @@ def test_i1_reports_an_object_whose_only_item_was_superseded(healthy: Catalogue)
         "UPDATE work_item SET state = 'skipped', reason = 'superseded' WHERE id = :id", id=item_of(healthy, "pending")
     )
 
-    assert found(healthy) == {("I1", "source_object", object_of(healthy, "pending"))}
+    assert broken_rows(healthy) == {("I1", "source_object", object_of(healthy, "pending"))}
 
 
 def test_i1_expects_no_item_for_what_is_gone(healthy: Catalogue) -> None:
     healthy.sql("DELETE FROM work_item WHERE id = :id", id=item_of(healthy, "pending"))
     healthy.sql("UPDATE source_object SET gone_at = :then WHERE key = 'pending'", then=LONG_AGO)
 
-    assert found(healthy) == set()
+    assert broken_rows(healthy) == set()
 
 
 def test_i3_reports_done_without_a_result(healthy: Catalogue) -> None:
     healthy.sql("DELETE FROM classification WHERE work_item_id = :id", id=item_of(healthy, "done"))
 
-    assert found(healthy) == {("I3", "work_item", item_of(healthy, "done"))}
+    assert broken_rows(healthy) == {("I3", "work_item", item_of(healthy, "done"))}
 
 
 def test_i3_reports_a_result_of_an_item_that_is_not_done(healthy: Catalogue) -> None:
     healthy.sql("UPDATE work_item SET state = 'skipped' WHERE id = :id", id=item_of(healthy, "done"))
 
-    assert found(healthy) == {("I3", "work_item", item_of(healthy, "done"))}
+    assert broken_rows(healthy) == {("I3", "work_item", item_of(healthy, "done"))}
 
 
 def test_i4_reports_a_result_under_another_fence_than_the_items(healthy: Catalogue) -> None:
     healthy.sql("UPDATE work_item SET fence = fence - 1 WHERE id = :id", id=item_of(healthy, "done"))
 
-    assert found(healthy) == {("I4", "work_item", item_of(healthy, "done"))}
+    assert broken_rows(healthy) == {("I4", "work_item", item_of(healthy, "done"))}
 
 
 def test_i5_reports_a_human_tag_that_a_model_replaced(healthy: Catalogue) -> None:
     human = object_of(healthy, "human")
     healthy.sql("UPDATE image_tag SET source = 'model', category = 'Bag' WHERE object_id = :id", id=human)
 
-    assert found(healthy) == {("I5", "image_tag", human), ("I7", "image_tag", human)}
+    assert broken_rows(healthy) == {("I5", "image_tag", human), ("I7", "image_tag", human)}
 
 
 def test_i5_reports_a_model_that_overruled_a_person_by_the_book(healthy: Catalogue) -> None:
@@ -119,7 +119,7 @@ def test_i5_reports_a_model_that_overruled_a_person_by_the_book(healthy: Catalog
     )
     healthy.sql("UPDATE image_tag SET source = 'model', category = 'Bag', version = 3 WHERE object_id = :id", id=human)
 
-    assert found(healthy) == {("I5", "image_tag", human)}
+    assert broken_rows(healthy) == {("I5", "image_tag", human)}
 
 
 def test_i5_allows_a_person_to_give_an_image_back_to_the_models(healthy: Catalogue) -> None:
@@ -134,7 +134,7 @@ def test_i5_allows_a_person_to_give_an_image_back_to_the_models(healthy: Catalog
         )
     healthy.sql("UPDATE image_tag SET source = 'model', category = 'Bag', version = 4 WHERE object_id = :id", id=human)
 
-    assert found(healthy) == set()
+    assert broken_rows(healthy) == set()
 
 
 def test_i6_reports_leases_and_back_offs_without_an_end_in_sight(healthy: Catalogue) -> None:
@@ -144,14 +144,14 @@ def test_i6_reports_leases_and_back_offs_without_an_end_in_sight(healthy: Catalo
             "UPDATE work_item SET eligible_at = :at WHERE id = :id", at=in_the_future(7200), id=item_of(healthy, key)
         )
 
-    assert found(healthy) == {("I6", "work_item", item_of(healthy, key)) for key in keys}
+    assert broken_rows(healthy) == {("I6", "work_item", item_of(healthy, key)) for key in keys}
 
 
 @pytest.mark.parametrize("state", ["finished", "cancelled"])
 def test_i6_reports_open_items_of_a_run_that_ended(healthy: Catalogue, state: str) -> None:
     healthy.sql("UPDATE run SET state = :state WHERE id = :id", state=state, id=healthy.run_id)
 
-    stuck = {row for invariant, _, row in found(healthy) if invariant == "I6"}
+    stuck = {row for invariant, _, row in broken_rows(healthy) if invariant == "I6"}
 
     assert stuck == {item_of(healthy, key) for key in ("leased", "failed", "pending")}
 
@@ -161,21 +161,21 @@ def test_i7_reports_a_trail_with_a_gap(healthy: Catalogue) -> None:
     healthy.sql("DELETE FROM tag_event WHERE object_id = :id AND seq = 1", id=human)
 
     last = healthy.value("SELECT id FROM tag_event WHERE object_id = :id", id=human)
-    assert found(healthy) == {("I7", "tag_event", last)}
+    assert broken_rows(healthy) == {("I7", "tag_event", last)}
 
 
 def test_i7_reports_a_trail_that_lost_its_end(healthy: Catalogue) -> None:
     done = object_of(healthy, "done")
     healthy.sql("DELETE FROM tag_event WHERE object_id = :id", id=done)
 
-    assert found(healthy) == {("I7", "image_tag", done)}
+    assert broken_rows(healthy) == {("I7", "image_tag", done)}
 
 
 def test_i7_reports_a_tag_that_was_changed_without_an_event(healthy: Catalogue) -> None:
     done = object_of(healthy, "done")
     healthy.sql("UPDATE image_tag SET category = 'Dress' WHERE object_id = :id", id=done)
 
-    assert found(healthy) == {("I7", "image_tag", done)}
+    assert broken_rows(healthy) == {("I7", "image_tag", done)}
 
 
 def test_i7_reports_a_tag_that_was_deleted(healthy: Catalogue) -> None:
@@ -183,7 +183,7 @@ def test_i7_reports_a_tag_that_was_deleted(healthy: Catalogue) -> None:
     healthy.sql("DELETE FROM image_tag WHERE object_id = :id", id=done)
 
     last = healthy.value("SELECT id FROM tag_event WHERE object_id = :id", id=done)
-    assert found(healthy) == {("I7", "tag_event", last)}
+    assert broken_rows(healthy) == {("I7", "tag_event", last)}
 
 
 def test_i8_reports_a_finished_run_with_open_items(healthy: Catalogue) -> None:
@@ -191,7 +191,7 @@ def test_i8_reports_a_finished_run_with_open_items(healthy: Catalogue) -> None:
     finished = healthy.value("SELECT id FROM run WHERE state = 'finished'")
     healthy.sql("UPDATE work_item SET run_id = :run WHERE id = :id", run=finished, id=item)
 
-    assert found(healthy) == {("I8", "run", finished), ("I6", "work_item", item)}
+    assert broken_rows(healthy) == {("I8", "run", finished), ("I6", "work_item", item)}
 
 
 @pytest.mark.parametrize("state", ["skipped", "quarantined"])
@@ -202,12 +202,12 @@ def test_i8_reports_a_finished_run_whose_counts_are_off(healthy: Catalogue, stat
         "UPDATE work_item SET run_id = :run, state = :state WHERE id = :id", run=finished, state=state, id=moved
     )
 
-    assert found(healthy) == {("I8", "run", finished)}
+    assert broken_rows(healthy) == {("I8", "run", finished)}
 
 
 @pytest.fixture
 def unguarded(sessions: Sessions) -> Catalogue:
-    """A catalogue whose tables of items and results have lost their UNIQUE keys."""
+    """Make a catalogue whose tables of items and results have lost their UNIQUE keys."""
     catalogue = a_catalogue(sessions)
     for table in ("classification", "work_item"):
         catalogue.sql(f"CREATE TABLE {table}_copy AS SELECT * FROM {table}")
@@ -234,7 +234,7 @@ def test_i1_reports_an_item_that_is_there_twice(unguarded: Catalogue) -> None:
     for item_id in (7, 8):
         insert_item(unguarded, item_id, object_id, "pending")
 
-    assert found(unguarded) == {("I1", "work_item", 8)}
+    assert broken_rows(unguarded) == {("I1", "work_item", 8)}
 
 
 def test_i2_reports_an_item_that_was_classified_twice(unguarded: Catalogue) -> None:
@@ -243,4 +243,4 @@ def test_i2_reports_an_item_that_was_classified_twice(unguarded: Catalogue) -> N
     for result_id in (1, 2):
         unguarded.sql("INSERT INTO classification (id, work_item_id, fence) VALUES (:id, 7, 1)", id=result_id)
 
-    assert found(unguarded) == {("I2", "work_item", 7)}
+    assert broken_rows(unguarded) == {("I2", "work_item", 7)}

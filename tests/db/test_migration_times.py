@@ -19,7 +19,7 @@ from stack.servers import Postgres
 
 @pytest.fixture
 def hurried(postgres_server: Postgres) -> Iterator[Engine]:
-    """An empty database whose time-outs are a fifth of a second, where they are half a minute else."""
+    """Make an empty database with time-outs of a fifth of a second instead of half a minute."""
     engine = connect(postgres_server.new_database())
 
     @event.listens_for(engine, "connect")

@@ -42,8 +42,8 @@ def empty(database_url: str) -> Iterator[Engine]:
 
 
 def names(engine: Engine) -> set[str]:
-    found = inspect(engine)
-    return {*found.get_table_names(), *found.get_view_names()}
+    inspector = inspect(engine)
+    return {*inspector.get_table_names(), *inspector.get_view_names()}
 
 
 def columns(engine: Engine, table: str) -> set[str]:
@@ -92,7 +92,7 @@ def test_an_older_catalogue_is_upgraded_with_all_that_is_in_it(empty: Engine) ->
 
     migrations.upgrade(empty)
     with empty.begin() as connection:
-        kept = connection.execute(text("SELECT name, version FROM model_version")).one()
+        model = connection.execute(text("SELECT name, version FROM model_version")).one()
         connection.execute(
             text(
                 "INSERT INTO model_promotion (name, seq, action, model_version_id, actor, at, forced, detail)"
@@ -101,7 +101,7 @@ def test_an_older_catalogue_is_upgraded_with_all_that_is_in_it(empty: Engine) ->
         )
     migrations.downgrade(empty, "0001")
 
-    assert kept == ("net", "1")
+    assert model == ("net", "1")
     assert "model_promotion" not in names(empty)
     with empty.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM model_version")).scalar_one() == 1
@@ -172,7 +172,7 @@ def test_two_processes_may_upgrade_postgresql_at_once(postgres_server: Postgres,
     url = postgres_server.new_database()
 
     both = [spawn([*UPGRADE, url], tmp_path / f"{number}.log") for number in range(2)]
-    ended = [(each.wait(30), each.tail()) for each in both]
+    ended = [(process.wait(30), process.tail()) for process in both]
 
     assert [status for status, _ in ended] == [0, 0], ended
     engine = connect(url)

@@ -105,8 +105,8 @@ def test_a_rollback_after_a_promotion_that_followed_one_skips_what_was_taken_bac
 
 
 def test_the_first_promotion_can_be_taken_back_to_what_the_name_stood_for(catalogue: Catalogue) -> None:
-    found = version(catalogue.sessions, 1)
-    promote(catalogue.sessions, 2, instead_of=found)
+    model = version(catalogue.sessions, 1)
+    promote(catalogue.sessions, 2, instead_of=model)
 
     assert roll_back(catalogue.sessions) == "1"
     with pytest.raises(NothingBefore, match="nothing was promoted before"):
@@ -164,7 +164,9 @@ def test_of_people_who_promote_at_once_one_wins_and_the_history_is_one_chain(cat
     changes = history(catalogue.sessions)
     assert won == len(changes) == rounds
     assert [change.seq for change in changes] == list(range(1, rounds + 1))
-    assert all(later.replaced is not None and later.replaced.id == each.model.id for each, later in pairwise(changes))
+    assert all(
+        later.replaced is not None and later.replaced.id == earlier.model.id for earlier, later in pairwise(changes)
+    )
 
 
 def test_promoting_leaves_the_commit_to_the_caller(catalogue: Catalogue) -> None:

@@ -191,9 +191,9 @@ def test_renew_puts_the_end_off_and_names_only_what_is_still_ours(catalogue: Cat
     catalogue.claim()
     catalogue.sql("UPDATE work_item SET state = 'cancelled' WHERE id = :id", id=items[2].id)
 
-    kept = ask(catalogue, queue.renew, items, 600.0)
+    ours = ask(catalogue, queue.renew, items, 600.0)
 
-    assert kept == {items[0].id}
+    assert ours == {items[0].id}
     (until,) = catalogue.sql("SELECT count(*) FROM work_item WHERE eligible_at > :at", at=in_the_future(500))
     assert until == (1,)
 

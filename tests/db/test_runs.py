@@ -11,7 +11,7 @@ from tests.db.catalogues import BUCKET, Catalogue, ask, keys_of
 
 
 def fail(catalogue: Catalogue, run: int) -> Run:
-    """The run after it was told to fail."""
+    """Let a run fail; returns it."""
     with catalogue.sessions.begin() as session:
         runs.fail(session, run, "no such bucket")
     with catalogue.sessions() as session:

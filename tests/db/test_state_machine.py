@@ -82,7 +82,7 @@ class Tagging(Walk):
 
     @rule(target=claims, items=claims)
     def take_over(self, items: list[ClaimedItem]) -> Any:
-        """The lease ends and somebody else has the work, while the first may still come back."""
+        """Give the work to somebody else after its lease has ended, while the first may still come back."""
         self.crash(items)
         return self.claim(4)
 

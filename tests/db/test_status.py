@@ -11,19 +11,19 @@ from tests.db.catalogues import Catalogue, an_image_tagged, ask
 
 
 def status_of(catalogue: Catalogue) -> dict[str, Any]:
-    found = ask(catalogue, status)
-    assert isinstance(found, dict)
-    return found
+    answer = ask(catalogue, status)
+    assert isinstance(answer, dict)
+    return answer
 
 
 def test_images_are_counted_by_state_and_queue(catalogue: Catalogue) -> None:
     an_image_tagged(catalogue, "done")
     catalogue.items("a", "b")
 
-    found = status_of(catalogue)
+    shown = status_of(catalogue)
 
-    assert found["items"] == {"done": 1, "pending": 2}
-    assert found["queues"] == {"ops": {"claimable": 0}, "nightly": {"claimable": 2}}
+    assert shown["items"] == {"done": 1, "pending": 2}
+    assert shown["queues"] == {"ops": {"claimable": 0}, "nightly": {"claimable": 2}}
 
 
 def test_runs_are_shown_until_they_end(catalogue: Catalogue) -> None:
@@ -42,7 +42,7 @@ def test_workers_and_the_scheduler_are_shown_while_they_live(catalogue: Catalogu
         heartbeats.beat(session, "host:1", slots=4, started_at=datetime.now(UTC))
         heartbeats.lead(session, heartbeats.SCHEDULER, "host:2")
 
-    found = status_of(catalogue)
+    shown = status_of(catalogue)
 
-    assert [(worker["name"], worker["slots"]) for worker in found["workers"]] == [("host:1", 4)]
-    assert (found["scheduler"], found["held_until"]) == ("host:2", None)
+    assert [(worker["name"], worker["slots"]) for worker in shown["workers"]] == [("host:1", 4)]
+    assert (shown["scheduler"], shown["held_until"]) == ("host:2", None)

@@ -178,8 +178,8 @@ def test_a_human_tag_survives_reprocessing(catalogue: Catalogue) -> None:
     item_id = reprocess(catalogue, object_id, "Shirt", confidence=9999)
 
     assert catalogue.sql(TAG, id=object_id) == [("Coat", 10_000, "human", 2)]
-    kept = catalogue.sql("SELECT category, confidence FROM classification WHERE work_item_id = :id", id=item_id)
-    assert kept == [("Shirt", 9999)]
+    classified = catalogue.sql("SELECT category, confidence FROM classification WHERE work_item_id = :id", id=item_id)
+    assert classified == [("Shirt", 9999)]
     assert catalogue.value("SELECT count(*) FROM tag_event") == 2
     assert catalogue.violations() == []
 

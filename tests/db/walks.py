@@ -53,7 +53,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(key=KEYS, token=st.sampled_from(["v1", "v2", None]))
     def change(self, key: str, token: str | None) -> None:
-        """An image is new, overwritten, restored or removed, and no scan has seen it yet."""
+        """Add, overwrite, restore or remove an image, which no scan has seen yet."""
         if token is None:
             self.shelf.tokens.pop(key, None)
         else:
@@ -77,8 +77,8 @@ class Walk(RuleBasedStateMachine):
 
     def the_catalogue_is_the_shelf(self) -> None:
         """After a listing from its beginning to its end."""
-        there = dict(self.sql("SELECT key, version_token FROM source_object WHERE gone_at IS NULL"))
-        assert there == self.shelf.tokens
+        known = dict(self.sql("SELECT key, version_token FROM source_object WHERE gone_at IS NULL"))
+        assert known == self.shelf.tokens
         assert (
             self.sql(
                 "SELECT w.id FROM work_item w JOIN source_object o ON o.id = w.object_id"
@@ -108,7 +108,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule()
     def fail_the_scan(self) -> None:
-        """The source of a scan that was cut turns out to be wrong; who asks again gets another run."""
+        """Fail a scan that was cut, as its source turns out to be wrong; the next scan opens another run."""
         for (run_id,) in self.sql("SELECT id FROM run WHERE state = 'scanning' ORDER BY id DESC LIMIT 1"):
             with self.catalogue.sessions.begin() as session:
                 runs.fail(session, run_id, "no such bucket")

@@ -48,7 +48,7 @@ class Proxy:
         self.cut()
 
     def cut(self) -> None:
-        """Resets every open connection."""
+        """Reset every open connection."""
         with self._lock:
             doomed, self._open = self._open, set()
         for connection in doomed:
@@ -108,7 +108,7 @@ class Proxy:
 
 
 def _reset(connection: socket.socket) -> None:
-    """Closes with RST, so that the other end sees an error and not an orderly end."""
+    """Close with RST, so that the other end sees an error and not an orderly end."""
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.shutdown(socket.SHUT_RD)  # wakes our own reader; SHUT_WR would send an orderly FIN

@@ -73,16 +73,16 @@ class FaultyS3:
         self._http.server_close()
 
     def put(self, key: str, data: bytes) -> str:
-        """Stores it; the version token of what was stored."""
+        """Store an object; returns its version token."""
         self.objects[key] = data
         return f"{etag_of(data)}:{len(data)}"
 
     def script(self, key: str, *faults: Fault) -> None:
-        """The next requests for `key` (or LISTING) go wrong in this order."""
+        """Let the next requests for `key` (or LISTING) go wrong in this order."""
         self._scripts[key].extend(faults)
 
     def next_fault(self, key: str, what: str) -> Fault:
-        """Notes the request and takes the key's next fault."""
+        """Note the request and take the key's next fault."""
         with self._lock:
             self.requests.append(what)
             script = self._scripts[key]
@@ -93,13 +93,13 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that gives up is what these tests are about."""
+        """Ignore clients that give up, as these tests are about them."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 def etag_of(data: bytes) -> str:
-    """What S3 makes of a single-part upload."""
+    """Return the ETag that S3 gives to a single-part upload."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
@@ -147,12 +147,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _object(self, key: str) -> None:
         fault = self.s3.next_fault(key, f"get {key}")
         data = self.s3.objects.get(key)
-        wanted = self.headers.get("If-Match", "").strip('"')
+        etag = self.headers.get("If-Match", "").strip('"')
         if fault.status != 200:
             self._refuse(fault.status, fault.code)
         elif data is None:
             self._refuse(404, "NoSuchKey")
-        elif wanted not in ("", etag_of(data)) and not fault.ignore_if_match:
+        elif etag not in ("", etag_of(data)) and not fault.ignore_if_match:
             self._refuse(412, "PreconditionFailed")
         else:
             self._answer(fault, data, {"ETag": f'"{etag_of(data)}"'})

@@ -27,7 +27,7 @@ from worker.settings import Settings
 
 @pytest.fixture
 def app() -> Iterator[Celery]:
-    """A broker in memory, whose queues are empty."""
+    """Make a broker in memory whose queues are empty."""
     app = create_app(Settings())
     forget_doorbells(app)
     yield app

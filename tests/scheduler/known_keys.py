@@ -58,15 +58,15 @@ def measure(sessions: Sessions, count: int) -> dict[str, float]:
     know(catalogue, count)
     run = catalogue.another_run("scan:measured", state="scanning")
     began, cpu = time.perf_counter(), time.process_time()
-    found = discovery.scan(sessions, Generated(count=count), run, ScanRequest())
+    scanned = discovery.scan(sessions, Generated(count=count), run, ScanRequest())
     return {
         "cpu_s": round(time.process_time() - cpu, 2),
         "wall_s": round(time.perf_counter() - began, 2),
         "peak_mb": round(own_peak_mb(), 1),
-        "seen": found.seen,
-        "new": found.new,
-        "changed": found.changed,
-        "gone": found.gone,
+        "seen": scanned.seen,
+        "new": scanned.new,
+        "changed": scanned.changed,
+        "gone": scanned.gone,
     }
 
 

@@ -1,4 +1,4 @@
-"""What the tests of scans do over and over, and what a catalogue holds afterwards."""
+"""Steps that the tests of scans share, and what a catalogue holds afterwards."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from worker.storage.store import Store
 
 
 def scan(catalogue: Catalogue, shelf: Shelf, *, run: int | None = None, **request: Any) -> Scanned:
-    """A scan, by a run of its own unless one is given."""
+    """Scan, by a run of its own unless one is given."""
     run = run or catalogue.another_run(f"scan:{uuid4()}", state="scanning")
     return discovery.scan(catalogue.sessions, shelf, run, ScanRequest(**request))
 
 
 def scan_again(catalogue: Catalogue, shelf: Shelf, run: int, **request: Any) -> Scanned:
-    """The same run scans once more, as one that has open items does."""
+    """Scan once more for the same run, as for one that has open items."""
     with catalogue.sessions.begin() as session:
         runs.begin_scan(session, session.get_one(Run, run))
     return scan(catalogue, shelf, run=run, **request)
@@ -42,7 +42,7 @@ def tag_all(catalogue: Catalogue) -> int:
     return worked
 
 
-def there(catalogue: Catalogue) -> dict[str, str]:
+def present(catalogue: Catalogue) -> dict[str, str]:
     return dict(catalogue.sql("SELECT key, version_token FROM source_object WHERE gone_at IS NULL"))
 
 

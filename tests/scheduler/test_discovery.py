@@ -10,7 +10,7 @@ from db import objects
 from scheduler import discovery
 from tests.db.catalogues import Catalogue
 from tests.scheduler.memory_store import Shelf, stored
-from tests.scheduler.scans import items, scan, scan_again, shown, tag_all, there
+from tests.scheduler.scans import items, present, scan, scan_again, shown, tag_all
 
 AWKWARD = [
     "Z.jpg",
@@ -38,7 +38,7 @@ def test_new_images_are_recorded_and_queued_once(catalogue: Catalogue, shelf: Sh
 
     assert (first.seen, first.new, first.changed, first.gone) == (3, 3, 0, 0)
     assert (second.seen, second.new, second.changed, second.gone) == (3, 0, 0, 0)
-    assert there(catalogue) == shelf.tokens
+    assert present(catalogue) == shelf.tokens
     assert catalogue.states() == dict.fromkeys("abc", "pending")
     assert items(catalogue) == 3
     assert catalogue.violations() == []
@@ -58,9 +58,9 @@ def test_an_overwritten_image_is_queued_again_and_its_old_work_ends(catalogue: C
     held = catalogue.claim(1)
     shelf.put("a", "b", token="v2")
 
-    found = scan(catalogue, shelf)
+    scanned = scan(catalogue, shelf)
 
-    assert (found.new, found.changed) == (0, 2)
+    assert (scanned.new, scanned.changed) == (0, 2)
     assert catalogue.record(held) == 0
     assert tag_all(catalogue) == 2
     assert shown(catalogue) == {"a": "v2", "b": "v2"}
@@ -74,10 +74,10 @@ def test_a_removed_image_is_gone_and_its_open_work_ends(catalogue: Catalogue, sh
     scan(catalogue, shelf)
     shelf.remove("c")
 
-    found = scan(catalogue, shelf)
+    scanned = scan(catalogue, shelf)
 
-    assert (found.seen, found.gone, found.refused) == (5, 1, 0)
-    assert there(catalogue) == shelf.tokens
+    assert (scanned.seen, scanned.gone, scanned.refused) == (5, 1, 0)
+    assert present(catalogue) == shelf.tokens
     assert catalogue.states()["c"] == "skipped"
     assert catalogue.violations() == []
 
@@ -91,10 +91,10 @@ def test_an_image_that_comes_back_has_its_tag_again_without_new_work(catalogue: 
     hidden = "c" not in shown(catalogue)
     shelf.put("c")
 
-    found = scan(catalogue, shelf)
+    scanned = scan(catalogue, shelf)
 
     assert hidden
-    assert (found.new, found.gone) == (1, 0)
+    assert (scanned.new, scanned.gone) == (1, 0)
     assert shown(catalogue)["c"] == "v1"
     assert tag_all(catalogue) == 0
     assert catalogue.violations() == []
@@ -150,9 +150,9 @@ def test_another_model_queues_what_the_first_one_knows(catalogue: Catalogue, she
     tag_all(catalogue)
     other = catalogue.another_run("scan:other", state="scanning", model="other")
 
-    found = scan(catalogue, shelf, run=other)
+    scanned = scan(catalogue, shelf, run=other)
 
-    assert (found.seen, found.new, found.changed) == (2, 0, 0)
+    assert (scanned.seen, scanned.new, scanned.changed) == (2, 0, 0)
     assert catalogue.value("SELECT count(*) FROM work_item WHERE run_id = :run AND state = 'pending'", run=other) == 2
     assert catalogue.violations() == []
 
@@ -168,7 +168,7 @@ def test_awkward_keys_are_the_same_images_on_every_scan(catalogue: Catalogue) ->
 
     assert (first.seen, first.new) == (len(AWKWARD), len(AWKWARD))
     assert (second.seen, second.new, second.changed, second.gone) == (len(AWKWARD), 0, 0, 0)
-    assert there(catalogue) == shelf.tokens
+    assert present(catalogue) == shelf.tokens
     assert tag_all(catalogue) == len(AWKWARD)
 
 
@@ -181,7 +181,7 @@ def test_keys_are_ordered_as_stores_order_them_by_utf8_bytes(catalogue: Catalogu
 
     by_bytes = sorted(AWKWARD, key=str.encode)
     assert ordered == by_bytes
-    assert [each.key for each in between] == by_bytes[by_bytes.index("Z.jpg") + 1 : by_bytes.index("é.jpg") + 1]
+    assert [row.key for row in between] == by_bytes[by_bytes.index("Z.jpg") + 1 : by_bytes.index("é.jpg") + 1]
 
 
 def test_random_changes_leave_the_catalogue_equal_to_the_store(catalogue: Catalogue) -> None:
@@ -200,7 +200,7 @@ def test_random_changes_leave_the_catalogue_equal_to_the_store(catalogue: Catalo
         for item in catalogue.claim(chance.randrange(1, 10)):
             catalogue.record([item], item.version_token)
 
-        assert there(catalogue) == shelf.tokens
+        assert present(catalogue) == shelf.tokens
         assert catalogue.violations() == []
     tag_all(catalogue)
     assert shown(catalogue) == shelf.tokens
@@ -211,10 +211,10 @@ def test_a_page_is_compared_with_what_is_known_in_its_range(catalogue: Catalogue
     with catalogue.sessions() as session:
         known = objects.known_between(session, "photos", "", None, "", catalogue.model_id, at_most=100)
 
-    found = discovery.compare(known, [stored("changed", "v2"), stored("new", "v1"), stored("same", "v1")])
+    difference = discovery.compare(known, [stored("changed", "v2"), stored("new", "v1"), stored("same", "v1")])
 
-    ids = {each.key: each.id for each in known}
-    assert [each.key for each in found.new] == ["new"]
-    assert [object_id for object_id, _ in found.changed] == [ids["changed"]]
-    assert found.missing == [ids["missing"]]
-    assert (found.back, found.refound, found.unqueued) == ([], [], [])
+    ids = {row.key: row.id for row in known}
+    assert [row.key for row in difference.new] == ["new"]
+    assert [object_id for object_id, _ in difference.changed] == [ids["changed"]]
+    assert difference.missing == [ids["missing"]]
+    assert (difference.back, difference.refound, difference.unqueued) == ([], [], [])

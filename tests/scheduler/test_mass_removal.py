@@ -10,7 +10,7 @@ from scheduler import discovery
 from scheduler.discovery import is_mass_removal
 from tests.db.catalogues import LONG_AGO, Catalogue
 from tests.scheduler.memory_store import Shelf
-from tests.scheduler.scans import scan, statements, tag_all, there
+from tests.scheduler.scans import present, scan, statements, tag_all
 
 
 def test_a_fifth_of_the_images_may_go_and_no_more(catalogue: Catalogue, shelf: Shelf) -> None:
@@ -24,7 +24,7 @@ def test_a_fifth_of_the_images_may_go_and_no_more(catalogue: Catalogue, shelf: S
 
     assert (fifth.gone, fifth.refused) == (2, 0)
     assert (more.gone, more.refused, more.known) == (0, 2, 8)
-    assert there(catalogue).keys() == set("cdefghij")
+    assert present(catalogue).keys() == set("cdefghij")
     assert catalogue.states()["c"] == "pending"
     assert catalogue.violations() == []
 
@@ -39,7 +39,7 @@ def test_a_mass_removal_goes_through_when_somebody_says_so(catalogue: Catalogue,
 
     assert (refused.gone, refused.refused) == (0, 5)
     assert (allowed.gone, allowed.refused) == (5, 0)
-    assert there(catalogue) == shelf.tokens
+    assert present(catalogue) == shelf.tokens
     assert catalogue.violations() == []
 
 
@@ -54,9 +54,9 @@ def test_no_statement_grows_with_what_an_emptied_store_has_lost(catalogue: Catal
     know_many(catalogue, 12_000)
 
     with statements(catalogue) as sent:
-        found = scan(catalogue, shelf)
+        scanned = scan(catalogue, shelf)
 
-    assert (found.seen, found.gone, found.refused) == (0, 0, 12_000)
+    assert (scanned.seen, scanned.gone, scanned.refused) == (0, 0, 12_000)
     assert max(len(parameters) for _, parameters in sent) <= discovery.KNOWN_AT_ONCE + 10
     assert catalogue.value("SELECT count(*) FROM source_object WHERE missing_in_run IS NOT NULL") == 0
 
@@ -72,10 +72,10 @@ def test_a_page_that_spans_more_known_keys_than_fit_in_memory_is_recorded_in_pie
     shelf.put("00", "33", token="v2")
     shelf.put("331", "50")
 
-    found = scan(catalogue, shelf, allow_mass_removal=True)
+    scanned = scan(catalogue, shelf, allow_mass_removal=True)
 
-    assert (found.seen, found.new, found.changed, found.gone) == (17, 2, 2, 25)
-    assert there(catalogue) == shelf.tokens
+    assert (scanned.seen, scanned.new, scanned.changed, scanned.gone) == (17, 2, 2, 25)
+    assert present(catalogue) == shelf.tokens
     assert tag_all(catalogue) == 17
     assert catalogue.violations() == []
 

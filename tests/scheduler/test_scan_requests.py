@@ -5,7 +5,7 @@ from __future__ import annotations
 from scheduler.discovery import product_of
 from tests.db.catalogues import Catalogue
 from tests.scheduler.memory_store import Shelf
-from tests.scheduler.scans import scan, tag_all, there
+from tests.scheduler.scans import present, scan, tag_all
 
 
 def test_a_limited_scan_queues_that_many_and_drops_nothing(catalogue: Catalogue, shelf: Shelf) -> None:
@@ -21,7 +21,7 @@ def test_a_limited_scan_queues_that_many_and_drops_nothing(catalogue: Catalogue,
 
     assert (limited.changed, limited.new, limited.gone) == (2, 0, 0)
     assert (rest.changed, rest.new, rest.gone) == (0, 2, 1)
-    assert there(catalogue) == shelf.tokens
+    assert present(catalogue) == shelf.tokens
     assert catalogue.violations() == []
 
 
@@ -29,9 +29,9 @@ def test_a_limit_cuts_within_a_page_and_the_next_scan_finds_the_rest(catalogue: 
     shelf.page_keys = 10
     shelf.put(*"abcdef")
 
-    found = [scan(catalogue, shelf, limit=limit).new for limit in (1, 3, 10)]
+    new = [scan(catalogue, shelf, limit=limit).new for limit in (1, 3, 10)]
 
-    assert found == [1, 3, 2]
+    assert new == [1, 3, 2]
     assert catalogue.states() == dict.fromkeys("abcdef", "pending")
 
 
@@ -42,10 +42,10 @@ def test_a_prefix_confines_what_is_known_missing_and_gone(catalogue: Catalogue, 
     shelf.prefix = "shoes/"
     shelf.remove("shoes/1", "shirts/1", "zz", "sho", "shoes%/3")
 
-    found = scan(catalogue, shelf, allow_mass_removal=True)
+    scanned = scan(catalogue, shelf, allow_mass_removal=True)
 
-    assert (found.seen, found.gone, found.known) == (1, 1, 2)
-    assert there(catalogue).keys() == {*everything} - {"shoes/1"}
+    assert (scanned.seen, scanned.gone, scanned.known) == (1, 1, 2)
+    assert present(catalogue).keys() == {*everything} - {"shoes/1"}
     assert catalogue.violations() == []
 
 
@@ -53,9 +53,9 @@ def test_the_same_key_in_another_bucket_is_another_image(catalogue: Catalogue, s
     shelf.put("a")
     scan(catalogue, shelf)
 
-    found = scan(catalogue, Shelf({"a": "v1"}, bucket="other"))
+    scanned = scan(catalogue, Shelf({"a": "v1"}, bucket="other"))
 
-    assert found.new == 1
+    assert scanned.new == 1
     assert catalogue.value("SELECT count(*) FROM source_object WHERE gone_at IS NULL") == 2
 
 

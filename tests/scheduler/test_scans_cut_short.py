@@ -16,7 +16,7 @@ from scheduler.discovery import Scanned
 from stack.processes import wait_until
 from tests.db.catalogues import Catalogue
 from tests.scheduler.memory_store import Shelf
-from tests.scheduler.scans import items, scan, there
+from tests.scheduler.scans import items, present, scan
 from worker.storage.store import StoredObject, StoreUnavailable
 
 
@@ -29,11 +29,11 @@ def test_a_scan_that_is_cut_short_goes_on_where_it_was(catalogue: Catalogue, she
     cut = catalogue.states()
     shelf.fails_after = None
 
-    found = scan(catalogue, shelf, run=run)
+    scanned = scan(catalogue, shelf, run=run)
 
     assert cut == dict.fromkeys("abcd", "pending")
     assert shelf.listed_from == ["", "d"]
-    assert (found.seen, found.new) == (7, 7)
+    assert (scanned.seen, scanned.new) == (7, 7)
     assert items(catalogue) == 7
     assert catalogue.violations() == []
 
@@ -47,10 +47,10 @@ def test_a_scan_that_is_cut_short_marks_nothing_as_gone(catalogue: Catalogue, sh
     with pytest.raises(StoreUnavailable):
         scan(catalogue, shelf, run=run)
 
-    assert "a" in there(catalogue)
+    assert "a" in present(catalogue)
     shelf.fails_after = None
     assert scan(catalogue, shelf, run=run).gone == 1
-    assert "a" not in there(catalogue)
+    assert "a" not in present(catalogue)
     assert catalogue.violations() == []
 
 
@@ -64,9 +64,9 @@ def test_what_a_cut_scan_missed_and_a_later_one_finds_is_not_gone(catalogue: Cat
     shelf.put("a")
     shelf.fails_after = None
 
-    found = scan(catalogue, shelf)
+    scanned = scan(catalogue, shelf)
 
-    assert (found.gone, found.new, found.refused) == (0, 0, 0)
+    assert (scanned.gone, scanned.new, scanned.refused) == (0, 0, 0)
     assert catalogue.value("SELECT count(*) FROM source_object WHERE missing_in_run IS NOT NULL") == 0
 
 
@@ -109,10 +109,10 @@ def test_two_runs_that_scan_at_once_queue_each_image_once(catalogue: Catalogue) 
 
     both = [catalogue.another_run(f"scan:{name}", state="scanning") for name in "ab"]
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(scan_with_the_other, both))
+        both_scanned = list(pool.map(scan_with_the_other, both))
 
-    assert [each.seen for each in found] == [60, 60]
-    assert (items(catalogue), len(there(catalogue))) == (60, 60)
+    assert [scanned.seen for scanned in both_scanned] == [60, 60]
+    assert (items(catalogue), len(present(catalogue))) == (60, 60)
     assert catalogue.violations() == []
 
 
@@ -126,7 +126,7 @@ def test_a_paused_or_cancelled_run_is_not_scanned_on(catalogue: Catalogue) -> No
     with pytest.raises(runs.ScanTakenOver, match="is cancelled"):
         scan(catalogue, stop, run=run)
 
-    assert there(catalogue).keys() == {"a", "b"}
+    assert present(catalogue).keys() == {"a", "b"}
 
 
 def test_a_scan_that_drops_an_image_waits_for_the_worker_that_records_it(postgres_catalogue: Catalogue) -> None:

@@ -24,7 +24,7 @@ from worker.settings import Settings
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """What a run of the source "gate" finds."""
+    """Give runs of the source "gate" a store that hangs."""
     gate = Gate(dict.fromkeys("abcdef", "v1"))
     sources(monkeypatch, lambda: gate)
     yield gate

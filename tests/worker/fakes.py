@@ -38,10 +38,10 @@ class FakeStore:
 
     def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
         self.reads += 1
-        found = self.contents[key]
-        if isinstance(found, Exception):
-            raise found
-        return found
+        content = self.contents[key]
+        if isinstance(content, Exception):
+            raise content
+        return content
 
     def presign(self, key: str, *, expires_s: int = 3600) -> str:
         return f"https://shop.example/{key}"
@@ -89,7 +89,7 @@ def tagger(sessions: Sessions, store: FakeStore, classifier: FakeClassifier, **o
 
 
 def scanned_run(sessions: Sessions, store: FakeStore, key: str = "test:1") -> int:
-    """A run over the store, scanned, its items pending in the queue `nightly`."""
+    """Open a run over the store and scan it; its items are pending in the queue `nightly`."""
     with sessions.begin() as session:
         model = runs.register_model(session, "fake", "1")
         run, _ = runs.open_run(

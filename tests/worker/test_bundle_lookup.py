@@ -77,7 +77,8 @@ def test_a_folder_here_of_the_same_name_does_not_hide_the_promoted_version(
 
     assert resolve(NAME, [pair.folder], sessions).folder == pair.wary.folder
     assert resolve(f"./{NAME}", [pair.folder], sessions).folder == Path(NAME)
-    assert [is_name(each) for each in (NAME, f"./{NAME}", f"{NAME}@1", f"bundles/{NAME}")] == [True, *[False] * 3]
+    references = (NAME, f"./{NAME}", f"{NAME}@1", f"bundles/{NAME}")
+    assert [is_name(reference) for reference in references] == [True, False, False, False]
 
 
 def test_a_promoted_bundle_that_is_gone_is_named_with_what_to_do(sessions: Sessions, pair: Pair) -> None:
@@ -99,15 +100,15 @@ def test_a_bundle_promoted_by_its_path_is_found_there_until_another_version_lies
 ) -> None:
     promote(sessions, pair.wary)
     with reading(sessions) as session:
-        wanted = promotions.promoted(session)[NAME]
+        version = promotions.promoted(session)[NAME]
 
-    found = resolve_version(wanted, [])
+    bundle = resolve_version(version, [])
     pair.wary.folder.rename(pair.folder / "before")
     pair.trusting.folder.rename(pair.wary.folder)
 
-    assert found.folder == pair.wary.folder
+    assert bundle.folder == pair.wary.folder
     with pytest.raises(BundleNotFound, match="now holds another version"):
-        resolve_version(wanted, [])
+        resolve_version(version, [])
 
 
 def test_a_worker_warms_up_with_the_promoted_version(sessions: Sessions, pair: Pair) -> None:
@@ -139,7 +140,7 @@ class Gate:
 
 @contextmanager
 def working(tagger: Tagger, stop: threading.Event) -> Iterator[threading.Thread]:
-    """A worker in a thread of this process, never started anew."""
+    """Work in a thread of this process, never started anew."""
 
     def keep_working() -> None:
         while not stop.is_set():
@@ -197,17 +198,17 @@ def test_a_running_worker_uses_what_is_promoted_for_later_runs_and_mixes_no_two_
         results = session.execute(RESULTS).all()
         assert list(violations(session)) == []
     assert still_running
-    assert {(each.run_id, each.version) for each in results} == {
+    assert {(result.run_id, result.version) for result in results} == {
         (first, pair.trusting.version),
         (second, pair.wary.version),
     }
-    assert [each for each in results if each.made_by != each.model_version_id] == []
-    assert {(each.version, bool(each.needs_review)) for each in results} == {
+    assert [result for result in results if result.made_by != result.model_version_id] == []
+    assert {(result.version, bool(result.needs_review)) for result in results} == {
         (pair.trusting.version, False),
         (pair.wary.version, True),
     }
     together: dict[object, set[str]] = {}
-    for each in results:  # a micro-batch is recorded at one instant
-        together.setdefault(each.created_at, set()).add(each.version)
+    for result in results:  # a micro-batch is recorded at one instant
+        together.setdefault(result.created_at, set()).add(result.version)
     assert len(together) >= 200 / 8
     assert all(len(versions) == 1 for versions in together.values())

@@ -21,7 +21,7 @@ def message(
     headers: dict[str, object] | None = None,
     properties: dict[str, object] | None = None,
 ) -> dict[str, Any]:
-    """A doorbell as Celery 5 sends it, with some of its parts replaced."""
+    """Make a doorbell as Celery 5 sends it, with some of its parts replaced."""
     kwargs = {"v": 1, "queue": queue}
     after = dict.fromkeys(("callbacks", "errbacks", "chain", "chord"))
     identity = str(uuid4())
@@ -45,14 +45,14 @@ def message(
 
 
 def _packed(megabytes: int) -> str:
-    """The body of a doorbell that unpacks to so many megabytes."""
+    """Make the body of a doorbell that unpacks to so many megabytes."""
     spaces = b" " * (megabytes << 20)
     return base64.b64encode(zlib.compress(b'[[], {"v": 1, "queue": "nightly"}, {}]' + spaces, level=1)).decode()
 
 
 @cache
 def hostile() -> dict[str, bytes]:
-    """What must be dropped, by what is wrong with it. Any of it once ended a worker, or could have."""
+    """Make messages that must be dropped, by what is wrong with them. Each once ended a worker, or could have."""
     odd = {
         "a list": [1, 2, 3],
         "a number": 7,

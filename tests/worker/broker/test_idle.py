@@ -21,7 +21,7 @@ Work = Callable[[str], Outcome]
 
 @pytest.fixture
 def child_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Work], Child]]:
-    """A started child that looks without a pause, and works as it is told."""
+    """Start children that look without a pause, and work as they are told."""
     children: list[Child] = []
 
     def start(work: Work) -> Child:

@@ -34,7 +34,7 @@ def client(valkey_server: Valkey) -> Iterator[Any]:
 
 
 def received(valkey_server: Valkey, count: int) -> list[Any]:
-    """The first `count` messages that a consumer of the queue nightly gets."""
+    """Return the first `count` messages that a consumer of the queue nightly gets."""
     messages: list[Any] = []
     app = create_app(Settings(broker_url=valkey_server.url))
     with app.connection_for_read() as connection:

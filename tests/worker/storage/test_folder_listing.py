@@ -2,48 +2,17 @@
 
 import os
 import random
-import socket
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from tests.worker.storage.folders import opened, write
 from tests.worker.storage.listing import keys_of, listed
-from worker.storage.file_keys import key_of_name, path_of_key
-from worker.storage.open import open_source
-from worker.storage.store import AccessDenied, NotAFile, S3Options, Store, StoreMisconfigured
+from worker.storage.store import StoreMisconfigured
 
 TRICKY = ["a", "a-b", "a.jpg", "a b", "a0", "b", "b!", "é", "\U0001f457", "～", "z"]
-
-
-def opened(folder: Path, *ignore: Path) -> Store:
-    return open_source(str(folder), S3Options(), ignore=ignore)
-
-
-def write(folder: Path, *keys: str) -> None:
-    for key in keys:
-        (folder / key).parent.mkdir(parents=True, exist_ok=True)
-        (folder / key).write_bytes(key.encode())
-
-
-@contextmanager
-def as_nobody(folder: Path) -> Iterator[None]:
-    """Root may read everything; so be somebody else, for whom `folder` is reachable."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for parent in (folder, *folder.parents):
-        parent.chmod(parent.stat().st_mode | 0o055)  # our group stays root
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def test_keys_come_in_the_order_of_their_bytes(tmp_path: Path) -> None:
@@ -100,11 +69,11 @@ def test_an_object_tells_size_and_time(tmp_path: Path) -> None:
     write(tmp_path, "a.jpg")
     os.utime(tmp_path / "a.jpg", ns=(0, 1_700_000_000_123_456_789))
 
-    (found,) = listed(opened(tmp_path))
+    (photo,) = listed(opened(tmp_path))
 
-    assert (found.size, found.version_token) == (5, "5+1700000000123456789")
-    assert abs(found.last_modified - datetime.fromtimestamp(1_700_000_000.123456, UTC)) < timedelta(milliseconds=1)
-    assert found.last_modified.tzinfo is UTC
+    assert (photo.size, photo.version_token) == (5, "5+1700000000123456789")
+    assert abs(photo.last_modified - datetime.fromtimestamp(1_700_000_000.123456, UTC)) < timedelta(milliseconds=1)
+    assert photo.last_modified.tzinfo is UTC
 
 
 def test_a_file_from_the_year_30000_is_listed(tmp_path: Path) -> None:
@@ -120,95 +89,6 @@ def test_dot_files_are_listed_and_ignored_paths_are_not(tmp_path: Path) -> None:
     keys = keys_of(opened(tmp_path, tmp_path / "tagger.db", tmp_path / "runs"))
 
     assert keys == [".d/x.jpg", ".hidden.jpg", "sub/tagger.db"]
-
-
-def test_names_of_any_kind_are_listed_and_read_back(tmp_path: Path) -> None:
-    names = [
-        b"a b.jpg", b"it's \"quoted\".jpg", b"new\nline.jpg", "\U0001f457.jpg".encode(), b"100%.jpg", b"a\\b.jpg",
-        b"caf\xe9.jpg", b"\xff\xfe", b"\\udcff", b"\\udc5cudcff", b"\xff\\udcff", b"CON", b"-rf", b"\x01",
-    ]  # fmt: skip
-    for name in names:
-        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(name)
-    store = opened(tmp_path)
-
-    found = listed(store)
-
-    read = [store.read(each.key, each.version_token, max_bytes=100) for each in found]
-    assert sorted(read) == sorted(names)
-    assert all(each.key.encode() for each in found)  # no lone surrogate
-    assert [each.key for each in found] == sorted(each.key for each in found)
-
-
-@given(
-    st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 47} & set(name)), st.sampled_from([b"", b"\\udcff"])
-)
-@settings(max_examples=300, deadline=None)
-def test_every_name_has_a_key_of_its_own(name: bytes, tail: bytes) -> None:
-    key = key_of_name(name + tail)
-
-    assert path_of_key(key) == name + tail
-    assert key.encode("utf-8")
-
-
-def test_a_linked_folder_is_one_entry_and_not_followed(tmp_path: Path) -> None:
-    write(tmp_path, "real/1.jpg")
-    (tmp_path / "link").symlink_to("real")
-    (tmp_path / "loop").symlink_to("loop")
-    (tmp_path / "real" / "up").symlink_to("..")
-
-    keys = keys_of(opened(tmp_path))
-
-    assert keys == ["link", "loop", "real/1.jpg", "real/up"]
-
-
-def test_pipes_sockets_and_broken_links_are_listed_and_refused(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "broken").symlink_to("nothing")
-    (tmp_path / "device").symlink_to("/dev/zero")
-    (tmp_path / "linked").symlink_to(tmp_path)
-    (tmp_path / "loop").symlink_to("loop")
-    with socket.socket(socket.AF_UNIX) as unix:
-        unix.bind(str(tmp_path / "sock"))
-        store = opened(tmp_path)
-        found = listed(store)
-
-        refusals = []
-        for each in found:
-            with pytest.raises(NotAFile) as refused:
-                store.read(each.key, each.version_token, max_bytes=100)
-            refusals.append(str(refused.value))
-
-    assert [each.key for each in found] == ["broken", "device", "linked", "loop", "pipe", "sock"]
-    assert [each.size for each in found] == [0] * 6
-    assert "a link to a directory" in refusals[2]
-
-
-def test_a_closed_directory_is_listed_as_one_entry_that_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, "a.jpg", "closed/1.jpg", "closed-not/1.jpg", "z.jpg")
-    (tmp_path / "closed").chmod(0)
-    store = opened(tmp_path)
-
-    with as_nobody(tmp_path):
-        found = listed(store)
-        assert [each.key for each in found] == ["a.jpg", "closed-not/1.jpg", "closed/", "z.jpg"]
-        assert keys_of(store, "closed/") == ["z.jpg"]
-        with pytest.raises(AccessDenied, match="permissions"):
-            store.read("closed/", found[2].version_token, max_bytes=100)
-
-    (tmp_path / "closed").chmod(0o755)
-
-
-def test_files_whose_state_is_hidden_are_listed_and_refused(tmp_path: Path) -> None:
-    write(tmp_path, "names-only/1.jpg")
-    (tmp_path / "names-only").chmod(0o744)
-    store = opened(tmp_path)
-
-    with as_nobody(tmp_path):
-        (found,) = listed(store)
-        with pytest.raises(AccessDenied):
-            store.read(found.key, found.version_token, max_bytes=100)
-
-    (tmp_path / "names-only").chmod(0o755)
 
 
 @pytest.mark.parametrize("missing", ["nothing", "file.jpg"])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker.storage.folders import as_nobody, opened, write
 from tests.worker.storage.listing import listed
-from tests.worker.storage.test_folder_listing import as_nobody, opened, write
 from worker.storage.store import (
     AccessDenied,
     ChangedDuringRead,
@@ -47,29 +47,29 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
 def test_more_bytes_than_allowed_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "a.jpg")
     store = opened(tmp_path)
-    (found,) = listed(store)
+    (photo,) = listed(store)
     monkeypatch.delattr(os, "read")
 
     with pytest.raises(TooLarge, match="TAGGER_MAX_IMAGE_BYTES"):
-        store.read("a.jpg", found.version_token, max_bytes=4)
+        store.read("a.jpg", photo.version_token, max_bytes=4)
 
 
 @pytest.mark.parametrize("change", [b"other", b"longer than before"])
 def test_a_file_changed_since_it_was_listed_is_refused(tmp_path: Path, change: bytes) -> None:
     write(tmp_path, "a.jpg")
     store = opened(tmp_path)
-    (found,) = listed(store)
+    (photo,) = listed(store)
 
     (tmp_path / "a.jpg").write_bytes(change)
 
     with pytest.raises(ChangedDuringRead):
-        store.read("a.jpg", found.version_token, max_bytes=100)
+        store.read("a.jpg", photo.version_token, max_bytes=100)
 
 
 def test_a_file_changed_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "a.jpg")
     store = opened(tmp_path)
-    (found,) = listed(store)
+    (photo,) = listed(store)
     read = os.read
 
     def read_then_change(handle: int, count: int) -> bytes:
@@ -80,28 +80,28 @@ def test_a_file_changed_while_it_is_read_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "read", read_then_change)
 
     with pytest.raises(ChangedDuringRead):
-        store.read("a.jpg", found.version_token, max_bytes=100)
+        store.read("a.jpg", photo.version_token, max_bytes=100)
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "a.jpg")
     store = opened(tmp_path)
-    (found,) = listed(store)
+    (photo,) = listed(store)
     monkeypatch.setattr(os, "read", lambda handle, count: b"")
 
     with pytest.raises(ChangedDuringRead):
-        store.read("a.jpg", found.version_token, max_bytes=100)
+        store.read("a.jpg", photo.version_token, max_bytes=100)
 
 
 def test_a_file_replaced_by_a_directory_is_no_file(tmp_path: Path) -> None:
     write(tmp_path, "a.jpg")
     store = opened(tmp_path)
-    (found,) = listed(store)
+    (photo,) = listed(store)
     (tmp_path / "a.jpg").unlink()
     (tmp_path / "a.jpg").mkdir()
 
     with pytest.raises(NotAFile):
-        store.read("a.jpg", found.version_token, max_bytes=100)
+        store.read("a.jpg", photo.version_token, max_bytes=100)
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
@@ -123,15 +123,15 @@ def test_a_file_without_permission_is_denied(tmp_path: Path) -> None:
     store = opened(tmp_path)
 
     with as_nobody(tmp_path):
-        (found,) = listed(store)
+        (photo,) = listed(store)
         with pytest.raises(AccessDenied, match="permissions"):
-            store.read("a.jpg", found.version_token, max_bytes=100)
+            store.read("a.jpg", photo.version_token, max_bytes=100)
 
 
 def test_a_failing_disk_is_an_outage_and_no_fault_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "a.jpg")
     store = opened(tmp_path)
-    (found,) = listed(store)
+    (photo,) = listed(store)
 
     def fail(handle: int, count: int) -> bytes:
         raise OSError(5, "Input/output error")
@@ -139,7 +139,7 @@ def test_a_failing_disk_is_an_outage_and_no_fault_of_the_image(tmp_path: Path, m
     monkeypatch.setattr(os, "read", fail)
 
     with pytest.raises(StoreUnavailable, match="Input/output error"):
-        store.read("a.jpg", found.version_token, max_bytes=100)
+        store.read("a.jpg", photo.version_token, max_bytes=100)
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,13 @@ def test_a_key_never_leads_out_of_the_folder(tmp_path: Path, key: str) -> None:
 def test_a_directory_swapped_for_a_link_leads_nowhere(tmp_path: Path) -> None:
     write(tmp_path, "secrets/a.jpg", "photos/d/a.jpg")
     store = opened(tmp_path / "photos")
-    (found,) = listed(store)
+    (photo,) = listed(store)
     (tmp_path / "photos/d").rename(tmp_path / "moved")
     (tmp_path / "photos/d").symlink_to("../secrets")
-    os.utime(tmp_path / "secrets/a.jpg", ns=(1, int(found.version_token.split("+")[1])))
+    os.utime(tmp_path / "secrets/a.jpg", ns=(1, int(photo.version_token.split("+")[1])))
 
     with pytest.raises(ImageNotFound):
-        store.read(found.key, found.version_token, max_bytes=100)
+        store.read(photo.key, photo.version_token, max_bytes=100)
 
 
 def test_a_folders_image_has_a_file_url(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def options_of(server: Seaweed) -> S3Options:
 
 
 def filled(server: Seaweed, *keys: str, prefix: str = "") -> Store:
-    """A new bucket in which each object's bytes are its key."""
+    """Fill a new bucket: each object's bytes are its key."""
     bucket = server.new_bucket()
     client = server.client()
     for key in keys:
@@ -50,12 +50,12 @@ def test_keys_with_odd_characters_are_listed_and_read(seaweed_server: Seaweed) -
     ]
     store = filled(seaweed_server, *keys)
 
-    found = listed(store)
+    objects = listed(store)
 
-    assert [each.key for each in found] == sorted(keys, key=str.encode)
-    for each in found:
-        assert store.read(each.key, each.version_token, max_bytes=100) == each.key.encode()
-        assert each.last_modified.utcoffset() is not None
+    assert [stored.key for stored in objects] == sorted(keys, key=str.encode)
+    for stored in objects:
+        assert store.read(stored.key, stored.version_token, max_bytes=100) == stored.key.encode()
+        assert stored.last_modified.utcoffset() is not None
 
 
 def test_keys_come_in_the_order_of_their_bytes_from_a_server_that_walks_directories(seaweed_server: Seaweed) -> None:
@@ -82,7 +82,7 @@ def test_a_walking_server_is_listed_whole_over_many_pages(
     pages = list(store.list_pages())
 
     assert max(map(len, pages)) == 7
-    assert [found.key for page in pages for found in page] == sorted(keys, key=str.encode)
+    assert [stored.key for page in pages for stored in page] == sorted(keys, key=str.encode)
 
 
 @pytest.mark.parametrize("prefix", ["shirts/", "shirts", "shirts/2026/", "shirts-"])
@@ -99,10 +99,10 @@ def test_folder_markers_are_no_images_but_empty_files_are_listed(seaweed_server:
     client.put_object(Bucket=store.bucket, Key="marker/", Body=b"")
     client.put_object(Bucket=store.bucket, Key="empty.jpg", Body=b"")
 
-    found = listed(store)
+    objects = listed(store)
 
-    assert [(each.key, each.size) for each in found] == [("a/1.jpg", 7), ("empty.jpg", 0)]
-    assert store.read("empty.jpg", found[1].version_token, max_bytes=10) == b""
+    assert [(stored.key, stored.size) for stored in objects] == [("a/1.jpg", 7), ("empty.jpg", 0)]
+    assert store.read("empty.jpg", objects[1].version_token, max_bytes=10) == b""
 
 
 def test_an_empty_bucket_has_no_pages(seaweed_server: Seaweed) -> None:
@@ -128,22 +128,22 @@ def test_a_replaced_object_is_another_version(seaweed_server: Seaweed) -> None:
 
 def test_a_removed_object_is_not_found(seaweed_server: Seaweed) -> None:
     store = filled(seaweed_server, "a.jpg")
-    (found,) = listed(store)
+    (photo,) = listed(store)
     client = seaweed_server.client()
     client.delete_object(Bucket=store.bucket, Key="a.jpg")
 
     with pytest.raises(ImageNotFound):
-        store.read("a.jpg", found.version_token, max_bytes=100)
+        store.read("a.jpg", photo.version_token, max_bytes=100)
     with pytest.raises(ImageNotFound):
-        store.read("", found.version_token, max_bytes=100)
+        store.read("", photo.version_token, max_bytes=100)
 
 
 def test_more_bytes_than_allowed_are_not_asked_for(seaweed_server: Seaweed) -> None:
     store = filled(seaweed_server, "a.jpg")
-    (found,) = listed(store)
+    (photo,) = listed(store)
 
     with pytest.raises(TooLarge, match="TAGGER_MAX_IMAGE_BYTES"):
-        store.read("a.jpg", found.version_token, max_bytes=4)
+        store.read("a.jpg", photo.version_token, max_bytes=4)
 
 
 def test_a_presigned_url_opens_without_credentials(seaweed_server: Seaweed) -> None:
@@ -171,13 +171,13 @@ def test_a_missing_bucket_is_a_matter_of_configuration(seaweed_server: Seaweed) 
 )
 def test_wrong_credentials_name_the_setting(seaweed_server: Seaweed, change: dict[str, str], setting: str) -> None:
     good = filled(seaweed_server, "a.jpg")
-    (found,) = listed(good)
+    (photo,) = listed(good)
     store = open_source(f"s3://{good.bucket}", replace(options_of(seaweed_server), **change))
 
     with pytest.raises(StoreMisconfigured, match=setting):
         store.check()
     with pytest.raises(StoreMisconfigured, match=setting):
-        store.read("a.jpg", found.version_token, max_bytes=10)
+        store.read("a.jpg", photo.version_token, max_bytes=10)
 
 
 def test_a_connection_cut_in_the_middle_is_read_again(seaweed_server: Seaweed) -> None:
@@ -185,7 +185,7 @@ def test_a_connection_cut_in_the_middle_is_read_again(seaweed_server: Seaweed) -
     good = filled(seaweed_server)
     client = seaweed_server.client()
     client.put_object(Bucket=good.bucket, Key="a.jpg", Body=data)
-    (found,) = listed(good)
+    (photo,) = listed(good)
 
     with Proxy(seaweed_server.port) as proxy:
         store = open_source(
@@ -194,7 +194,7 @@ def test_a_connection_cut_in_the_middle_is_read_again(seaweed_server: Seaweed) -
         store.check()
         proxy.cut_after = 300_000
         with pytest.raises(StoreUnavailable):
-            store.read("a.jpg", found.version_token, max_bytes=2_000_000)
+            store.read("a.jpg", photo.version_token, max_bytes=2_000_000)
         proxy.cut_after = None
 
-        assert store.read("a.jpg", found.version_token, max_bytes=2_000_000) == data
+        assert store.read("a.jpg", photo.version_token, max_bytes=2_000_000) == data

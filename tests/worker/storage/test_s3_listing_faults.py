@@ -51,7 +51,7 @@ def test_a_listing_has_pages_of_a_thousand_in_order(server: FaultyS3, store: Sto
 
     pages = list(store.list_pages())
 
-    keys = [found.key for page in pages for found in page]
+    keys = [stored.key for page in pages for stored in page]
     assert [len(page) for page in pages] == [1000, 1000, 500]
     assert keys == sorted(server.objects)
     assert keys_of(store, keys[1200]) == keys[1201:]

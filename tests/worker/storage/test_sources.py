@@ -27,11 +27,11 @@ def test_a_folder_is_named_by_its_absolute_file_url(tmp_path: Path, monkeypatch:
 def test_a_bucket_column_opens_the_store_it_came_from(tmp_path: Path) -> None:
     (tmp_path / "a&b.jpg").write_bytes(b"photo")
     first = open_source(str(tmp_path), NOWHERE)
-    (found,) = next(first.list_pages())
+    (photo,) = next(first.list_pages())
 
     again = open_bucket(first.bucket, NOWHERE)
 
-    assert again.read(found.key, found.version_token, max_bytes=10) == b"photo"
+    assert again.read(photo.key, photo.version_token, max_bytes=10) == b"photo"
     assert open_bucket("photos", NOWHERE).bucket == "photos"
 
 
@@ -80,4 +80,4 @@ def test_a_folder_needs_no_boto3() -> None:
 
 
 def _all_errors(kind: type[StorageError]) -> list[type[StorageError]]:
-    return [kind, *(each for sub in kind.__subclasses__() for each in _all_errors(sub))]
+    return [kind, *(error for sub in kind.__subclasses__() for error in _all_errors(sub))]

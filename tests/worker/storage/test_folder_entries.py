@@ -1,0 +1,103 @@
+"""A folder as a store: entries with any name, and entries that are no files, are listed and read or refused."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.worker.storage.folders import as_nobody, opened, write
+from tests.worker.storage.listing import keys_of, listed
+from worker.storage.file_keys import key_of_name, path_of_key
+from worker.storage.store import AccessDenied, NotAFile
+
+
+def test_names_of_any_kind_are_listed_and_read_back(tmp_path: Path) -> None:
+    names = [
+        b"a b.jpg", b"it's \"quoted\".jpg", b"new\nline.jpg", "\U0001f457.jpg".encode(), b"100%.jpg", b"a\\b.jpg",
+        b"caf\xe9.jpg", b"\xff\xfe", b"\\udcff", b"\\udc5cudcff", b"\xff\\udcff", b"CON", b"-rf", b"\x01",
+    ]  # fmt: skip
+    for name in names:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(name)
+    store = opened(tmp_path)
+
+    objects = listed(store)
+
+    read = [store.read(stored.key, stored.version_token, max_bytes=100) for stored in objects]
+    assert sorted(read) == sorted(names)
+    assert all(stored.key.encode() for stored in objects)  # no lone surrogate
+    assert [stored.key for stored in objects] == sorted(stored.key for stored in objects)
+
+
+@given(
+    st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 47} & set(name)), st.sampled_from([b"", b"\\udcff"])
+)
+@settings(max_examples=300, deadline=None)
+def test_every_name_has_a_key_of_its_own(name: bytes, tail: bytes) -> None:
+    key = key_of_name(name + tail)
+
+    assert path_of_key(key) == name + tail
+    assert key.encode("utf-8")
+
+
+def test_a_linked_folder_is_one_entry_and_not_followed(tmp_path: Path) -> None:
+    write(tmp_path, "real/1.jpg")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "real" / "up").symlink_to("..")
+
+    keys = keys_of(opened(tmp_path))
+
+    assert keys == ["link", "loop", "real/1.jpg", "real/up"]
+
+
+def test_pipes_sockets_and_broken_links_are_listed_and_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "broken").symlink_to("nothing")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "linked").symlink_to(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "sock"))
+        store = opened(tmp_path)
+        objects = listed(store)
+
+        refusals = []
+        for stored in objects:
+            with pytest.raises(NotAFile) as refused:
+                store.read(stored.key, stored.version_token, max_bytes=100)
+            refusals.append(str(refused.value))
+
+    assert [stored.key for stored in objects] == ["broken", "device", "linked", "loop", "pipe", "sock"]
+    assert [stored.size for stored in objects] == [0] * 6
+    assert "a link to a directory" in refusals[2]
+
+
+def test_a_closed_directory_is_listed_as_one_entry_that_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg", "closed/1.jpg", "closed-not/1.jpg", "z.jpg")
+    (tmp_path / "closed").chmod(0)
+    store = opened(tmp_path)
+
+    with as_nobody(tmp_path):
+        objects = listed(store)
+        assert [stored.key for stored in objects] == ["a.jpg", "closed-not/1.jpg", "closed/", "z.jpg"]
+        assert keys_of(store, "closed/") == ["z.jpg"]
+        with pytest.raises(AccessDenied, match="permissions"):
+            store.read("closed/", objects[2].version_token, max_bytes=100)
+
+    (tmp_path / "closed").chmod(0o755)
+
+
+def test_files_whose_state_is_hidden_are_listed_and_refused(tmp_path: Path) -> None:
+    write(tmp_path, "names-only/1.jpg")
+    (tmp_path / "names-only").chmod(0o744)
+    store = opened(tmp_path)
+
+    with as_nobody(tmp_path):
+        (photo,) = listed(store)
+        with pytest.raises(AccessDenied):
+            store.read(photo.key, photo.version_token, max_bytes=100)
+
+    (tmp_path / "names-only").chmod(0o755)
