@@ -8,7 +8,9 @@ from dataclasses import asdict
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker import tagging
+from db import CatalogueError
+from model import ModelError
+from worker import WorkerError, tagging
 from worker.tagging import Outcome, Tagger
 
 log = structlog.get_logger()
@@ -53,7 +55,7 @@ class Child:
     def _finds_work(self, queue: str) -> bool:
         try:
             outcome = tagging.work(self._tagger(), queue)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, CatalogueError, ModelError, WorkerError) as error:
             log.warning("look_failed", queue=queue, error=str(error))
             return False
         except Exception:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
+from model.bundle import BundleNotFound
 from stack.processes import wait_until
 from worker import tagging
 from worker.broker import idle
@@ -83,15 +84,27 @@ def test_a_child_that_stops_finishes_what_it_is_at_and_begins_nothing_more(child
     child._busy.release()
 
 
-def test_a_database_that_is_away_is_only_logged(child_of: Callable[[Work], Child]) -> None:
+@pytest.mark.parametrize(
+    ("error", "traceback"),
+    [
+        (OperationalError("SELECT", {}, Exception("away")), False),
+        (BundleNotFound("net@1 is not to be found"), False),
+        (ZeroDivisionError(), True),
+    ],
+)
+def test_what_fails_is_logged_and_looked_for_again(
+    child_of: Callable[[Work], Child], error: Exception, traceback: bool
+) -> None:
     looks: list[str] = []
 
     def work(queue: str) -> Outcome:
         looks.append(queue)
-        raise OperationalError("SELECT", {}, Exception("away"))
+        raise error
 
     with capture_logs() as logged:
-        child_of(work)
+        child = child_of(work)
         wait_until(lambda: len(looks) >= 4, "two looks")
+        child.stop()
 
-    assert {entry["event"] for entry in logged} == {"look_failed"}
+    child._busy.release()
+    assert {(entry["event"], "exc_info" in entry) for entry in logged} == {("look_failed", traceback)}
