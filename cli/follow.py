@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from worker.bootstrap import Classifiers
 
 RING_S = 2.0
+STOP_S = 2.0
+"""What images at hand have left when a run is stopped; then their decoders are killed, and nothing is counted."""
 _EMBEDDED_CHUNK = 1024
 
 
@@ -102,6 +104,8 @@ class _Embedded:
 
     def __exit__(self, *_: object) -> None:
         self._ended = True
+        self._thread.join(timeout=STOP_S)
+        self._tagger.close_decoders()  # whatever they are at
         self._thread.join()
         self._tagger.pool.shutdown()
 

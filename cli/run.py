@@ -131,7 +131,7 @@ class _Job:
             check_broker(create_app(settings))
         if store.bucket.startswith("file:"):
             # Nobody waits for a folder, so threads beyond the cores only wait for each other: 600 images/s, not 800.
-            settings = settings.model_copy(update={"io_threads": min(settings.io_threads, cores())})
+            settings = settings.model_copy(update={"io_threads": min(settings.io_threads, max(2, cores()))})
         return cls(settings, store, bundle, known or open_catalogue(settings, create=True))
 
     def classifiers(self) -> Classifiers:

@@ -68,15 +68,18 @@ def claim(
     lease_s: float = LEASE_S,
     run_id: int | None = None,
 ) -> list[ClaimedItem]:
-    """Lease up to `limit` items of one model. One whose lease ran out comes alone: it may have killed its worker."""
+    """Lease up to `limit` items of one model. One whose lease ran out comes alone: it may have killed its worker.
+
+    One with a strike comes alone, too, and after all that have none.
+    """
     of_model = WorkItem.model_version_id == model_version_id
     lost = [*_claimable(session, queue, "leased", run_id), of_model]
     _quarantine_killers(session, lost)
     items = _lease(session, lost, owner, 1, lease_s, alone=True)
+    waiting = [*_claimable(session, queue, "pending", run_id), of_model]
     if not items:
-        waiting = [*_claimable(session, queue, "pending", run_id), of_model]
-        items = _lease(session, waiting, owner, limit, lease_s, alone=False)
-    return items
+        items = _lease(session, [*waiting, WorkItem.crashes == 0], owner, limit, lease_s, alone=False)
+    return items or _lease(session, [*waiting, WorkItem.crashes > 0], owner, 1, lease_s, alone=True)
 
 
 def _claimable(session: Session, queue: str, state: str, run_id: int | None) -> list[ColumnElement[bool]]:
@@ -194,6 +197,17 @@ def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool
     else:
         ended = {"state": "pending", "lease_owner": None, "eligible_at": sql_now(session, backoff_s(failures))}
     return _end(session, item, failures=failures, reason=reason, detail=detail, claimed_alone=False, **ended)
+
+
+def strike(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
+    """leased -> pending with back-off, to be claimed alone, or quarantined after MAX_CRASHES. False when not ours."""
+    last = WorkItem.crashes >= MAX_CRASHES - 1
+    ended: dict[str, Any] = {
+        "state": case((last, "quarantined"), else_="pending"),
+        "eligible_at": sql_now(session, backoff_s(1)),
+        "crashes": WorkItem.crashes + 1,
+    }
+    return _end(session, item, reason=reason, detail=detail, claimed_alone=False, lease_owner=None, **ended)
 
 
 def release(session: Session, items: Collection[ClaimedItem]) -> int:

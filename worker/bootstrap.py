@@ -16,8 +16,9 @@ from model.bundle import Bundle
 from model.classifier import Classifier
 from model.decisions.category_mapping import CategoryMapping
 from model.decisions.taxonomy import Taxonomy
+from model.images.decoder_pool import Decoders
 from worker import bundle_lookup
-from worker.settings import Settings
+from worker.settings import Settings, cores
 from worker.storage.open import open_bucket, open_source
 from worker.storage.store import Store
 from worker.tagging import Tagger
@@ -30,15 +31,17 @@ def build_tagger(
     sessions: Sessions,
     classifiers: Callable[[int], Classifier],
     *,
+    children: int = 1,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Tagger:
-    """Build a Tagger with its own threads and stores."""
+    """Build a Tagger with its own threads, decoders and stores, one of `children` on this machine."""
     return Tagger(
         sessions=sessions,
         store_of=Stores(settings),
         classifier_of=classifiers,
         pool=ThreadPoolExecutor(settings.io_threads, thread_name_prefix="read-decode"),
         limits=settings.decode_limits,
+        decoders=Decoders(max(2, cores() // children), settings.image_deadline_s),
         chunk=settings.chunk,
         micro_batch=settings.micro_batch,
         lease_s=settings.lease_s,

@@ -1,7 +1,8 @@
 """Reading of a chunk's images: read, decoded and prepared by a pool of threads, a window of them at a time."""
 
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,11 +12,14 @@ import numpy as np
 import structlog
 
 from db.queue import ClaimedItem
-from model.classifier import Classifier
+from model.images.decoder_pool import DecoderKilled, DecodersClosed
 from model.images.decoding import DecodeLimits, ImageRejected
 from worker.storage.store import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable
 
 log = structlog.get_logger()
+
+RECORD_S = 3.0
+"""What is ready waits no longer for the rest of its batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Fault:
     reason: str
     detail: str
     lasting: bool
+    strike: bool = False  # it took its decoder too long, or with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,24 @@ class Reading:
         self._in_flight.difference_update(futures)
         return [future.result() for future in futures if not future.cancelled()]
 
+    def batches(self, size: int, *, window: int, between: Callable[[], None]) -> Iterator[list[Prepared | Fault]]:
+        """Yield results `size` at a time, or what there is after some seconds; `between` is called every second."""
+        ready: list[Prepared | Fault] = []
+        yielded_at = time.monotonic()
+        try:
+            while self.top_up(window - len(ready)):
+                ready += self.finished(timeout_s=1.0)
+                while len(ready) >= size or (ready and time.monotonic() - yielded_at > RECORD_S):
+                    yield ready[:size]
+                    del ready[:size]
+                    yielded_at = time.monotonic()
+                    self.top_up(window - len(ready))
+                between()
+            if ready:
+                yield ready
+        finally:
+            self.stop()
+
     def stop(self) -> None:
         """Start nothing more; what has been started is still delivered."""
         self._todo.clear()
@@ -73,14 +96,18 @@ class Reading:
 
 
 def prepare(
-    store_of: Callable[[str], Store], limits: DecodeLimits, classifier: Classifier, item: ClaimedItem
+    store_of: Callable[[str], Store], limits: DecodeLimits, decode: Callable[[bytes], np.ndarray], item: ClaimedItem
 ) -> Prepared | Fault:
     """Read one image and decode it as the classifier takes it. Raises nothing: what went wrong is the answer then."""
     try:
         data = store_of(item.bucket).read(item.key, item.version_token, max_bytes=limits.max_bytes)
-        return Prepared(item, classifier.prepare(data, limits))
+        return Prepared(item, decode(data))
     except ImageRejected as error:
         return Fault(item, error.reason, error.detail, lasting=True)
+    except DecoderKilled as error:
+        return Fault(item, error.reason, error.detail, lasting=False, strike=True)
+    except DecodersClosed as error:
+        return Fault(item, "internal", str(error), lasting=False)
     except AccessDenied as error:
         # A folder's permissions stay; a bucket's 403 may be a policy on its way, so it is tried again.
         return Fault(item, error.reason, str(error), lasting=item.bucket.startswith("file:"))

@@ -66,7 +66,13 @@ def _make_tagger() -> Tagger:
     settings = _Process.settings
     sessions = open_sessions(settings)
     classifiers = Classifiers(settings, sessions)
-    tagger = build_tagger(settings, sessions, classifiers, stopping=lambda: _Process.stop_flag[0] != 0)
+    tagger = build_tagger(
+        settings,
+        sessions,
+        classifiers,
+        children=settings.workers or cores(),
+        stopping=lambda: _Process.stop_flag[0] != 0,
+    )
     _warm_up(settings, tagger, classifiers)
     return tagger
 
@@ -135,6 +141,8 @@ def _start_child(**_: Any) -> None:
 def _stop_child(**_: Any) -> None:
     if _Process.child is not None:
         _Process.child.stop()
+    if _Process.tagger is not None:
+        _Process.tagger.close_decoders()
 
 
 class _Heartbeat:

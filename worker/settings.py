@@ -72,6 +72,12 @@ class Settings(BaseSettings):
     lease_s: float = Field(180.0, ge=5, le=180, description="Seconds until a dead worker's images are taken over.")
     max_image_bytes: int = Field(50_000_000, ge=1, description="Larger images are skipped as too_large.")
     max_image_pixels: int = Field(40_000_000, ge=1, description="Images of more pixels are skipped as too_many_pixels.")
+    image_deadline_s: float = Field(
+        20.0,
+        ge=1,
+        le=60,
+        description="An image that takes longer to decode gets a strike, and after three is too_slow.",
+    )
     product_pattern: str | None = Field(
         None,
         description="A regular expression with a group `product`, searched in each key: several images, one product.",

@@ -23,6 +23,7 @@ from db.schema import CONFIDENCE_UNIT
 from db.session import Sessions, in_transaction
 from db.tags import Tagged
 from model.classifier import Classifier, Prediction
+from model.images.decoder_pool import Decoders
 from model.images.decoding import DecodeLimits
 from worker.reading import Fault, Prepared, Reading, prepare
 from worker.storage.store import Store, StoreMisconfigured, StoreUnavailable
@@ -54,11 +55,23 @@ class Tagger:
     classifier_of: Callable[[int], Classifier]  # by model_version id
     pool: ThreadPoolExecutor
     limits: DecodeLimits
+    decoders: Decoders | None = None  # without them images are decoded in this process
     chunk: int = 256
     micro_batch: int = 64
     lease_s: float = queue.LEASE_S
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     stopping: Callable[[], bool] = lambda: False
+
+    def prepare(self, classifier: Classifier, data: bytes) -> np.ndarray:
+        """Decode a file's bytes as a classifier takes them."""
+        if self.decoders:
+            return self.decoders.prepare(data, classifier.bundle.preprocessing, self.limits)
+        return classifier.prepare(data, self.limits)
+
+    def close_decoders(self) -> None:
+        """End them, busy or not. Call when stopping: what they were at is given back uncounted."""
+        if self.decoders:
+            self.decoders.close()
 
 
 def work(tagger: Tagger, queue_name: str, *, budget_s: float = 60.0, run_id: int | None = None) -> Outcome:
@@ -116,33 +129,23 @@ class _Chunk:
         try:
             for micro_batch in self._micro_batches():
                 self._record(micro_batch)
-            self._settle_transient()
+            if not self.tagger.stopping():  # else nothing is counted: what did not come may have been stopped by us
+                self._settle_transient()
         finally:
             self._release(list(self.open.values()))
 
     def _micro_batches(self) -> Iterator[list[Prepared | Fault]]:
-        """Yield the results of reading and decoding as they come, `micro_batch` at a time."""
-        size = self.tagger.micro_batch
-        ready: list[Prepared | Fault] = []
-        prepared = partial(prepare, self.tagger.store_of, self.tagger.limits, self.classifier)
-        reading = Reading(self.tagger.pool, prepared, self.items)
-        try:
-            while reading.top_up(_AHEAD * size - len(ready)):
-                ready += reading.finished(timeout_s=5.0)
-                while len(ready) >= size:
-                    yield ready[:size]
-                    del ready[:size]
-                    reading.top_up(_AHEAD * size - len(ready))
-                self._renew()
-                if self._must_stop():
-                    reading.stop()
-            if ready:
-                yield ready
-        finally:
-            reading.stop()
+        """Yield what reading and decoding come to, `micro_batch` at a time, or sooner if they are slow."""
+        tagger = self.tagger
+        decode = partial(tagger.prepare, self.classifier)
+        reading = Reading(tagger.pool, partial(prepare, tagger.store_of, tagger.limits, decode), self.items)
+        window = _AHEAD * tagger.micro_batch
+        return reading.batches(tagger.micro_batch, window=window, between=lambda: self._look_up(reading))
 
-    def _must_stop(self) -> bool:
-        return self.tagger.stopping() or time.monotonic() > self.ends_at
+    def _look_up(self, reading: Reading) -> None:
+        self._renew()
+        if self.tagger.stopping() or time.monotonic() > self.ends_at:
+            reading.stop()
 
     def _renew(self) -> None:
         if time.monotonic() - self.renewed_at < min(RENEW_S, self.tagger.lease_s / 3):
@@ -157,18 +160,23 @@ class _Chunk:
         """Classify a micro-batch and write all of it, results and lasting faults, in one transaction."""
         ours = [image for image in micro_batch if image.item.id in self.open]
         faults = [image for image in ours if isinstance(image, Fault)]
-        self.transient += [fault for fault in faults if not fault.lasting]
-        lasting = sorted((fault for fault in faults if fault.lasting), key=lambda fault: fault.item.id)
+        self.transient += [fault for fault in faults if not fault.lasting and not fault.strike]
+        lasting = [fault for fault in faults if fault.lasting]
+        struck = [fault for fault in faults if fault.strike]
         tagged = self._classify([image for image in ours if isinstance(image, Prepared)])
 
-        def write(session: Session) -> tuple[int, int]:
+        def write(session: Session) -> tuple[int, int, int]:
             recorded = tags.record(session, tagged, model_version_id=self.model_version_id)
-            skipped = sum(queue.skip(session, fault.item, fault.reason, fault.detail) for fault in lasting)
-            return recorded, skipped
+            return recorded, _end_each(session, queue.skip, lasting), _end_each(session, queue.strike, struck)
 
-        recorded, skipped = in_transaction(self.tagger.sessions, write)
-        self._count(tagged, recorded, skipped, len(lasting))
-        for item in [result.item for result in tagged] + [fault.item for fault in lasting]:
+        recorded, skipped, retried = in_transaction(self.tagger.sessions, write)
+        ended = [*(result.item for result in tagged), *(fault.item for fault in (*lasting, *struck))]
+        self.outcome.tagged += recorded
+        self.outcome.needs_review += sum(result.needs_review for result in tagged)
+        self.outcome.skipped += skipped
+        self.outcome.retried += retried
+        self.outcome.lost += len(ended) - recorded - skipped - retried
+        for item in ended:
             del self.open[item.id]
 
     def _classify(self, prepared: list[Prepared]) -> list[Tagged]:
@@ -183,12 +191,6 @@ class _Chunk:
             return []
         return [_tagged(image.item, prediction) for image, prediction in zip(prepared, predictions, strict=True)]
 
-    def _count(self, tagged: list[Tagged], recorded: int, skipped: int, lasting: int) -> None:
-        self.outcome.tagged += recorded
-        self.outcome.needs_review += sum(result.needs_review for result in tagged)
-        self.outcome.skipped += skipped
-        self.outcome.lost += len(tagged) - recorded + lasting - skipped
-
     def _settle_transient(self) -> None:
         """Count a failure against each faulty image, but in an outage against none: then all go back and wait."""
         faults = [fault for fault in self.transient if fault.item.id in self.open]
@@ -200,7 +202,9 @@ class _Chunk:
             pause_s = in_transaction(self.tagger.sessions, lambda s: throttle.throttle_all(s, faults[0].detail))
             log.warning("store_outage", images=len(faults), pause_s=pause_s, detail=faults[0].detail)
             return
-        self.outcome.retried += in_transaction(self.tagger.sessions, lambda s: _retry(s, faults))
+        self.outcome.retried += in_transaction(
+            self.tagger.sessions, lambda session: _end_each(session, queue.retry, faults)
+        )
         for fault in faults:
             del self.open[fault.item.id]
 
@@ -227,9 +231,10 @@ def _tagged(item: ClaimedItem, prediction: Prediction) -> Tagged:
     )
 
 
-def _retry(session: Session, faults: list[Fault]) -> int:
+def _end_each(session: Session, end: Callable[[Session, ClaimedItem, str, str], bool], faults: list[Fault]) -> int:
+    """End items in the order of their ids, as everybody locks them; return how many were still ours."""
     by_id = sorted(faults, key=lambda fault: fault.item.id)
-    return sum(queue.retry(session, fault.item, fault.reason, fault.detail) for fault in by_id)
+    return sum(end(session, fault.item, fault.reason, fault.detail) for fault in by_id)
 
 
 def _reachable(store: Store) -> bool:

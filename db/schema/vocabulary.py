@@ -17,5 +17,6 @@ REASONS = (
     "superseded",
     "store_unavailable",
     "crashed_worker",
+    "too_slow",
     "internal",
 )

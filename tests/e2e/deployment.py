@@ -78,4 +78,9 @@ class Deployment:
 
 def children_of(worker: Child) -> list[psutil.Process]:
     """Return the pool processes of a worker."""
-    return psutil.Process(worker.pid).children(recursive=True)
+    return psutil.Process(worker.pid).children()
+
+
+def family_of(process: Child) -> list[psutil.Process]:
+    """Return all processes below one, decoders too."""
+    return psutil.Process(process.pid).children(recursive=True)

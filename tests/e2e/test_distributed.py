@@ -15,7 +15,7 @@ from db.session import connect
 from stack.processes import wait_until
 from stack.servers import Postgres, Valkey
 from tests.e2e.conftest import Bucket
-from tests.e2e.deployment import TAGGER, Deployment, children_of
+from tests.e2e.deployment import TAGGER, Deployment, children_of, family_of
 
 
 def final_tags(deployment: Deployment) -> tuple[int, int, int]:
@@ -40,7 +40,7 @@ def test_two_workers_tag_every_photograph_of_a_bucket_once(distributed: Deployme
     assert (result["seen"], result["new"], result["tagged"]) == (bucket_of_photos.images,) * 3
     assert final_tags(distributed) == (bucket_of_photos.images, bucket_of_photos.images, 0)
     assert distributed.clean()
-    family = [child for worker in workers for child in children_of(worker)]
+    family = [child for worker in workers for child in family_of(worker)]
     memory = [child.memory_info().rss / 2**20 for child in family]
     print(f"worker children: {[round(megabytes) for megabytes in memory]} MB, {result['images_per_second']} images/s")
     assert max(memory) < 300

@@ -193,6 +193,7 @@ def test_a_running_worker_uses_what_is_promoted_for_later_runs_and_mixes_no_two_
         wait_until(lambda: not worker.is_alive() or done(sessions) == 200, "the results of both runs", 120)
         still_running = worker.is_alive()
     tagger.pool.shutdown()
+    tagger.close_decoders()
 
     with reading(sessions) as session:
         results = session.execute(RESULTS).all()

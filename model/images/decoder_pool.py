@@ -1,0 +1,174 @@
+"""Decoder processes, shared by threads: bytes in, prepared pixels out, and no image harms another.
+
+An image that takes longer than its deadline, or ends its decoder, is named by an exception; its decoder is replaced.
+"""
+
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import astuple
+from queue import Empty, LifoQueue
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from model import ModelError
+from model.images.decoder_process import ANSWER, FAILED, PIXELS, REQUEST
+from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, ImageRejected
+from model.images.preprocessing import Preprocessing
+
+DEADLINE_S = 20.0
+"""The largest image that is accepted takes some 4 s on one slow core."""
+_START_S = 60.0
+_LONGEST_REASON = 4096
+_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+
+
+class DecoderKilled(ModelError):
+    """An image that got no answer: `reason` is too_slow, or crashed_worker if the decoder died of it."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+
+class DecodersClosed(ModelError):
+    """The decoders were closed while an image was with one of them; it says nothing about the image."""
+
+
+class Decoders:
+    """Up to `count` decoder processes, started when they are needed."""
+
+    def __init__(self, count: int, deadline_s: float = DEADLINE_S) -> None:
+        self._deadline_s = deadline_s
+        self._idle: LifoQueue[_Decoder | None] = LifoQueue()
+        for _ in range(count):
+            self._idle.put(None)
+        self._running: set[_Decoder] = set()
+        self._closed = False
+        self._lock = Lock()
+
+    def prepare(self, data: bytes, spec: Preprocessing, limits: DecodeLimits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
+        """Turn a file's bytes into uint8[H, W, C]. Raises ImageRejected, DecoderKilled, DecodersClosed."""
+        decoder = self._idle.get()
+        try:
+            decoder = decoder or self._start()
+            return decoder.prepare(data, spec, limits, self._deadline_s)
+        except (OSError, EOFError, ValueError) as error:
+            if decoder is not None:
+                self._end(decoder)
+            closed, killed = self._closed, _cause(error, decoder, self._deadline_s)
+            decoder = None
+            if closed:
+                raise DecodersClosed("the decoders were closed") from None
+            raise killed from None
+        finally:
+            self._idle.put(decoder)
+
+    def close(self) -> None:
+        """End all of them, busy or not, and start no more."""
+        with self._lock:
+            self._closed = True
+            for decoder in self._running:
+                decoder.process.kill()
+        idle: list[_Decoder | None] = []
+        with suppress(Empty):
+            while True:
+                idle.append(self._idle.get_nowait())
+        for decoder in filter(None, idle):
+            self._end(decoder)
+        for _ in idle:
+            self._idle.put(None)
+
+    def _start(self) -> "_Decoder":
+        with self._lock:
+            if self._closed:
+                raise DecodersClosed("the decoders were closed")
+            decoder = _Decoder()
+            self._running.add(decoder)
+        try:
+            decoder.wait_until_ready()
+        except (OSError, EOFError) as error:
+            self._end(decoder)
+            raise RuntimeError(f"a decoder process does not start: {error}") from error
+        return decoder
+
+    def _end(self, decoder: "_Decoder") -> None:
+        with self._lock:
+            self._running.discard(decoder)
+        decoder.end()
+
+
+def _cause(error: Exception, decoder: "_Decoder | None", deadline_s: float) -> DecoderKilled:
+    if isinstance(error, TimeoutError):
+        return DecoderKilled("too_slow", f"decoding it took longer than {deadline_s:g} s")
+    code = None if decoder is None else decoder.process.returncode
+    return DecoderKilled("crashed_worker", f"the process that decoded it died of it (exit code {code})")
+
+
+class _Decoder:
+    """One decoder process and the socket to it."""
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+                [sys.executable, "-P", "-m", "model.images.decoder_process", str(theirs.fileno())],
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                process_group=0,  # Ctrl-C is for the command, which ends its decoders itself
+            )
+
+    def wait_until_ready(self) -> None:
+        self._channel.settimeout(_START_S)
+        self._received(ANSWER.size, time.monotonic() + _START_S)
+
+    def prepare(
+        self, data: bytes, spec: Preprocessing, limits: DecodeLimits, deadline_s: float
+    ) -> npt.NDArray[np.uint8]:
+        job, shape = json.dumps([spec.as_json(), astuple(limits)]).encode(), (spec.size, spec.size, spec.channels)
+        ends_at = time.monotonic() + deadline_s
+        self._channel.settimeout(deadline_s)
+        self._channel.sendall(REQUEST.pack(len(job), len(data), int(deadline_s) + 1) + job)
+        self._channel.sendall(data)
+        kind, size = ANSWER.unpack(self._received(ANSWER.size, ends_at))
+        if kind == PIXELS and size == math.prod(shape):
+            return np.frombuffer(self._received(size, ends_at), np.uint8).reshape(shape)
+        if kind == PIXELS or size > _LONGEST_REASON:
+            raise ValueError("the decoder answered nonsense")
+        answer = json.loads(self._received(size, ends_at))
+        if kind == FAILED:
+            raise RuntimeError(answer)
+        raise ImageRejected(*map(str, answer))
+
+    def end(self) -> None:
+        """Kill the process and wait for its end."""
+        self.process.kill()
+        self.process.wait()
+        self._channel.close()
+
+    def _received(self, size: int, ends_at: float) -> bytearray:
+        buffer, filled = bytearray(size), 0
+        with memoryview(buffer) as view:
+            while filled < size:
+                self._channel.settimeout(max(0.001, ends_at - time.monotonic()))
+                count = self._channel.recv_into(view[filled:])
+                if not count:
+                    raise EOFError("it closed the connection")
+                filled += count
+        return buffer
+
+
+def _environment() -> dict[str, str]:
+    """Hand on where modules are found and nothing secret: no TAGGER_*, no AWS_*, no address."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return kept | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}  # noqa: PTH100

@@ -1,0 +1,82 @@
+"""PROCESS: decodes and prepares photographs that another hands over; it holds no credential and no connection.
+
+Started by model.images.decoder_pool. A request is two lengths and a deadline, the recipe with the limits as JSON, and a
+file's bytes; an answer is a kind, a length, and the pixels or, as JSON, why there are none. Whatever happens to this
+process, by a bomb or by a hole in a decoder, happens to one image: memory and time are limited, and it can be killed.
+"""
+
+import json
+import resource
+import socket
+import struct
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from model.images.decoding import DecodeLimits, ImageRejected, decode
+from model.images.preprocessing import Preprocessing, preprocess
+
+MEMORY = 400_000_000
+"""Bytes of address space beyond what is mapped at the start."""
+REQUEST, ANSWER = struct.Struct("!III"), struct.Struct("!BI")
+PIXELS, REJECTED, FAILED = range(3)
+
+
+def main(descriptor: int) -> None:
+    """Answer requests until the other side closes the socket."""
+    with socket.socket(fileno=descriptor) as channel:
+        _confine()
+        channel.sendall(ANSWER.pack(PIXELS, 0))  # ready
+        while len(head := _received(channel, REQUEST.size)) == REQUEST.size:
+            job_size, data_size, seconds = REQUEST.unpack(head)
+            _limit_time(seconds)
+            job, data = _received(channel, job_size), _received(channel, data_size)
+            kind, body = _answer(job, data)
+            channel.sendall(ANSWER.pack(kind, len(body)) + body)
+
+
+def _confine() -> None:
+    """Limit what this process may take; what is short of memory anyway kills it before any other."""
+    _lower(resource.RLIMIT_CORE, 0)
+    if Path("/proc/self/statm").exists():
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + MEMORY)
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _lower(limit: int, value: int) -> None:
+    hard = resource.getrlimit(limit)[1]
+    resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def _limit_time(seconds: int) -> None:
+    """End this process by SIGXCPU if one image takes that long and nobody is left to kill it."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + seconds + 1)
+
+
+def _received(channel: socket.socket, size: int) -> bytes:
+    """Read so many bytes; fewer if the other side has closed."""
+    return channel.recv(size, socket.MSG_WAITALL)
+
+
+def _answer(job: bytes, data: bytes) -> tuple[int, bytes]:
+    try:
+        spec, limits = _parsed(job)
+        return PIXELS, preprocess(decode(data, spec.hints, limits=limits), spec).tobytes()
+    except ImageRejected as error:
+        return REJECTED, json.dumps([error.reason, error.detail]).encode()
+    except MemoryError:
+        return REJECTED, json.dumps(["too_many_pixels", "preparing it takes too much memory"]).encode()
+    except Exception as error:  # noqa: BLE001 -- told to the process that asked, which logs it
+        return FAILED, json.dumps(f"{type(error).__name__}: {error}").encode()
+
+
+@lru_cache(maxsize=8)
+def _parsed(job: bytes) -> tuple[Preprocessing, DecodeLimits]:
+    recipe, limits = json.loads(job)
+    return Preprocessing(**recipe), DecodeLimits(*limits)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
