@@ -62,7 +62,7 @@ def test_the_sum_weighs_its_parts_alike_on_validation(detector: OodDetector) -> 
     assert set(ADDED) < set(scores)
 
 
-def test_a_novelty_comes_back_from_its_file(detector: OodDetector, tmp_path: Path) -> None:
+def test_a_detector_comes_back_from_its_file(detector: OodDetector, tmp_path: Path) -> None:
     logits, features, _ = cloud(50, 4)
 
     detector.write(tmp_path / "novelty.npz")
@@ -111,7 +111,7 @@ def test_of_many_features_directions_from_elsewhere_score_higher(wide: OodDetect
     assert auroc(inside, outside) > 0.97
 
 
-def test_a_novelty_of_many_features_comes_back_from_its_file_to_the_bit(wide: OodDetector, tmp_path: Path) -> None:
+def test_a_detector_of_many_features_comes_back_from_its_file_to_the_bit(wide: OodDetector, tmp_path: Path) -> None:
     logits, features, _ = wide_cloud(50, 4)
 
     wide.write(tmp_path / "novelty.npz")
