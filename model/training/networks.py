@@ -94,8 +94,6 @@ NETWORKS: dict[str, Callable[[Any, str], Any]] = {
     "slim": slim,
     "wideresnet": wideresnet,
 }
-TEACHERS = frozenset({"wideresnet"})
-"""Too large to tag with."""
 
 
 def _widening(x: Any, dtype: str, *, stem: int, inside: tuple[int, int]) -> Any:
