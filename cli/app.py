@@ -16,9 +16,23 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-run.register(app)
-catalogue.register(app)
-processes.register(app)
+db = typer.Typer(help="The catalogue's tables.", no_args_is_help=True)
+for group, command, example in (
+    (app, run.run, "tagger run s3://catalogue/2026/ --model fashion-mnist --json"),
+    (app, run.scan, "tagger scan photos/"),
+    (app, catalogue.status, "tagger status --watch"),
+    (app, catalogue.failures, "tagger failures --reason corrupt --json"),
+    (app, catalogue.verify, "tagger verify --json"),
+    (app, catalogue.export, "tagger export --format csv -o tags.csv --needs-review"),
+    (app, processes.worker, "TAGGER_BROKER_URL=redis://localhost:6379/0 tagger worker --concurrency 4"),
+    (app, processes.scheduler, "TAGGER_BROKER_URL=redis://localhost:6379/0 tagger scheduler"),
+    (app, processes.doctor, "tagger doctor"),
+    (app, processes.config, "tagger config --json"),
+    (db, processes.upgrade, "tagger db upgrade"),
+    (db, processes.check, "tagger db check"),
+):
+    group.command(epilog=f"Example: {example}")(command)
+app.add_typer(db, name="db")
 app.add_typer(models, name="model")
 
 

@@ -28,14 +28,6 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command(epilog="Example: tagger status --watch")(status)
-    app.command(epilog="Example: tagger failures --reason corrupt --json")(failures)
-    app.command(epilog="Example: tagger verify --json")(verify)
-    app.command(epilog="Example: tagger export --format csv -o tags.csv --needs-review")(export)
-
-
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Redraw every 2 seconds until Ctrl-C.")] = False,
     as_json: AsJson = False,

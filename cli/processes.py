@@ -10,18 +10,6 @@ from cli.context import load_settings, open_catalogue
 from cli.options import AsJson
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command(epilog="Example: TAGGER_BROKER_URL=redis://localhost:6379/0 tagger worker --concurrency 4")(worker)
-    app.command(epilog="Example: TAGGER_BROKER_URL=redis://localhost:6379/0 tagger scheduler")(scheduler)
-    app.command(epilog="Example: tagger doctor")(doctor)
-    app.command(epilog="Example: tagger config --json")(config)
-    db = typer.Typer(help="The catalogue's tables.", no_args_is_help=True)
-    db.command(epilog="Example: tagger db upgrade")(upgrade)
-    db.command(epilog="Example: tagger db check")(check)
-    app.add_typer(db, name="db")
-
-
 def worker(
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Children. Default: TAGGER_WORKERS, else cores.")

@@ -34,12 +34,6 @@ Mass = Annotated[
 Limit = Annotated[int | None, typer.Option(min=1, help="Tag at most this many new images.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command(epilog="Example: tagger run s3://catalogue/2026/ --model fashion-mnist --json")(run)
-    app.command(epilog="Example: tagger scan photos/")(scan)
-
-
 def run(
     source: Source = None,
     model: Model = None,

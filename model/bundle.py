@@ -15,25 +15,14 @@ from model import manifest
 from model.decisions.ood import OodDetector
 from model.decisions.thresholds import AS_MADE, ReviewPolicy, ValidationOutcomes, choose_thresholds
 from model.images.preprocessing import PreprocessingUnknown, check
-from model.manifest import RETRAIN, Bundle, BundleCorrupt, BundleError, BundleNotFound, BundleTooOld
-
-__all__ = [
-    "RETRAIN",
-    "Bundle",
-    "BundleCorrupt",
-    "BundleError",
-    "BundleNotFound",
-    "BundleTooOld",
-    "available",
-    "find",
-    "folders_of_bundles",
-    "ood_detector",
-    "read",
-    "save",
-    "test_outcomes",
-    "thresholds",
-    "validation_outcomes",
-]
+from model.manifest import (
+    RETRAIN as RETRAIN,
+    Bundle as Bundle,
+    BundleCorrupt as BundleCorrupt,
+    BundleError as BundleError,
+    BundleNotFound as BundleNotFound,
+    BundleTooOld as BundleTooOld,
+)
 
 SHIPPED = Path(__file__).parent / "bundles"
 VALIDATION = "validation.npz"

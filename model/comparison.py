@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from model import ModelError
-from model import bundle as bundles
+from model import ModelError, bundle as bundles
 from model.bundle import Bundle
 from model.decisions.thresholds import ValidationOutcomes
 

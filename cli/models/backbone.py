@@ -6,11 +6,6 @@ from typing import Annotated
 import typer
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to `tagger model`."""
-    app.command(epilog="Example: tagger model backbone efficientnet-lite0")(backbone)
-
-
 def backbone(
     name: Annotated[str, typer.Argument(help="efficientnet-lite0, -lite1 or -lite2.")] = "efficientnet-lite0",
     checkpoint: Annotated[

@@ -15,15 +15,6 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to `tagger model`."""
-    app.command(epilog="Example: tagger model classify shoe.jpg shirt.png --model fashion-mnist --show seen.png")(
-        classify
-    )
-    app.command("list", epilog="Example: tagger model list --bundles bundles")(list_)
-    app.command(epilog="Example: tagger model show fashion-mnist")(show)
-
-
 def classify(
     files: Annotated[list[Path], typer.Argument(help="Photographs.")],
     model: Annotated[str | None, typer.Option(help=NAMED)] = None,

@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 FASHION_MNIST = "fashion-mnist"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to `tagger model`."""
-    example = "Example: tagger model evaluate fashion-mnist --data photos --map pants=Trouser --out evaluation"
-    app.command(epilog=example)(evaluate)
-
-
 def evaluate(
     bundle: Annotated[str | None, typer.Argument(help=NAMED)] = None,
     data: Annotated[

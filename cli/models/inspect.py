@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to `tagger model`."""
-    example = "Example: tagger model inspect labels.csv --images s3://shop/photos --leave-out hat --out inspection"
-    app.command(epilog=example)(inspect)
-
-
 def inspect(
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA)],
     images: Annotated[str | None, typer.Option(metavar="FOLDER_OR_S3", help=IMAGES)] = None,

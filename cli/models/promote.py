@@ -24,12 +24,6 @@ FROM_NOW_ON = "Runs opened from now on use it; no worker needs a restart."
 SHOWN = 5  # changes in `tagger model show`
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to `tagger model`."""
-    app.command(epilog="Example: tagger model promote bundles/fashion-mnist")(promote)
-    app.command(epilog="Example: tagger model rollback fashion-mnist")(rollback)
-
-
 def promote(
     bundle: Annotated[str, typer.Argument(help="A bundle's name (the version trained last), name@version or folder.")],
     force: Annotated[bool, typer.Option("--force", help="Even if it is worse, or cannot be compared.")] = False,

@@ -21,11 +21,6 @@ Row = dict[str, Any]
 _INDENT = "  "
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to `tagger model`."""
-    app.command(epilog="Example: tagger model taxonomy samples/taxonomy.csv fashion-mnist")(taxonomy)
-
-
 def taxonomy(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file of the shop's own categories.")],
     bundle: Annotated[str | None, typer.Argument(help=NAMED)] = None,

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to `tagger model`."""
-    app.command(epilog="Example: tagger model train fashion-mnist --seed 1 --out bundles/fashion-mnist")(train)
-
-
 @with_options_of(TrainRequest)
 def train(request: TrainRequest) -> None:
     """Train a network, calibrate it and save it as a bundle; or train several and report how much is chance."""

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from model.decisions import taxonomy_file
 from model.decisions.categories import plain
-from model.decisions.taxonomy_file import Category, TaxonomyWrong, wrong
-
-__all__ = ["Category", "Taxonomy", "TaxonomyWrong"]
+from model.decisions.taxonomy_file import Category as Category, TaxonomyWrong as TaxonomyWrong, wrong
 
 
 @dataclass(frozen=True)

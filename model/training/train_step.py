@@ -17,8 +17,7 @@ import numpy.typing as npt
 from model.runtimes import LiteRT, portions
 from model.training.batches import Chunk
 from model.training.batchnorm_folding import Folded
-from model.training.losses import Targets
-from model.training.losses import losses as losses_of
+from model.training.losses import Targets, losses as losses_of
 from model.training.publishing.export import write_tflite
 from model.training.recipe import Recipe
 

@@ -10,8 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.app import app
-from model import bundle as bundles
-from model import manifest
+from model import bundle as bundles, manifest
 from tests.conftest import SAMPLES
 
 pytestmark = pytest.mark.usefixtures("connections_closed")

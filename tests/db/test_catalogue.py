@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from db import catalogue as reads
-from db import queue
+from db import catalogue as reads, queue
 from db.reviews import HumanTag, human_tags
 from tests.db.catalogues import LONG_AGO, Catalogue, an_image_tagged, reprocess
 

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle as Rules
-from hypothesis.stateful import invariant, multiple, rule, run_state_machine_as_test
+from hypothesis import HealthCheck, Phase, settings, strategies as st
+from hypothesis.stateful import Bundle as Rules, invariant, multiple, rule, run_state_machine_as_test
 
 from db import queue, runs, tags, throttle
 from db.queue import ClaimedItem

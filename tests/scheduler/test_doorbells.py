@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 import pytest
 import redis
 from celery import Celery
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from structlog.testing import capture_logs
 
 from db import heartbeats, queue, throttle

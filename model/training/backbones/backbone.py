@@ -6,8 +6,7 @@ from typing import Any
 
 from model import ModelError
 from model.manifest import sha256
-from model.training.backbones import efficientnet_lite
-from model.training.backbones import weights as weights_files
+from model.training.backbones import efficientnet_lite, weights as weights_files
 from model.training.backbones.weights import BackboneCorrupt, BackboneError, read
 
 DEFAULT = "efficientnet-lite0"

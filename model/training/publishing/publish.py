@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model import ModelError
-from model import bundle as bundles
+from model import ModelError, bundle as bundles
 from model.bundle import Bundle
 from model.data.dataset import Dataset, Split, digest_of
 from model.decide import DecisionRule, decide

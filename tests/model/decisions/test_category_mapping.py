@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from model.decisions.category_mapping import CategoryMapping
 from model.decisions.taxonomy import Category, Taxonomy

@@ -13,8 +13,7 @@ from sqlalchemy.exc import OperationalError
 from db.session import connect
 from stack.servers import Postgres, Valkey
 from tests.faults.tls import Authority, TlsFront
-from worker import celery as broker
-from worker import settings
+from worker import celery as broker, settings
 from worker.celery import BrokerUnavailable, create_app
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the command openssl for certificates")

@@ -5,8 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.worker.storage.folders import as_nobody, opened, write
 from tests.worker.storage.listing import keys_of, listed

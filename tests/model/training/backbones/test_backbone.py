@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.training.backbones import backbone
-from model.training.backbones import weights as weights_files
+from model.training.backbones import backbone, weights as weights_files
 from model.training.backbones.backbone import BackboneMissing, BackboneUnknown
 from model.training.backbones.torch_checkpoint import Arrays
 from model.training.backbones.weights import BackboneCorrupt, PackageMissing, packaged
