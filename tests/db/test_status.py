@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from db import heartbeats
+from db import heartbeats, runs
 from db.status import status
-from tests.db.catalogues import Catalogue, an_image_tagged, ask
+from tests.db.catalogues import Catalogue, an_image_tagged, ask, in_the_future
 
 
 def status_of(catalogue: Catalogue) -> dict[str, Any]:
@@ -31,10 +31,21 @@ def test_runs_are_shown_until_they_end(catalogue: Catalogue) -> None:
     for state in ("finished", "cancelled"):
         catalogue.another_run(state, state=state)
 
-    runs = status_of(catalogue)["runs"]
+    listed = status_of(catalogue)["runs"]
 
-    assert {run["id"] for run in runs} == {catalogue.run_id, *shown.values()}
-    assert all(run["seen"] == 0 for run in runs)
+    assert {run["id"] for run in listed} == {catalogue.run_id, *shown.values()}
+    assert all(run["seen"] == 0 for run in listed)
+
+
+def test_a_failed_run_is_shown_with_its_reason_for_a_week(catalogue: Catalogue) -> None:
+    lately, before = (catalogue.another_run(f"scan:{name}", state="scanning") for name in ("lately", "before"))
+    for run in (lately, before):
+        ask(catalogue, runs.fail, run, "no such bucket")
+    catalogue.sql("UPDATE run SET finished_at = :at WHERE id = :id", at=in_the_future(-8 * 86_400), id=before)
+
+    failed = [run for run in status_of(catalogue)["runs"] if run["state"] == "failed"]
+
+    assert [(run["id"], run["error"]) for run in failed] == [(lately, "no such bucket")]
 
 
 def test_workers_and_the_scheduler_are_shown_while_they_live(catalogue: Catalogue) -> None:
