@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name in [name for name in os.environ if name.upper().startswith(USER_SETTINGS)]:
             patch.delenv(name)
+        os.umask(0o022)  # some tests are about who may read what
         patch.setenv("HOME", str(stack.enter_context(temporary_folder("home"))))
         config.add_cleanup(stack.pop_all().close)
 
@@ -75,6 +77,12 @@ def sessions(database_url: str) -> Iterator[Sessions]:
     migrations.upgrade(engine)
     yield sessions_of(engine)
     engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def same_chance() -> None:
+    """Start every test from the same seed: Keras draws new weights from it, whatever ran before."""
+    random.seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,12 @@
 """A server that misbehaves as it is told, and a store on it."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from stack.processes import temporary_folder
 from tests.faults.s3_server import FaultyS3
 from tests.worker.storage.impatient import opened
 from worker.storage.store import Store
@@ -18,6 +21,13 @@ def server() -> Iterator[FaultyS3]:
 @pytest.fixture
 def store(server: FaultyS3) -> Store:
     return opened(server.url)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Yield a folder that nobody may enter as well as root, wherever TMPDIR lies."""
+    with temporary_folder("store", open_to_all=os.geteuid() == 0) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -74,29 +74,29 @@ def test_pipes_sockets_and_broken_links_are_listed_and_refused(tmp_path: Path) -
     assert "a link to a directory" in refusals[2]
 
 
-def test_a_closed_directory_is_listed_as_one_entry_that_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, "a.jpg", "closed/1.jpg", "closed-not/1.jpg", "z.jpg")
-    (tmp_path / "closed").chmod(0)
-    store = opened(tmp_path)
+def test_a_closed_directory_is_listed_as_one_entry_that_is_refused(open_folder: Path) -> None:
+    write(open_folder, "a.jpg", "closed/1.jpg", "closed-not/1.jpg", "z.jpg")
+    (open_folder / "closed").chmod(0)
+    store = opened(open_folder)
 
-    with as_nobody(tmp_path):
+    with as_nobody():
         objects = listed(store)
         assert [stored.key for stored in objects] == ["a.jpg", "closed-not/1.jpg", "closed/", "z.jpg"]
         assert keys_of(store, "closed/") == ["z.jpg"]
         with pytest.raises(AccessDenied, match="permissions"):
             store.read("closed/", objects[2].version_token, max_bytes=100)
 
-    (tmp_path / "closed").chmod(0o755)
+    (open_folder / "closed").chmod(0o755)
 
 
-def test_files_whose_state_is_hidden_are_listed_and_refused(tmp_path: Path) -> None:
-    write(tmp_path, "names-only/1.jpg")
-    (tmp_path / "names-only").chmod(0o744)
-    store = opened(tmp_path)
+def test_files_whose_state_is_hidden_are_listed_and_refused(open_folder: Path) -> None:
+    write(open_folder, "names-only/1.jpg")
+    (open_folder / "names-only").chmod(0o444)
+    store = opened(open_folder)
 
-    with as_nobody(tmp_path):
+    with as_nobody():
         (photo,) = listed(store)
         with pytest.raises(AccessDenied):
             store.read(photo.key, photo.version_token, max_bytes=100)
 
-    (tmp_path / "names-only").chmod(0o755)
+    (open_folder / "names-only").chmod(0o755)

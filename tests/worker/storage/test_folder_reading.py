@@ -117,12 +117,12 @@ def test_a_missing_folder_does_not_make_its_images_missing(tmp_path: Path) -> No
         opened(tmp_path / "unmounted").read("a.jpg", "1+1", max_bytes=100)
 
 
-def test_a_file_without_permission_is_denied(tmp_path: Path) -> None:
-    write(tmp_path, "a.jpg")
-    (tmp_path / "a.jpg").chmod(0)
-    store = opened(tmp_path)
+def test_a_file_without_permission_is_denied(open_folder: Path) -> None:
+    write(open_folder, "a.jpg")
+    (open_folder / "a.jpg").chmod(0)
+    store = opened(open_folder)
 
-    with as_nobody(tmp_path):
+    with as_nobody():
         (photo,) = listed(store)
         with pytest.raises(AccessDenied, match="permissions"):
             store.read("a.jpg", photo.version_token, max_bytes=100)
