@@ -65,9 +65,8 @@ def _objects_without_work() -> Select[Any, Any]:
         WorkItem.version_token == SourceObject.version_token,
         or_(WorkItem.state != "skipped", WorkItem.reason.is_distinct_from("superseded")),
     )
-    return select(SourceObject.id, literal("scanned, but never queued: ") + SourceObject.key).where(
-        SourceObject.gone_at.is_(None), ~works
-    )
+    unqueued = select(SourceObject.id, literal("scanned, but never queued: ") + SourceObject.key)
+    return unqueued.where(SourceObject.gone_at.is_(None), ~works)
 
 
 def _items_twice() -> Select[Any, Any]:
@@ -79,9 +78,8 @@ def _items_twice() -> Select[Any, Any]:
 
 
 def _classified_twice() -> Select[Any, Any]:
-    return (
-        select(Classification.work_item_id, func.count()).group_by(Classification.work_item_id).having(func.count() > 1)
-    )
+    item = Classification.work_item_id
+    return select(item, func.count()).group_by(item).having(func.count() > 1)
 
 
 def _done_without_result() -> Select[Any, Any]:
@@ -90,19 +88,13 @@ def _done_without_result() -> Select[Any, Any]:
 
 
 def _result_without_done() -> Select[Any, Any]:
-    return (
-        select(WorkItem.id, literal("classified, but the item is ") + WorkItem.state)
-        .join(Classification, Classification.work_item_id == WorkItem.id)
-        .where(WorkItem.state != "done")
-    )
+    classified = select(WorkItem.id, literal("classified, but the item is ") + WorkItem.state).join(Classification)
+    return classified.where(WorkItem.state != "done")
 
 
 def _fence_off() -> Select[Any, Any]:
-    return (
-        select(WorkItem.id, literal("the result was written under another claim than the last"))
-        .join(Classification, Classification.work_item_id == WorkItem.id)
-        .where(Classification.fence != WorkItem.fence)
-    )
+    detail = literal("the result was written under another claim than the last")
+    return select(WorkItem.id, detail).join(Classification).where(Classification.fence != WorkItem.fence)
 
 
 def _human_decisions_lost() -> Select[Any, Any]:
@@ -149,9 +141,8 @@ def _trail_ends_elsewhere() -> Select[Any, Any]:
         TagEvent.new["category"].as_string() == ImageTag.category,
         TagEvent.new["source"].as_string() == ImageTag.source,
     )
-    return select(ImageTag.object_id, literal("the tag is not what its last event says: ") + ImageTag.category).where(
-        ~last
-    )
+    detail = literal("the tag is not what its last event says: ") + ImageTag.category
+    return select(ImageTag.object_id, detail).where(~last)
 
 
 def _finished_with_open_items() -> Select[Any, Any]:
@@ -161,6 +152,6 @@ def _finished_with_open_items() -> Select[Any, Any]:
 
 def _counts_off(count: str, state: str) -> Select[Any, Any]:
     items = select(func.count()).where(WorkItem.run_id == Run.id, WorkItem.state == state).scalar_subquery()
-    return select(Run.id, literal(f"{count} is not its number of items that are {state}")).where(
-        Run.state == "finished", Run.counts[count].as_integer() != items
-    )
+    differs = Run.counts[count].as_integer() != items
+    detail = literal(f"{count} is not its number of items that are {state}")
+    return select(Run.id, detail).where(Run.state == "finished", differs)

@@ -1,12 +1,12 @@
 """Objects of the store as the catalogue knows them: what a scan reads and writes, a page at a time."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.schema import Run, SourceObject, WorkItem
@@ -16,6 +16,7 @@ from db.session import now, sql_now, upsert
 
 # Items that ended because their object version was not there to be read do not count as work on it.
 _UNREAD = ("superseded", "not_found", "changed_during_read")
+_PRESENT: dict[str, Any] = {"gone_at": None, "missing_in_run": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +78,7 @@ def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str
     if not objects:
         return {}
     seen_at = now(session)
-    rows = [
-        {
-            "bucket": bucket,
-            "key": new.key,
-            "version_token": new.version_token,
-            "size": new.size,
-            "last_modified": new.last_modified,
-            "product_id": new.product_id,
-            "first_seen": seen_at,
-        }
-        for new in objects
-    ]
+    rows = [asdict(new) | {"bucket": bucket, "first_seen": seen_at} for new in objects]
     session.execute(upsert(session, table_of(SourceObject)).on_conflict_do_nothing(), rows)
     keys = [new.key for new in objects]
     ids = select(SourceObject.key, SourceObject.id).where(SourceObject.bucket == bucket, SourceObject.key.in_(keys))
@@ -99,43 +89,19 @@ def replace_versions(session: Session, changes: Mapping[int, NewObject]) -> None
     """Store the new versions of objects that were overwritten, and end the open work on the old ones."""
     if not changes:
         return
-    session.connection().execute(
-        update(SourceObject.__table__)  # type: ignore[arg-type]
-        .where(SourceObject.__table__.c.id == bindparam("row_id"))
-        .values(
-            version_token=bindparam("token"),
-            size=bindparam("bytes"),
-            last_modified=bindparam("modified"),
-            product_id=bindparam("product"),
-            gone_at=None,
-            missing_in_run=None,
-        ),
-        [
-            {
-                "row_id": row_id,
-                "token": new.version_token,
-                "bytes": new.size,
-                "modified": new.last_modified,
-                "product": new.product_id,
-            }
-            for row_id, new in sorted(changes.items())
-        ],
-    )
+    rows = [asdict(new) | _PRESENT | {"id": row_id} for row_id, new in sorted(changes.items())]
+    session.execute(update(SourceObject), rows)
     _end_open_work(session, changes, "superseded")
 
 
 def bring_back(session: Session, object_ids: Collection[int]) -> None:
     """Note that these objects are in the store (again)."""
-    if object_ids:
-        values: dict[str, Any] = {"gone_at": None, "missing_in_run": None}
-        session.execute(update(SourceObject).where(SourceObject.id.in_(sorted(object_ids))).values(values))
+    _set(session, object_ids, **_PRESENT)
 
 
 def note_missing(session: Session, object_ids: Collection[int], run_id: int) -> None:
     """Note that this run's listing lacks these objects. They are gone only once it is complete."""
-    if object_ids:
-        ids = sorted(object_ids)
-        session.execute(update(SourceObject).where(SourceObject.id.in_(ids)).values(missing_in_run=run_id))
+    _set(session, object_ids, missing_in_run=run_id)
 
 
 def count_known(session: Session, bucket: str, prefix: str) -> int:
@@ -155,7 +121,7 @@ def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]
         values: dict[str, Any] = {"missing_in_run": None} | ({"gone_at": sql_now(session)} if remove else {})
-        session.execute(update(SourceObject).where(SourceObject.id.in_(some)).values(values))
+        _set(session, some, **values)
         if remove:  # objects before items: the order in which every writer locks
             _end_open_work(session, some, "not_found")
     return len(ids)
@@ -166,44 +132,27 @@ def enqueue(session: Session, run: Run, tokens: Mapping[int, str], *, queue: str
 
     The request is "scan". A version that comes back after its work has ended is a request of its own each time.
     """
+    items = table_of(WorkItem)
+    statement = upsert(session, items).on_conflict_do_nothing().returning(items.c.object_id)
+    work = {"model_version_id": run.model_version_id, "run_id": run.id, "queue": queue, "priority": priority}
     missing = dict(sorted(tokens.items()))
-    added = 0
     for request in ("scan", f"scan:{run.id}:{uuid4().hex}"):
         if not missing:
             break
-        queued = _insert_items(session, run, missing, request, queue, priority)
-        added += len(queued)
-        for object_id in queued:
+        item = work | {"request_id": request, "state": "pending", "eligible_at": now(session)}
+        rows = [item | {"object_id": object_id, "version_token": token} for object_id, token in missing.items()]
+        for object_id in session.execute(statement, rows).scalars():
             del missing[object_id]
-    return added
+    return len(tokens) - len(missing)
 
 
-def _insert_items(
-    session: Session, run: Run, tokens: Mapping[int, str], request: str, queue: str, priority: int
-) -> list[int]:
-    eligible_at = now(session)
-    rows = [
-        {
-            "object_id": object_id,
-            "version_token": token,
-            "model_version_id": run.model_version_id,
-            "request_id": request,
-            "run_id": run.id,
-            "queue": queue,
-            "priority": priority,
-            "state": "pending",
-            "eligible_at": eligible_at,
-        }
-        for object_id, token in tokens.items()
-    ]
-    items = table_of(WorkItem)
-    statement = upsert(session, items).on_conflict_do_nothing().returning(items.c.object_id)
-    return list(session.execute(statement, rows).scalars())
+def _set(session: Session, object_ids: Collection[int], **values: Any) -> None:
+    if object_ids:
+        session.execute(update(SourceObject).where(SourceObject.id.in_(sorted(object_ids))).values(values))
 
 
 def _end_open_work(session: Session, object_ids: Collection[int], reason: str) -> None:
-    ids = sorted(object_ids)
-    open_items = and_(WorkItem.object_id.in_(ids), WorkItem.state.in_(OPEN_STATES))
+    open_items = and_(WorkItem.object_id.in_(sorted(object_ids)), WorkItem.state.in_(OPEN_STATES))
     locked = select(WorkItem.id).where(open_items).order_by(WorkItem.id).with_for_update()
     items = list(session.execute(locked).scalars())
     if items:

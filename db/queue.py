@@ -7,7 +7,7 @@
 """
 
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,18 +156,16 @@ def _quarantine_killers(session: Session, lost: Iterable[ColumnElement[bool]]) -
 
 def held(items: Collection[ClaimedItem]) -> ColumnElement[bool]:
     """Match items still leased under this very claim: the fence, which every write of a result checks."""
-    return tuple_(WorkItem.id, WorkItem.fence).in_([(item.id, item.fence) for item in items]) & (
-        WorkItem.state == "leased"
-    )
+    claims = [(item.id, item.fence) for item in items]
+    return tuple_(WorkItem.id, WorkItem.fence).in_(claims) & (WorkItem.state == "leased")
 
 
 def lock_held(session: Session, items: Collection[ClaimedItem]) -> set[int]:
     """Lock the items still ours, in id order; returns their ids. The others were taken over or cancelled."""
     if not items:
         return set()
-    return set(
-        session.execute(select(WorkItem.id).where(held(items)).order_by(WorkItem.id).with_for_update()).scalars()
-    )
+    ours = select(WorkItem.id).where(held(items)).order_by(WorkItem.id).with_for_update()
+    return set(session.execute(ours).scalars())
 
 
 def renew(session: Session, items: Collection[ClaimedItem], lease_s: float = LEASE_S) -> set[int]:
@@ -186,36 +184,30 @@ def finish(session: Session, item_ids: Collection[int]) -> None:
 
 def skip(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
     """Set leased -> skipped(reason), final for this object version. False when the item is no longer ours."""
-    return _end(session, item, state="skipped", reason=reason, detail=detail, lease_owner=None)
+    return _end(session, item, state="skipped", reason=reason, detail=detail)
 
 
 def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
     """Set leased -> pending with back-off, or quarantined after MAX_FAILURES. False when it is no longer ours."""
     failures = item.failures + 1
-    if failures >= MAX_FAILURES:
-        ended: dict[str, Any] = {"state": "quarantined", "lease_owner": None}
-    else:
-        ended = {"state": "pending", "lease_owner": None, "eligible_at": sql_now(session, backoff_s(failures))}
+    ended: dict[str, Any] = {"state": "quarantined"}
+    if failures < MAX_FAILURES:
+        ended = {"state": "pending", "eligible_at": sql_now(session, backoff_s(failures))}
     return _end(session, item, failures=failures, reason=reason, detail=detail, claimed_alone=False, **ended)
 
 
 def strike(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
     """leased -> pending with back-off, to be claimed alone, or quarantined after MAX_CRASHES. False when not ours."""
-    last = WorkItem.crashes >= MAX_CRASHES - 1
-    ended: dict[str, Any] = {
-        "state": case((last, "quarantined"), else_="pending"),
-        "eligible_at": sql_now(session, backoff_s(1)),
-        "crashes": WorkItem.crashes + 1,
-    }
-    return _end(session, item, reason=reason, detail=detail, claimed_alone=False, lease_owner=None, **ended)
+    state = case((WorkItem.crashes >= MAX_CRASHES - 1, "quarantined"), else_="pending")
+    values: dict[str, Any] = {"crashes": WorkItem.crashes + 1, "eligible_at": sql_now(session, backoff_s(1))}
+    return _end(session, item, state=state, reason=reason, detail=detail, claimed_alone=False, **values)
 
 
 def release(session: Session, items: Collection[ClaimedItem]) -> int:
     """Set leased -> pending, with nothing counted against the items; returns how many were still ours."""
     ours = lock_held(session, items)
     if ours:
-        values: dict[str, Any] = {"lease_owner": None, "claimed_alone": False, "eligible_at": sql_now(session)}
-        _set(session, ours, state="pending", **values)
+        _set(session, ours, state="pending", lease_owner=None, claimed_alone=False, eligible_at=sql_now(session))
     return len(ours)
 
 
@@ -236,11 +228,10 @@ def claimable(session: Session, queue: str, *, at_most: int | None = None) -> in
 
 
 def _end(session: Session, item: ClaimedItem, **values: Any) -> bool:
-    ended = update(WorkItem).where(held([item])).values(values).execution_options(synchronize_session=False)
-    return len(session.execute(ended.returning(WorkItem.id)).all()) == 1
+    ended = update(WorkItem).where(held([item])).values(lease_owner=None, **values).returning(WorkItem.id)
+    return session.execute(ended.execution_options(synchronize_session=False)).first() is not None
 
 
 def _set(session: Session, item_ids: Collection[int], **values: Any) -> None:
-    ids: Sequence[int] = sorted(item_ids)
-    statement = update(WorkItem).where(WorkItem.id.in_(ids)).values(values)
+    statement = update(WorkItem).where(WorkItem.id.in_(sorted(item_ids))).values(values)
     session.execute(statement.execution_options(synchronize_session=False))

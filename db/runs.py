@@ -95,26 +95,22 @@ def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
 
 def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts: dict[str, int]) -> Run:
     """Move the scan from key `expected` to `cursor`, add `counts`. The cursor is a fence: one of two scanners wins."""
-    run = session.execute(select(Run).where(Run.id == run_id).with_for_update()).scalar_one()
-    session.refresh(run)
+    run = _locked(session, run_id)
     if run.state != "scanning" or run.cursor != expected:
         raise ScanTakenOver(
             f"run {run_id} is {run.state} and its scan is at another key: another process has taken it over"
         )
-    run.cursor = cursor
+    run.cursor, run.updated_at = cursor, sql_now(session)
     run.counts = {name: run.counts.get(name, 0) + counts.get(name, 0) for name in SCAN_COUNTS}
-    session.execute(update(Run).where(Run.id == run_id).values(updated_at=sql_now(session)))
     return run
 
 
 def begin_scan(session: Session, run: Run) -> None:
     """Set a run to scanning. After a complete listing it starts over, to see what has changed since."""
-    run = session.execute(select(Run).where(Run.id == run.id).with_for_update()).scalar_one()
+    run = _locked(session, run.id)
     if run.state == "running":
-        run.cursor = ""
-        run.counts = run.counts | {"seen": 0, "gone_refused": 0}
-    run.state = "scanning"
-    session.execute(update(Run).where(Run.id == run.id).values(updated_at=sql_now(session)))
+        run.cursor, run.counts = "", run.counts | {"seen": 0, "gone_refused": 0}
+    run.state, run.updated_at = "scanning", sql_now(session)
 
 
 def scanned(session: Session, run_id: int) -> None:
@@ -125,28 +121,26 @@ def scanned(session: Session, run_id: int) -> None:
 
 def fail(session: Session, run_id: int, reason: str) -> None:
     """End a run that cannot be scanned until somebody acts. What it has queued so far is still tagged."""
-    run = session.execute(select(Run).where(Run.id == run_id).with_for_update()).scalar_one()
-    session.refresh(run)
+    run = _locked(session, run_id)
     if run.state in ("planned", "scanning"):
-        ended = {"state": "failed", "counts": run.counts | {"error": reason}, "finished_at": sql_now(session)}
-        session.execute(update(Run).where(Run.id == run_id).values(ended))
+        run.state, run.finished_at = "failed", sql_now(session)
+        run.counts = run.counts | {"error": reason}
+
+
+def _locked(session: Session, run_id: int) -> Run:
+    """Lock a run and read it anew."""
+    return session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
 
 
 def work_counts(session: Session, run_id: int) -> dict[str, int]:
     """Count a run's items by outcome so far."""
-    by_state = dict(
-        session.execute(
-            select(WorkItem.state, func.count()).where(WorkItem.run_id == run_id).group_by(WorkItem.state)
-        ).all()
-    )
-    reviews = (
-        select(func.count()).select_from(Classification).join(WorkItem, WorkItem.id == Classification.work_item_id)
-    )
+    of_run = WorkItem.run_id == run_id
+    states = select(WorkItem.state, func.count()).where(of_run).group_by(WorkItem.state)
+    by_state = dict(session.execute(states).all())
+    reviews = select(func.count()).join_from(Classification, WorkItem).where(of_run, Classification.needs_review)
     return {
         "tagged": by_state.get("done", 0),
-        "needs_review": session.execute(
-            reviews.where(WorkItem.run_id == run_id, Classification.needs_review)
-        ).scalar_one(),
+        "needs_review": session.execute(reviews).scalar_one(),
         "skipped": by_state.get("skipped", 0),
         "quarantined": by_state.get("quarantined", 0),
         "cancelled": by_state.get("cancelled", 0),
@@ -163,7 +157,7 @@ def close_finished(session: Session, run_ids: Iterable[int] | None = None) -> li
     closed = list(session.execute(ready).scalars())
     for run in closed:
         run.counts = run.counts | work_counts(session, run.id)
-        session.execute(update(Run).where(Run.id == run.id).values(state="finished", finished_at=sql_now(session)))
+        run.state, run.finished_at = "finished", sql_now(session)
     return [run.id for run in closed]
 
 

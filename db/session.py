@@ -8,6 +8,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,9 +74,9 @@ def sql_now(session: Session, after_s: float = 0.0) -> ColumnElement[datetime]:
 
 def now(session: Session) -> datetime:
     """Return the present time by the same clock as `sql_now`."""
-    return (
-        datetime.now(UTC) if is_sqlite(session) else session.execute(func.now().select()).scalar_one().astimezone(UTC)
-    )
+    if is_sqlite(session):
+        return datetime.now(UTC)
+    return session.execute(func.now().select()).scalar_one().astimezone(UTC)
 
 
 def in_transaction(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 6) -> T:
@@ -83,33 +84,26 @@ def in_transaction(sessions: Sessions, work: Callable[[Session], T], *, attempts
 
     A commit whose answer was lost may be run twice, so `work` must be guarded by fences or be idempotent.
     """
-
-    def once() -> T:
-        with sessions.begin() as session:
-            return work(session)
-
-    return _with_retries(once, attempts)
+    return _with_retries(sessions.begin, work, attempts)
 
 
 def read_with_retry(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 12) -> T:
     """Read with `work`, and again while the database is away: for about a minute."""
-
-    def once() -> T:
-        with reading(sessions) as session:
-            return work(session)
-
-    return _with_retries(once, attempts)
+    return _with_retries(lambda: reading(sessions), work, attempts)
 
 
-def _with_retries(once: Callable[[], T], attempts: int) -> T:
-    for attempt in range(attempts - 1):
+def _with_retries(
+    opened: Callable[[], AbstractContextManager[Session]], work: Callable[[Session], T], attempts: int
+) -> T:
+    for attempt in range(attempts):
         try:
-            return once()
+            with opened() as session:
+                return work(session)
         except DBAPIError as error:
-            if not _worth_retrying(error):
+            if attempt == attempts - 1 or not _worth_retrying(error):
                 raise
         time.sleep(random.uniform(0.5, 1.5) * min(0.1 * 4**attempt, 5.0))  # noqa: S311 -- jitter, not a secret
-    return once()
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _worth_retrying(error: DBAPIError) -> bool:

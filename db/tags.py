@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, insert, or_, select
 from sqlalchemy.orm import Session
 
 from db import actors, queue
@@ -46,13 +46,10 @@ def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int)
         return 0
     tagged_at = now(session)
     _append_classifications(session, results, model_version_id, tagged_at)
-    _tag(session, [result for result in results if _is_current(result, tokens)], model_version_id, tagged_at)
+    current = [result for result in results if tokens[result.item.object_id] == result.item.version_token]
+    _tag(session, current, model_version_id, tagged_at)
     queue.finish(session, ours)
     return len(ours)
-
-
-def _is_current(result: Tagged, tokens: dict[int, str]) -> bool:
-    return tokens[result.item.object_id] == result.item.version_token
 
 
 def lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
@@ -70,17 +67,13 @@ def _append_classifications(
     session: Session, results: Sequence[Tagged], model_version_id: int, tagged_at: datetime
 ) -> None:
     rows = [
-        {
+        _decision(result, model_version_id)
+        | {
             "work_item_id": result.item.id,
             "object_id": result.item.object_id,
-            "model_version_id": model_version_id,
             "fence": result.item.fence,
-            "category": result.category,
-            "confidence": result.confidence,
             "scores": result.scores,
             "ood_score": result.ood_score,
-            "needs_review": result.needs_review,
-            "review_reason": result.review_reason,
             "created_at": tagged_at,
         }
         for result in results
@@ -95,7 +88,7 @@ def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, tag
     ids = [result.item.object_id for result in results]
     before = {tag.object_id: tag for tag in session.execute(select(TAGS).where(TAGS.c.object_id.in_(ids)))}
     versions = {object_id: before[object_id].version if object_id in before else 0 for object_id in ids}
-    fields = {result.item.object_id: _fields(result, model_version_id) for result in results}
+    fields = {result.item.object_id: _decision(result, model_version_id) | {"source": "model"} for result in results}
     rows = [
         new | {"object_id": object_id, "version": versions[object_id] + 1, "tagged_at": tagged_at}
         for object_id, new in fields.items()
@@ -122,13 +115,7 @@ def upsert_tags(session: Session, *, unless_human: bool = False) -> Any:
     """Build the INSERT ... ON CONFLICT DO UPDATE, which itself leaves human and unchanged tags as they are."""
     statement = upsert(session, TAGS)
     old, new = TAGS.c, statement.excluded
-    differs = (
-        (old.category != new.category)
-        | (old.confidence != new.confidence)
-        | (old.needs_review != new.needs_review)
-        | old.review_reason.is_distinct_from(new.review_reason)
-        | old.model_version_id.is_distinct_from(new.model_version_id)
-    )
+    differs = or_(*(old[name].is_distinct_from(new[name]) for name in TAG_FIELDS))
     return statement.on_conflict_do_update(
         index_elements=[old.object_id],
         set_={name: new[name] for name in (*TAG_FIELDS, "version", "tagged_at")},
@@ -136,13 +123,13 @@ def upsert_tags(session: Session, *, unless_human: bool = False) -> Any:
     ).returning(old.object_id)
 
 
-def _fields(tagged: Tagged, model_version_id: int) -> dict[str, Any]:
+def _decision(tagged: Tagged, model_version_id: int) -> dict[str, Any]:
+    """Return what a classification and a tag have in common."""
     return {
         "category": tagged.category,
         "confidence": tagged.confidence,
         "needs_review": tagged.needs_review,
         "review_reason": tagged.review_reason,
-        "source": "model",
         "model_version_id": model_version_id,
     }
 

@@ -5,9 +5,9 @@
 Unchanged keys cost a read and no write, and memory holds one page, however large the bucket is.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from db import objects, runs
 from db.objects import KnownObject, NewObject
 from db.schema import Run
 from db.session import Sessions, in_transaction
+from model.data.photographs import product_of
 from worker.run_requests import SCAN
 from worker.storage.store import Store, StoredObject
 
@@ -77,7 +78,7 @@ def scan(
     `stopping` says so, ScanTakenOver when another process moves the same run's scan, and the store's errors. The pages
     recorded so far stay, and a later call goes on there.
     """
-    scanner = _Scanner(sessions, store, run_id, request)
+    scanner = _Scanner(store, run_id, request)
     cursor = in_transaction(sessions, lambda session: session.get_one(Run, run_id).cursor)
     seen, left = 0, request.limit
     for page in chain(store.list_pages(after=cursor), [None]):
@@ -85,32 +86,29 @@ def scan(
             raise ScanStopped
         covered = False
         while not covered and left != 0:
-            cursor, queued, covered = scanner.record(cursor, page, left)
+            record = partial(scanner.record, cursor=cursor, page=page, limit=left)
+            cursor, queued, covered = in_transaction(sessions, record)
             left = None if left is None else left - queued
         seen += len(page or ())
         on_page(seen)
         if left == 0:
-            return scanner.finish(complete=False)
-    return scanner.finish(complete=True)
+            break
+    return in_transaction(sessions, partial(scanner.finish, complete=left != 0))
 
 
 @dataclass(frozen=True)
 class _Scanner:
-    sessions: Sessions
     store: Store
     run_id: int
     request: ScanRequest
 
-    def record(self, cursor: str, page: Sequence[StoredObject] | None, limit: int | None) -> tuple[str, int, bool]:
-        """Record what of a page lies after the cursor, in one transaction; None is the end of the listing.
+    def record(
+        self, session: Session, cursor: str, page: Sequence[StoredObject] | None, limit: int | None
+    ) -> tuple[str, int, bool]:
+        """Record what of a page lies after the cursor; None is the end of the listing.
 
         Returns the new cursor, the number of images queued, and whether the page is recorded to its end.
         """
-        return in_transaction(self.sessions, lambda session: self._record(session, cursor, page, limit))
-
-    def _record(
-        self, session: Session, cursor: str, page: Sequence[StoredObject] | None, limit: int | None
-    ) -> tuple[str, int, bool]:
         run = session.get_one(Run, self.run_id)
         up_to = page[-1].key if page else None
         bucket, prefix, model = self.store.bucket, self.store.prefix, run.model_version_id
@@ -141,11 +139,8 @@ class _Scanner:
         product = product_of(stored.key, self.request.product_pattern)
         return NewObject(stored.key, stored.version_token, stored.size, stored.last_modified, product)
 
-    def finish(self, *, complete: bool) -> Scanned:
+    def finish(self, session: Session, *, complete: bool) -> Scanned:
         """Mark what the listing lacks as gone, unless that is too much or the listing was cut short."""
-        return in_transaction(self.sessions, lambda session: self._finish(session, complete=complete))
-
-    def _finish(self, session: Session, *, complete: bool) -> Scanned:
         run = session.get_one(Run, self.run_id)
         known = objects.count_known(session, self.store.bucket, self.store.prefix)
         missing = objects.count_missing(session, self.run_id) if complete else 0
@@ -196,17 +191,8 @@ def is_mass_removal(missing: int, known: int) -> bool:
     return missing > MASS_REMOVAL_SHARE * known
 
 
-def product_of(key: str, pattern: str | None) -> str | None:
-    """Return the product of an image by the setting's regular expression; None if it does not match."""
-    if pattern is None:
-        return None
-    match = re.search(pattern, key)
-    return match["product"] if match else None
-
-
 def scan_request(run: Run, product_pattern: str | None, *, allow_mass_removal: bool = False) -> ScanRequest:
     """Build the request for a run. What a person waits for goes before the night's work."""
-    request = ScanRequest(
-        product_pattern=product_pattern, allow_mass_removal=allow_mass_removal, limit=run.selection.get("limit")
-    )
-    return replace(request, queue="ops", priority=10) if run.kind == SCAN else request
+    request = ScanRequest("ops", priority=10) if run.kind == SCAN else ScanRequest()
+    limit = run.selection.get("limit")
+    return replace(request, product_pattern=product_pattern, allow_mass_removal=allow_mass_removal, limit=limit)

@@ -9,12 +9,14 @@ from sqlalchemy import (
     Boolean,
     DateTime,
     Dialect,
+    Index,
     Integer,
     MetaData,
     String,
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeEngine
@@ -75,6 +77,11 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON(),
         list[int]: JSON(),
     }
+
+
+def partial_index(where: str, name: str, *columns: str, unique: bool = False) -> Index:
+    """Index only the rows that match `where`, which each database takes as an option of its own."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def table_of(row: type[Base]) -> Table:

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.schema.columns import Base
+from db.schema.columns import Base, partial_index
 
 
 class Classification(Base):
@@ -35,13 +35,7 @@ class ImageTag(Base):
     __tablename__ = "image_tag"
     __table_args__ = (
         CheckConstraint("source IN ('model', 'human')", name="source"),
-        Index(
-            "ix_image_tag_review",
-            "confidence",
-            "object_id",
-            sqlite_where=text("needs_review"),
-            postgresql_where=text("needs_review"),
-        ),
+        partial_index("needs_review", "ix_image_tag_review", "confidence", "object_id"),
         Index("ix_image_tag_category", "category"),
     )
 

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.schema.columns import Base, Key
-from db.schema.vocabulary import ITEM_STATES, RUN_STATES
+from db.schema.columns import Base, Key, partial_index
+from db.schema.vocabulary import ITEM_STATES, OPEN_STATES, RUN_STATES
 
 
 class SourceObject(Base):
@@ -62,31 +62,9 @@ class WorkItem(Base):
     __table_args__ = (
         UniqueConstraint("object_id", "model_version_id", "version_token", "request_id", name="uq_work_item_request"),
         CheckConstraint(f"state IN {ITEM_STATES}", name="state"),
-        Index(
-            "uq_work_item_open",
-            "object_id",
-            "model_version_id",
-            unique=True,
-            sqlite_where=text("state IN ('pending', 'leased')"),
-            postgresql_where=text("state IN ('pending', 'leased')"),
-        ),
-        Index(
-            "ix_work_item_claim",
-            "queue",
-            "priority",
-            "eligible_at",
-            "id",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
-        Index(
-            "ix_work_item_leases",
-            "queue",
-            "eligible_at",
-            "id",
-            sqlite_where=text("state = 'leased'"),
-            postgresql_where=text("state = 'leased'"),
-        ),
+        partial_index(f"state IN {OPEN_STATES}", "uq_work_item_open", "object_id", "model_version_id", unique=True),
+        partial_index("state = 'pending'", "ix_work_item_claim", "queue", "priority", "eligible_at", "id"),
+        partial_index("state = 'leased'", "ix_work_item_leases", "queue", "eligible_at", "id"),
         Index("ix_work_item_run", "run_id", "state"),
         {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"}},
     )

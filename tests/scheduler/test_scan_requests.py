@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scheduler.discovery import product_of
 from tests.db.catalogues import Catalogue
 from tests.scheduler.memory_store import Shelf
 from tests.scheduler.scans import present, scan, tag_all
@@ -66,7 +65,3 @@ def test_the_product_pattern_names_the_product(catalogue: Catalogue, shelf: Shel
 
     products = dict(catalogue.sql("SELECT key, product_id FROM source_object"))
     assert products == {"p17/front.jpg": "p17", "p17/back.jpg": "p17", "loose.jpg": None}
-
-
-def test_no_pattern_names_no_product() -> None:
-    assert product_of("p17/front.jpg", None) is None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from model.data.photographs import DataUnusable, of_folder
+from model.data.photographs import DataUnusable, of_folder, product_of
 from tests.model.data.described import described
 
 
@@ -48,6 +48,10 @@ def test_a_pattern_finds_the_product_in_the_path(tmp_path: Path) -> None:
     photographs = of_folder(tmp_path, r"(?P<product>p\d+)_")
 
     assert described(photographs) == [("hat/other.jpg", "hat"), ("hat/p1_front.jpg", "hat", "p1")]
+
+
+def test_no_pattern_names_no_product() -> None:
+    assert product_of("p17/front.jpg", None) is None
 
 
 def test_a_file_name_that_is_no_utf8_is_spelt_out(tmp_path: Path) -> None:
