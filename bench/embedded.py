@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Sampler, machine
+from bench.measure import Sampler, Usage, machine
 from stack.topology import TAGGER, environment_without_tagger
 
 
@@ -17,34 +17,33 @@ def measure_embedded(folder: Path, paths: Sequence[Path]) -> dict[str, Any]:
     photos.mkdir()
     for path in paths:
         (photos / path.name).symlink_to(path)
-    summary, processes = _run(folder, photos)
-    if (summary["seen"], summary["tagged"]) != (len(paths), len(paths)):
-        raise RuntimeError(f"{len(paths)} images, but {summary}")
-    _verify(folder)
+    summary, processes = tag(str(photos), len(paths), folder, environment_without_tagger(), {})
     return {
         "images": len(paths),
         "images_per_second": summary["images_per_second"],
         "seconds": summary["seconds"],
-        "processes": processes,
+        "processes": {name: usage.as_json() for name, usage in processes.items()},
         "machine": machine(),
     }
 
 
-def _run(folder: Path, photos: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    command = [str(TAGGER), "run", str(photos), "--json"]
-    environment = environment_without_tagger()
+def tag(
+    source: str, count: int, folder: Path, environment: Mapping[str, str], processes: Mapping[str, int]
+) -> tuple[dict[str, Any], dict[str, Usage]]:
+    """Run `tagger run` on `source`; return its summary, and what it and `processes` used.
+
+    Raises unless all `count` images were tagged and `tagger verify` agrees: a fast run that loses images is no result.
+    """
+    command = [str(TAGGER), "run", source, "--json"]
     with (
-        Sampler({}) as sampler,
+        Sampler(processes) as sampler,
         subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True) as run,
     ):
         sampler.follow("tagger run", run.pid)
         output, _ = run.communicate(timeout=1800)
     summary: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return summary, {name: usage.as_json() for name, usage in sampler.usage().items()}
-
-
-def _verify(folder: Path) -> None:
-    command = [str(TAGGER), "verify"]
-    done = subprocess.run(command, env=environment_without_tagger(), cwd=folder, stdout=sys.stderr, check=False)
-    if done.returncode:
+    if (summary["seen"], summary["tagged"]) != (count, count):
+        raise RuntimeError(f"{count} images, but {summary}")
+    if subprocess.run([TAGGER, "verify"], env=environment, cwd=folder, stdout=sys.stderr, check=False).returncode:
         raise RuntimeError("`tagger verify` found broken invariants")
+    return summary, sampler.usage()

@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import psutil
 
+from worker.settings import cores
+
 _EVERY_S = 0.2
 _MB = 1_000_000
 
@@ -100,9 +102,7 @@ def machine() -> dict[str, Any]:
     models = [line.partition(":")[2].strip() for line in described.splitlines() if line.startswith("model name")]
     return {
         "cpu": models[0] if models else platform.machine(),
-        "cores": len(psutil.Process().cpu_affinity())
-        if hasattr(psutil.Process, "cpu_affinity")
-        else psutil.cpu_count(),
+        "cores": cores(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "python": platform.python_version(),
     }

@@ -12,17 +12,18 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 from bench.measure import own_peak_mb
 from db import migrations, runs
-from db.session import connect, sessions_of
+from db.session import Sessions, connect, sessions_of
 from scheduler.discovery import Scanned, ScanRequest, scan
 from stack.processes import spawn, temporary_folder
 from stack.servers import postgres
-from worker.storage.store import PAGE_KEYS, StoredObject
+from worker.storage.store import PAGE_KEYS, Store, StoredObject
 
 _KEYS = 200_000
 _LISTED_AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -93,16 +94,28 @@ def _measured_scan(url: str, keys: int) -> int:
 
 
 def _scan(url: str, keys: int, name: str) -> Scanned:
+    with catalogue(url) as sessions:
+        return scan_in_run(sessions, GeneratedStore(keys), name)[1]
+
+
+@contextmanager
+def catalogue(url: str) -> Iterator[Sessions]:
+    """Open a catalogue for a `with` block, and make its tables if it has none."""
     engine = connect(url)
-    migrations.upgrade(engine)
-    sessions = sessions_of(engine)
+    try:
+        migrations.upgrade(engine)
+        yield sessions_of(engine)
+    finally:
+        engine.dispose()
+
+
+def scan_in_run(sessions: Sessions, store: Store, name: str) -> tuple[int, Scanned]:
+    """Scan a store in a run of its own; return the model_version id of its work, and what the scan found."""
     with sessions.begin() as session:
         model = runs.register_model(session, "bench", "1")
         run, _ = runs.open_run(session, logical_key=name, kind="scan", selection={}, model=model, requested_by="bench")
-        run_id = run.id
-    scanned = scan(sessions, GeneratedStore(keys), run_id, ScanRequest())
-    engine.dispose()
-    return scanned
+        run_id, model_version_id = run.id, model.id
+    return model_version_id, scan(sessions, store, run_id, ScanRequest())
 
 
 if __name__ == "__main__":

@@ -1,21 +1,19 @@
 """Throughput of each stage alone, on one thread: the limit of any arrangement of them on one core."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from db import migrations, queue, runs, tags
+from bench.scan import catalogue, scan_in_run
+from db import queue, tags
 from db.queue import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
-from db.session import Sessions, connect, sessions_of
+from db.session import Sessions
 from db.tags import Tagged
-from model.bundle import Bundle
 from model.classifier import Classifier, Images
-from scheduler.discovery import ScanRequest, scan
 from stack.topology import Topology
 from worker.storage.open import open_bucket
 from worker.storage.store import S3Options, Store
@@ -50,17 +48,18 @@ def measure(running: Topology, bundle: Path, limit: int) -> dict[str, Stage]:
     store = open_bucket(running.bucket, _options(running))
     listed = next(store.list_pages())[:limit]
     classifier = Classifier.load(bundle)
-    files = [store.read(item.key, item.version_token, max_bytes=_MAX_BYTES) for item in listed]
-    stages = {}
-    stages["get"] = _timed(
-        len(listed), lambda: [store.read(item.key, item.version_token, max_bytes=_MAX_BYTES) for item in listed]
-    )
+
+    def get() -> list[bytes]:
+        return [store.read(item.key, item.version_token, max_bytes=_MAX_BYTES) for item in listed]
+
+    files = get()
+    stages = {"get": _timed(len(listed), get)}
     prepared: list[Images] = []
     stages["decode"] = _timed(len(files), lambda: prepared.extend(classifier.prepare(data) for data in files))
     pixels = np.stack(prepared)
     batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
     stages["classify"] = _timed(len(pixels), lambda: [classifier.classify(batch) for batch in batches])
-    with _catalogue(running) as sessions:
+    with catalogue(running.database.new_database()) as sessions:
         stages["record"] = _record(sessions, store, classifier)
     return stages
 
@@ -73,52 +72,24 @@ def _timed(images: int, work: Callable[[], object]) -> Stage:
 
 
 def _record(sessions: Sessions, store: Store, classifier: Classifier) -> Stage:
-    """Claim and record every image of the store, with the same result for each."""
-    model_version_id, images = _scanned(sessions, store, classifier.bundle)
-    scores = [CONFIDENCE_UNIT // len(classifier.bundle.categories)] * len(classifier.bundle.categories)
+    """Scan the store, then claim and record every image, with the same result for each."""
+    model_version_id, scanned = scan_in_run(sessions, store, "bench")
+    categories = classifier.bundle.categories
+    scores = [CONFIDENCE_UNIT // len(categories)] * len(categories)
 
     def work() -> None:
         while items := _claim(sessions, model_version_id):
-            for start in range(0, len(items), BATCH):
-                _write(
-                    sessions, items[start : start + BATCH], classifier.bundle.categories[0], scores, model_version_id
-                )
+            tagged = [Tagged(item, categories[0], CONFIDENCE_UNIT, scores, None, False, None) for item in items]
+            for start in range(0, len(tagged), BATCH):
+                with sessions.begin() as session:
+                    tags.record(session, tagged[start : start + BATCH], model_version_id=model_version_id)
 
-    return _timed(images, work)
+    return _timed(scanned.new, work)
 
 
 def _claim(sessions: Sessions, model_version_id: int) -> list[ClaimedItem]:
     with sessions.begin() as session:
         return queue.claim(session, queue="nightly", model_version_id=model_version_id, owner="bench", limit=_CLAIM)
-
-
-def _write(
-    sessions: Sessions, items: Sequence[ClaimedItem], category: str, scores: list[int], model_version_id: int
-) -> None:
-    tagged = [Tagged(item, category, CONFIDENCE_UNIT, scores, None, False, None) for item in items]
-    with sessions.begin() as session:
-        tags.record(session, tagged, model_version_id=model_version_id)
-
-
-def _scanned(sessions: Sessions, store: Store, bundle: Bundle) -> tuple[int, int]:
-    """Scan the store in a run of its own; return its model_version id and the number of images."""
-    with sessions.begin() as session:
-        model = runs.register_model(session, bundle.name, bundle.version)
-        run, _ = runs.open_run(
-            session, logical_key="bench", kind="scan", selection={}, model=model, requested_by="bench"
-        )
-        run_id, model_version_id = run.id, model.id
-    return model_version_id, scan(sessions, store, run_id, ScanRequest()).new
-
-
-@contextmanager
-def _catalogue(running: Topology) -> Iterator[Sessions]:
-    engine = connect(running.database.new_database())
-    try:
-        migrations.upgrade(engine)
-        yield sessions_of(engine)
-    finally:
-        engine.dispose()
 
 
 def _options(running: Topology) -> S3Options:
