@@ -1,7 +1,7 @@
 """Promotion of a bundle: it must run here, and must not do worse on the test than the bundle it replaces."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from db import promotions
@@ -112,9 +112,9 @@ def _found_by_name(settings: Settings, candidate: Bundle) -> Bundle | None:
 
 def _compared(settings: Settings, proposal: Proposal) -> Proposal:
     """Add the comparison to a proposal. At a first promotion, a missing comparison is no objection."""
-    candidate, standing, unpromoted = proposal.candidate, proposal.standing, proposal.unpromoted
+    candidate, promoted = proposal.candidate, proposal.standing.model
     try:
-        incumbent = resolve_version(standing.model, settings.bundle_folders) if standing.model else unpromoted
+        incumbent = resolve_version(promoted, settings.bundle_folders) if promoted else proposal.unpromoted
         if incumbent is None:
             return proposal
         comparison = compare(candidate, incumbent)
@@ -123,10 +123,9 @@ def _compared(settings: Settings, proposal: Proposal) -> Proposal:
             f"{candidate.id} cannot be compared with what is promoted: {error}; look at both with "
             "`tagger model evaluate`, or train again what lacks the test"
         )
-        detail = {"not_compared": str(error)}
-        return Proposal(candidate, standing, unpromoted, detail, objection if standing.model else None)
+        return replace(proposal, detail={"not_compared": str(error)}, objection=objection if promoted else None)
     worse = _worse(candidate, incumbent, comparison) if comparison.is_worse else None
-    return Proposal(candidate, standing, unpromoted, comparison.as_json(), worse)
+    return replace(proposal, detail=comparison.as_json(), objection=worse)
 
 
 def _worse(candidate: Bundle, incumbent: Bundle, comparison: Comparison) -> str:

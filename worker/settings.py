@@ -177,10 +177,8 @@ def masked(settings: Settings) -> dict[str, str]:
     shown: dict[str, str] = {}
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        text = "" if value is None else str(value)
-        shown[f"TAGGER_{name.upper()}"] = (
-            _hide_database_password(text) if name == "database_url" else hide_password(text)
-        )
+        hide = _hide_database_password if name == "database_url" else hide_password
+        shown[f"TAGGER_{name.upper()}"] = hide("" if value is None else str(value))
     return shown
 
 

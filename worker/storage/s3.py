@@ -66,14 +66,11 @@ class S3Store:
 
     def presign(self, key: str, *, expires_s: int = 3600) -> str:
         """Return a GET URL signed for `expires_s` seconds."""
-        params = {"Bucket": self.bucket, "Key": key}
+        request = {"Params": {"Bucket": self.bucket, "Key": key}, "ExpiresIn": expires_s}
         try:
-            url: str = self._connection().client.generate_presigned_url(
-                "get_object", Params=params, ExpiresIn=expires_s
-            )
+            return str(self._connection().client.generate_presigned_url("get_object", **request))
         except BOTO_ERRORS as error:
             raise store_error(error, self.bucket) from error
-        return url
 
     def check(self) -> None:
         """List one key."""

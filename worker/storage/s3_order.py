@@ -56,7 +56,7 @@ def _sorted_on_disk(list_keys: Lister, prefix: str, after: str) -> Iterator[list
             _spool(list_keys, prefix, after, database)
             rows = database.execute("SELECT * FROM listed ORDER BY key")
             while page := rows.fetchmany(PAGE_KEYS):
-                yield [StoredObject(key, token, size, _utc(text)) for key, token, size, text in page]
+                yield [StoredObject(key, token, size, datetime.fromisoformat(text)) for key, token, size, text in page]
         finally:
             database.close()
 
@@ -69,10 +69,6 @@ def _spool(list_keys: Lister, prefix: str, after: str, database: sqlite3.Connect
         last = page[-1].key
         rows = [(o.key, o.version_token, o.size, o.last_modified.isoformat()) for o in page if o.key > after]
         database.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", rows)
-
-
-def _utc(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def _require_order(after: str, page: list[StoredObject]) -> None:
