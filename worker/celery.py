@@ -13,7 +13,8 @@ from db.queue import QUEUES
 from worker import WorkerError
 from worker.broker import transport
 from worker.broker.transport import DOORBELL, MESSAGE_VERSION
-from worker.settings import Settings, hide_password
+from worker.settings import Settings
+from worker.urls import hide_password
 
 transport.install()
 

@@ -15,8 +15,7 @@ from model.decisions.thresholds import ReviewPolicy
 from model.images.decoding import DecodeLimits
 from worker import WorkerError
 from worker.storage.store import S3Options
-
-_PASSWORD = re.compile(r"(://[^/@]*:)[^/@]*@")
+from worker.urls import hide_password
 
 
 class BadSettings(WorkerError):
@@ -177,21 +176,8 @@ def masked(settings: Settings) -> dict[str, str]:
     shown: dict[str, str] = {}
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        hide = _hide_database_password if name == "database_url" else hide_password
-        shown[f"TAGGER_{name.upper()}"] = hide("" if value is None else str(value))
+        shown[f"TAGGER_{name.upper()}"] = hide_password("" if value is None else str(value))
     return shown
-
-
-def hide_password(url: str) -> str:
-    """Replace any password in a URL by stars."""
-    return _PASSWORD.sub(r"\1***@", url)
-
-
-def _hide_database_password(url: str) -> str:
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return hide_password(url)
 
 
 def cores() -> int:
