@@ -70,8 +70,7 @@ class Decisions:
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
         """Indices of the bundle's categories, int64[N]."""
-        best: npt.NDArray[np.int64] = self.scores.argmax(1)
-        return best
+        return np.asarray(self.scores.argmax(1))
 
     @property
     def confidence(self) -> Floats:
@@ -80,14 +79,12 @@ class Decisions:
 
     @property
     def reviewed(self) -> npt.NDArray[np.bool_]:
-        reviewed: npt.NDArray[np.bool_] = self.reasons != ""
-        return reviewed
+        return np.asarray(self.reasons != "")
 
     @property
     def flagged(self) -> npt.NDArray[np.bool_]:
         """Whether each image is out of distribution, bool[N]."""
-        flagged: npt.NDArray[np.bool_] = self.reasons == "unlike_training"
-        return flagged
+        return np.asarray(self.reasons == "unlike_training")
 
 
 def decide(rule: DecisionRule, outputs: Outputs) -> Decisions:

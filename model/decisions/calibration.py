@@ -10,8 +10,7 @@ def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
     """Turn logits float[N, K] into probabilities float32[N, K]."""
     scaled = np.asarray(logits, np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    shares: Floats = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return shares
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def negative_log_likelihood(logits: npt.ArrayLike, labels: npt.NDArray[np.int64], temperature: float) -> float:

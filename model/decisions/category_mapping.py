@@ -74,13 +74,11 @@ class CategoryMapping:
 
     def shares(self, scores: Floats) -> Floats:
         """Turn scores float32[N, K] into shares of the leaves, float32[N, L], by adding up what stands for each."""
-        added: Floats = scores @ self.own
-        return added
+        return scores @ self.own
 
     def probabilities(self, scores: Floats) -> Floats:
         """Turn scores float32[N, K] into probabilities of the names, float32[N, T], each with all below it."""
-        added: Floats = scores @ self.under
-        return added
+        return scores @ self.under
 
     def choose(self, scores: Floats, thresholds: Sequence[float]) -> Choice:
         """Choose the leaf of the largest share, by scores float32[N, K] and the thresholds of the K categories.

@@ -48,8 +48,7 @@ class Gaussians:
         x, m = features.astype(np.float64), self.means.astype(np.float64)
         turned, turned_means = x @ self.inverse, m @ self.inverse
         squared = (turned * x).sum(1)[:, None] - 2 * turned @ m.T + (turned_means * m).sum(1)
-        nearest: Floats = np.maximum(squared.min(1), 0).astype(np.float32)
-        return nearest
+        return np.asarray(np.maximum(squared.min(1), 0), np.float32)
 
 
 def directions(features: Floats) -> Floats:
@@ -62,8 +61,7 @@ def principal(features: Floats) -> Floats:
     """Return the directions float32[D, KEPT] along which float32[N, D] vary most, as exact as float16 keeps them."""
     spread = (features - features.mean(0)).astype(np.float64)
     _, vectors = np.linalg.eigh(spread.T @ spread)
-    basis: Floats = vectors[:, ::-1][:, :KEPT].astype(np.float16).astype(np.float32)
-    return basis
+    return vectors[:, ::-1][:, :KEPT].astype(np.float16).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,8 +141,7 @@ def category_metrics(scores: Scores, labels: Labels, passing: npt.NDArray[np.boo
 
 def confusion(scores: Scores, labels: Labels) -> npt.NDArray[np.int64]:
     """Count images by true category (rows) and predicted one (columns), int64[K, K]."""
-    counts: npt.NDArray[np.int64] = confusion_matrix(labels, scores.argmax(1), labels=[*range(scores.shape[1])])
-    return counts
+    return np.asarray(confusion_matrix(labels, scores.argmax(1), labels=[*range(scores.shape[1])]), np.int64)
 
 
 def worst_confusions(scores: Scores, labels: Labels, *, pairs: int = 8, images: int = 8) -> list[Confusion]:

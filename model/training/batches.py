@@ -83,8 +83,7 @@ def balance(labels: npt.NDArray[np.int64], strength: float) -> npt.NDArray[np.fl
     """Weigh images, 1 on average: with a strength of 1 categories weigh the same, with 0 images do."""
     counts = np.bincount(labels)
     of_categories = (1 / np.maximum(counts, 1)) ** strength
-    weights: npt.NDArray[np.float32] = (of_categories[labels] / of_categories[labels].mean()).astype(np.float32)
-    return weights
+    return np.asarray(of_categories[labels] / of_categories[labels].mean(), np.float32)
 
 
 def join(chunks: Sequence[Chunk]) -> Chunk:

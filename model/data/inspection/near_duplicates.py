@@ -65,8 +65,7 @@ def group_by_product(pictures: Indices, products: Sequence[str | None]) -> Indic
     ends += [index if name is None else first_seen.setdefault(name, index) for index, name in enumerate(products)]
     groups = _connected_components(np.tile(np.arange(len(pictures)), 2), np.asarray(ends, np.int64), len(pictures))
     _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
-    order: Indices = np.argsort(np.argsort(first))[inverse].astype(np.int64)
-    return order
+    return np.argsort(np.argsort(first))[inverse].astype(np.int64)
 
 
 def same_picture(one: Thumbnails, other: Thumbnails) -> npt.NDArray[np.bool_]:
@@ -97,8 +96,7 @@ def _connected_components(one: Indices, other: Indices, count: int) -> Indices:
     from scipy.sparse.csgraph import connected_components
 
     graph: Any = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
-    components: Indices = connected_components(graph, directed=False)[1].astype(np.int64)
-    return components
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
 def _without_mean(thumbnails: Thumbnails) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -45,8 +45,7 @@ def _photographed(garments: Floats, random: Generator) -> Images:
     visible = _cut_out(outline, random)
     lit = np.maximum(_relight(cloth, outline, random), np.float32(DARKEST))
     background = (1 - visible) * _backgrounds(random, *visible.shape)
-    photographed: Images = np.clip(visible * lit + background, 0, 255).astype(np.uint8)
-    return photographed
+    return np.clip(visible * lit + background, 0, 255).astype(np.uint8)
 
 
 def masks(garments: Floats) -> Floats:
@@ -66,8 +65,7 @@ def _without_rims(garments: Floats, mask: Floats) -> Floats:
     around += [(columns, rows) for rows, columns in around]
     lightest = np.max([lit[:, rows, columns] for rows, columns in around], axis=0)
     inner = np.min([edge[:, rows, columns] for rows, columns in around], axis=0) > 0
-    lifted: Floats = np.where(inner, garments, np.maximum(garments, lightest))
-    return lifted
+    return np.where(inner, garments, np.maximum(garments, lightest))
 
 
 def _deform(mask: Floats, random: Generator) -> tuple[Floats, Floats]:

@@ -44,8 +44,7 @@ def relight(images: Images, random: np.random.Generator, strength: float) -> Ima
     # brighter · (middle + steeper · (grey + fuller · (pixels − grey) − middle)), in two passes over the pixels
     pixels *= brighter * steeper * fuller
     pixels += brighter * (steeper * (1 - fuller) * grey + (1 - steeper) * middle) + np.float32(0.5)
-    relit: Images = np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
-    return relit
+    return np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
 
 
 def _crops(shape: tuple[int, ...], random: np.random.Generator, recipe: Recipe, size: int) -> Floats:

@@ -54,8 +54,7 @@ def rounded(kernel: Kernel) -> Kernel:
     """Round float[..., channels] to multiples of 1/127 of each channel's largest weight."""
     step = np.abs(kernel).max(tuple(range(kernel.ndim - 1))) / LEVELS
     levels = np.rint(kernel / np.where(step > 0, step, 1))
-    nearest: Kernel = (levels * step).astype(np.float32)
-    return nearest
+    return np.asarray(levels * step, np.float32)
 
 
 def _pairs(model: Any) -> list[tuple[Any, Any]]:
