@@ -6,6 +6,7 @@
 stands for the content: two bundles of one version are the same.
 """
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -60,7 +61,11 @@ def available(folders: Sequence[Path] = ()) -> list[Bundle]:
 
     This is for describing bundles, not for running them: the content of the files is not checked.
     """
-    return [bundle for path in folders_of_bundles(folders) if (bundle := _sound(path))]
+    bundles = []
+    for path in folders_of_bundles(folders):
+        with contextlib.suppress(BundleError):
+            bundles.append(read(path, hash_files=False))
+    return bundles
 
 
 def read(folder: Path, *, hash_files: bool = True) -> Bundle:
@@ -154,10 +159,3 @@ def _identity(folder: Path) -> tuple[str, str, str]:
     training = about.get("training")
     trained_at = training.get("trained_at", "") if isinstance(training, dict) else ""
     return str(about.get("name", folder.name)), str(about.get("version", "")), str(trained_at)
-
-
-def _sound(folder: Path) -> Bundle | None:
-    try:
-        return read(folder, hash_files=False)
-    except BundleError:
-        return None

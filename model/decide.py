@@ -92,7 +92,9 @@ def decide(rule: DecisionRule, outputs: Outputs) -> Decisions:
 
     Being out of distribution goes before being unsure: the confidence of such an image means nothing.
     """
-    scores, ood_scores = softmax(outputs.logits, rule.temperature), _ood_scores(rule, outputs)
+    logits = outputs.logits
+    scores = softmax(logits, rule.temperature)
+    ood_scores = rule.ood.scores(logits, outputs.features) if rule.ood else logit_scores(logits, rule.temperature)
     choice = rule.mapping.choose(scores, rule.thresholds)
     unsure = choice.confidence < choice.threshold
     unlike, general = np.zeros(len(scores), bool), np.zeros(len(scores), bool)
@@ -104,9 +106,3 @@ def decide(rule: DecisionRule, outputs: Outputs) -> Decisions:
         choice = choice.where(general, above)
     reasons = np.select([unlike, general, unsure], ["unlike_training", "coarse", "low_confidence"], "")
     return Decisions(scores, ood_scores, reasons, choice)
-
-
-def _ood_scores(rule: DecisionRule, outputs: Outputs) -> Mapping[str, Floats]:
-    if rule.ood is None:
-        return logit_scores(outputs.logits, rule.temperature)
-    return rule.ood.scores(outputs.logits, outputs.features)

@@ -30,6 +30,17 @@ def trained_in(model: Any) -> Any:
     return next((layer for layer in model.layers if isinstance(layer, keras.Model)), model)
 
 
+def compiled(model: Any) -> Any:
+    """Return a keras.Model as one tf.function of any batch size, on uint8[N, H, W, C]."""
+    import tensorflow as tf
+
+    return tf.function(
+        lambda images: model(tf.cast(images, tf.float32), training=False),
+        input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)],
+        autograph=False,
+    )
+
+
 def load_network(folder: Path) -> Any:
     """Load the keras.Model of a bundle, as it tags."""
     import keras

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from model.keras_network import load_network, with_features
+from model.keras_network import compiled, load_network, with_features
 
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -103,13 +103,7 @@ class TensorFlow:
 
         with contextlib.suppress(RuntimeError):  # once TensorFlow has run, its threads are what they are
             tf.config.threading.set_intra_op_parallelism_threads(threads)
-        model = with_features(load_network(path.parent))
-        signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)]
-        self._function = tf.function(
-            lambda images: model(tf.cast(images, tf.float32), training=False),
-            input_signature=signature,
-            autograph=False,
-        )
+        self._function = compiled(with_features(load_network(path.parent)))
 
     def run(self, images: Images) -> Floats:
         return np.asarray(self._function(images))

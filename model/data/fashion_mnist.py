@@ -139,16 +139,10 @@ def _content(folder: Path, name: str) -> bytes:
 
 
 def _split(parts: Mapping[str, bytes], part: str) -> Split:
-    return Split(_images(parts[f"{part}-images-idx3-ubyte"]), _labels(parts[f"{part}-labels-idx1-ubyte"]))
-
-
-def _images(content: bytes) -> Images:
-    _, count, height, width = struct.unpack(">IIII", content[:16])
-    return np.frombuffer(content, np.uint8, offset=16).reshape(count, height, width, 1)
-
-
-def _labels(content: bytes) -> Integers:
-    return np.frombuffer(content, np.uint8, offset=8).astype(np.int64)
+    images, labels = parts[f"{part}-images-idx3-ubyte"], parts[f"{part}-labels-idx1-ubyte"]
+    _, count, height, width = struct.unpack(">IIII", images[:16])
+    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(count, height, width, 1)
+    return Split(pixels, np.frombuffer(labels, np.uint8, offset=8).astype(np.int64))
 
 
 def _download(address: str, folder: Path) -> Path:

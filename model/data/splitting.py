@@ -27,7 +27,7 @@ def split(
     there are splits to fill, in which it is the most frequent, is in each of them. Groups stay whole unless `given`
     divides them. The same arguments give the same result.
     """
-    parts = _given(given)
+    parts = np.asarray([SPLITS.index(name) if name else _UNDECIDED for name in given], np.int64)
     missing = [part for part in (1, 2) if not (parts == part).any()]
     to_fill = [0, *missing]
     if missing:
@@ -73,10 +73,6 @@ def by_group(labels: Indices, groups: Indices) -> tuple[Indices, Indices]:
     order = np.argsort(-counts, kind="stable")
     _, first = np.unique(pairs[0][order], return_index=True)
     return pairs[1][order][first], number
-
-
-def _given(given: Sequence[SplitName | None]) -> Indices:
-    return np.asarray([SPLITS.index(name) if name else _UNDECIDED for name in given], np.int64)
 
 
 def _follow_groups(parts: Indices, groups: Indices, given: Sequence[SplitName | None]) -> None:

@@ -2,18 +2,8 @@
 
 import unicodedata
 
-FASHION_MNIST: tuple[str, ...] = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+_FASHION_MNIST = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+FASHION_MNIST = tuple(_FASHION_MNIST.split(", "))
 """Names and order of the labels 0–9 as published (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, table 2)."""
 
 

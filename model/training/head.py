@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model.keras_network import compiled
 from model.training.backbones import backbone
 from model.training.recipe import Recipe
 
@@ -64,7 +65,7 @@ def compute_features(images: Pixels, weights: Path | None, name: str = backbone.
     if images.shape[1:] != (size, size, 3):
         raise ValueError(f"images of {images.shape[1:]} are not square and in colour")
     model = backbone.build(weights, size=size, name=name)
-    network = _compiled(model, size)
+    network = compiled(model)
     parts = [np.asarray(network(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
     return np.concatenate([np.zeros((0, *model.output_shape[1:]), np.float32), *parts])
 
@@ -91,13 +92,3 @@ def fit_linear(features: Floats, labels: Labels, categories: int) -> list[Floats
         kernel, bias = np.concatenate([-kernel, kernel]) / 2, np.concatenate([-bias, bias]) / 2
     scaled = kernel / deviation
     return [scaled.T.astype(np.float32), (bias - scaled @ mean).astype(np.float32)]
-
-
-def _compiled(network: Any, size: int) -> Any:
-    """Compile one graph for batches of any length."""
-    import tensorflow as tf
-
-    def run(pixels: Any) -> Any:
-        return network(tf.cast(pixels, tf.float32), training=False)
-
-    return tf.function(run, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False)

@@ -59,10 +59,6 @@ class CheckpointMismatch(ModelError):
     """The checkpoint, or the network to start from, was made by another recipe or version, or from other data."""
 
 
-def silent(_: Progress) -> None:
-    """Draw no progress."""
-
-
 def train(
     data: Dataset,
     categories: int,
@@ -70,7 +66,7 @@ def train(
     *,
     checkpoint: Path,
     resume: bool = False,
-    report: Callable[[Progress], None] = silent,
+    report: Callable[[Progress], None] = lambda _: None,
     stop_after: int | None = None,
     start: Any = None,
     teachers: Sequence[Any] = (),

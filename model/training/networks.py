@@ -36,12 +36,8 @@ def check(name: str) -> None:
 
 def multiply_adds(model: Any) -> int:
     """Count multiply-adds for one image, in the convolutions and dense layers of a keras.Model."""
-    return sum(_multiply_adds(layer) for layer in model.layers if hasattr(layer, "kernel"))
-
-
-def _multiply_adds(layer: Any) -> int:
-    places = math.prod(layer.output.shape[1:-1])
-    return int(places * math.prod(layer.kernel.shape))
+    layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    return int(sum(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape) for layer in layers))
 
 
 def baseline(x: Any, dtype: str) -> Any:
@@ -88,11 +84,7 @@ def wideresnet(x: Any, dtype: str) -> Any:
 
 
 NETWORKS: dict[str, Callable[[Any, str], Any]] = {
-    "baseline": baseline,
-    "strided": strided,
-    "fullres": fullres,
-    "slim": slim,
-    "wideresnet": wideresnet,
+    network.__name__: network for network in (baseline, strided, fullres, slim, wideresnet)
 }
 
 

@@ -96,9 +96,11 @@ def inspect(
     Raises what a photograph's `read` raises besides OSError and ImageRejected, as for a store that is out of reach.
     """
     results: list[Fingerprint | Finding] = []
-    for result in _decode_all(photographs, limits, threads):
-        results.append(result)
-        report_progress(len(results), len(photographs))
+    budget = PixelBudget()
+    with ThreadPoolExecutor(threads, thread_name_prefix="inspect") as pool:
+        for result in pool.map(lambda photograph: _fingerprint(photograph, limits, budget), photographs):
+            results.append(result)
+            report_progress(len(results), len(photographs))
     findings = [*folder_findings, *(result for result in results if isinstance(result, Finding))]
     decoded = _decoded(photographs, results)
     for check in checks.CHECKS:
@@ -121,15 +123,6 @@ class Fingerprint:
     digest: bytes
     hash: int
     thumbnail: near_duplicates.Thumbnails
-
-
-def _decode_all(
-    photographs: Sequence[Photograph], limits: DecodeLimits, threads: int
-) -> Iterator[Fingerprint | Finding]:
-    """Decode in parallel, and give the results in the order of the photographs."""
-    budget = PixelBudget()
-    with ThreadPoolExecutor(threads, thread_name_prefix="inspect") as pool:
-        yield from pool.map(lambda photograph: _fingerprint(photograph, limits, budget), photographs)
 
 
 def _fingerprint(photograph: Photograph, limits: DecodeLimits, budget: PixelBudget) -> Fingerprint | Finding:

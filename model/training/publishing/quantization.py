@@ -96,7 +96,14 @@ def _quantized(made: Any, ranges: Any) -> bytes:
 
 def _activations(network: bytes, images: Images) -> dict[str, Values]:
     """Sample values of each tensor over some images, the smallest and largest of each image included."""
-    runtime = _interpreter(network)
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    runtime = Interpreter(
+        model_content=network,
+        num_threads=1,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,  # else tensors are unreadable
+    )
     runtime.allocate_tensors()
     source = runtime.get_input_details()[0]["index"]
     tensors = {tensor["name"]: tensor["index"] for tensor in runtime.get_tensor_details() if _is_activation(tensor)}
@@ -110,18 +117,6 @@ def _activations(network: bytes, images: Images) -> dict[str, Values]:
             drawn = random.choice(values, min(VALUES, values.size), replace=False)
             samples[name] += [drawn, [values.min(), values.max()]]
     return {name: np.concatenate(parts) for name, parts in samples.items()}
-
-
-def _interpreter(network: bytes) -> Any:
-    """Return an interpreter without delegates, so that intermediate tensors stay readable."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    return Interpreter(
-        model_content=network,
-        num_threads=1,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
 
 
 def _is_activation(tensor: Mapping[str, Any]) -> bool:
