@@ -69,9 +69,7 @@ def failures(
     if as_json:
         print(json.dumps(rows))
         return
-    from rich.console import Console
-
-    Console().print(_table(rows, empty="No image failed."))
+    print_table(rows, empty="No image failed.")
 
 
 def verify(as_json: AsJson = False) -> None:
@@ -160,15 +158,15 @@ def _status_table(snapshot: dict[str, Any]) -> Any:
     return table
 
 
-def _table(rows: list[dict[str, Any]], *, empty: str) -> Any:
+def print_table(rows: list[dict[str, Any]], *, empty: str = "") -> None:
+    """Print a table with the keys of the rows as its headings, or the sentence `empty`."""
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    if not rows:
-        return empty
     table = Table()
-    for name in rows[0]:
+    for name in rows[0] if rows else ():
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
-    return table
+    Console().print(table if rows else empty)

@@ -2,7 +2,7 @@
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from cli.context import named_bundle, open_catalogue
 from cli.errors import describe
@@ -16,21 +16,15 @@ _SQLITE_SAFE = (3, 51, 3)  # before it, resetting the WAL from several processes
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield each check as (name, passed, detail). One that fails never keeps the next from running."""
     yield "python", sys.version_info >= (3, 11), sys.version.split()[0]
-    yield _try("catalogue", lambda: _catalogue(settings))
-    yield _try("broker", lambda: _broker(settings))
-    yield _try("bundle", lambda: _bundle(settings))
-    yield _try("taxonomy", lambda: _taxonomy(settings))
-    yield _try("source", lambda: _source(settings))
-
-
-def _try(name: str, check: Callable[[], str]) -> Finding:
-    try:
-        return name, True, check()
-    except Exception as error:
-        message = describe(error)
-        if message is None:
-            raise
-        return name, False, message
+    for check in (_catalogue, _broker, _bundle, _taxonomy, _source):
+        name = check.__name__.strip("_")
+        try:
+            yield name, True, check(settings)
+        except Exception as error:
+            message = describe(error)
+            if message is None:
+                raise
+            yield name, False, message
 
 
 def _catalogue(settings: Settings) -> str:

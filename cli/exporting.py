@@ -64,24 +64,20 @@ def write(
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """Convert to JSON's types: confidence a float, needs_review a boolean, tagged_at ISO 8601 with its zone."""
-    values = dict(row)
-    values["confidence"] = float(row["confidence"])
-    values["tagged_at"] = row["tagged_at"].isoformat()
-    return values
+    return {**row, "confidence": float(row["confidence"]), "tagged_at": row["tagged_at"].isoformat()}
 
 
 def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO, columns: Sequence[str]) -> int:
-    count = 0
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
     if format == "csv":
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        for row in rows:
-            writer.writerow(row | {"needs_review": "true" if row["needs_review"] else "false"})
-            count += 1
-        return count
+    count = 0
     for row in rows:
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
         count += 1
+        if format == "csv":
+            writer.writerow(row | {"needs_review": "true" if row["needs_review"] else "false"})
+        else:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
     return count
 
 

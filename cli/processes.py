@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.catalogue import print_table
 from cli.context import load_settings, open_catalogue
 from cli.options import AsJson
 
@@ -91,13 +92,7 @@ def config(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(shown))
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table()
-    for heading in ("setting", "value", "what it is"):
-        table.add_column(heading, overflow="fold")
-    for (name, value), field in zip(shown.items(), Settings.model_fields.values(), strict=True):
-        table.add_row(name, Text(value or "–"), field.description)
-    Console().print(table)
+    fields = zip(shown.items(), Settings.model_fields.values(), strict=True)
+    print_table(
+        [{"setting": name, "value": value or "–", "what it is": field.description} for (name, value), field in fields]
+    )

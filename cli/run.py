@@ -56,7 +56,7 @@ def run(
         run_id, scanned = job.scan(limit, allow_mass_removal)
         counts = follow(job.settings, job.sessions, run_id, classifiers)
         seconds = time.monotonic() - begun
-    result = _result(run_id, scanned, counts, seconds)
+    result = _run_result(run_id, scanned, counts, seconds)
     if as_json:
         print(json.dumps(result))
     else:
@@ -76,7 +76,7 @@ def scan(
         run_id, scanned = job.scan(None, allow_mass_removal)
     with job.sessions.begin() as session:
         runs.close_finished(session, [run_id])
-    result = {"run": run_id, "seen": scanned.seen, "new": scanned.new, "changed": scanned.changed, "gone": scanned.gone}
+    result = _scan_result(run_id, scanned)
     print(json.dumps(result) if as_json else "  ".join(f"{name} {value}" for name, value in result.items()))
     _warn_of_removal(scanned)
     raise typer.Exit(1 if scanned.refused else 0)
@@ -177,17 +177,14 @@ class _Job:
             time.sleep(0.5)
 
 
-def _result(run_id: int, scanned: Scanned, counts: dict[str, int], seconds: float) -> dict[str, Any]:
+def _scan_result(run_id: int, scanned: Scanned) -> dict[str, Any]:
+    return {"run": run_id, "seen": scanned.seen, "new": scanned.new, "changed": scanned.changed, "gone": scanned.gone}
+
+
+def _run_result(run_id: int, scanned: Scanned, counts: dict[str, int], seconds: float) -> dict[str, Any]:
     return {
-        "run": run_id,
-        "seen": scanned.seen,
-        "new": scanned.new,
-        "changed": scanned.changed,
-        "gone": scanned.gone,
-        "tagged": counts["tagged"],
-        "needs_review": counts["needs_review"],
-        "skipped": counts["skipped"],
-        "quarantined": counts["quarantined"],
+        **_scan_result(run_id, scanned),
+        **{name: counts[name] for name in ("tagged", "needs_review", "skipped", "quarantined")},
         "seconds": round(seconds, 3),
         "images_per_second": round(counts["tagged"] / seconds, 1),
     }

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.context import catalogue_if_usable, load_settings, named_bundle
+from cli.models.promote import history_as_json, lines_of_history, with_promotions
 from cli.options import NAMED, TAXONOMY, AsJson, Bundles
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ def classify(
     as_json: AsJson = False,
 ) -> None:
     """Classify photographs: category, confidence, and whether and why they would be reviewed."""
-    from cli.context import load_settings
     from model import contact_sheet
     from model.summary import classify_file, line_of_file
 
@@ -56,8 +57,6 @@ def classify(
 
 def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
     """List all bundles: what each is for, which are promoted, and what is wrong with broken ones."""
-    from cli.context import catalogue_if_usable, load_settings
-    from cli.models.promote import with_promotions
     from model.bundle import folders_of_bundles
     from model.summary import of_folder
 
@@ -80,8 +79,6 @@ def show(
     model: Annotated[str | None, typer.Argument(help=NAMED)] = None, bundles: Bundles = None, as_json: AsJson = False
 ) -> None:
     """Show a bundle's purpose, categories, accuracy, training, review thresholds and promotions."""
-    from cli.context import catalogue_if_usable, load_settings
-    from cli.models.promote import history_as_json, lines_of_history
     from model.summary import lines_of_bundle, lines_of_promise, of_bundle, of_promise
     from worker.bundle_lookup import resolve
     from worker.promotion import history
@@ -115,8 +112,6 @@ def _check_sheet(show: Path | None, files: int) -> None:
 
 def _classifier(settings: Settings, bundles: list[Path] | None) -> Classifier:
     """Load the bundle as workers would."""
-    from cli.context import named_bundle
     from worker.bootstrap import load_classifier, taxonomy_of
 
-    taxonomy = taxonomy_of(settings)
-    return load_classifier(settings, named_bundle(settings, bundles), taxonomy)
+    return load_classifier(settings, named_bundle(settings, bundles), taxonomy_of(settings))

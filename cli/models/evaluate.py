@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.context import load_settings, named_bundle
 from cli.options import NAMED, AsJson, Bundles
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure how good a bundle is on labelled images, and write a report for people."""
-    from cli.context import load_settings, named_bundle
     from model.evaluation.report import report, wording
 
     names = _categories_of_folders(mapped or [])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.context import load_settings, open_catalogue
 from cli.options import DATA, IMAGES, AsJson
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Check labelled photographs for problems before training. Nothing is changed."""
-    from cli.context import load_settings
-
     _check_out(out, data)
     settings = load_settings()
     photographs, _ = open_photographs(data, images, settings, leave_out or [])
@@ -55,7 +54,6 @@ def open_photographs(
 
     Raises DataUnusable, typer.BadParameter, and StorageError for a store that cannot be used.
     """
-    from cli.context import open_catalogue
     from worker import labelled_photographs
 
     _check_source(data, images)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.context import load_settings, named_bundle
 from cli.options import NAMED, AsJson, Bundles
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def taxonomy(
     from model.decisions.category_mapping import CategoryMapping
     from model.decisions.taxonomy import Taxonomy, TaxonomyWrong
 
-    chosen = _bundle(bundle, bundles)
+    chosen = named_bundle(load_settings(model=bundle), bundles)
     rows: list[Row] = []
     problem = None
     try:
@@ -49,12 +50,6 @@ def taxonomy(
     if problem is not None:
         print(f"tagger: {problem}", file=sys.stderr)
         raise typer.Exit(1)
-
-
-def _bundle(reference: str | None, bundles: list[Path] | None) -> Bundle:
-    from cli.context import load_settings, named_bundle
-
-    return named_bundle(load_settings(model=reference), bundles)
 
 
 def _rows(taxonomy: Taxonomy, categories: Sequence[str]) -> Iterator[Row]:

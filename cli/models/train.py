@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli.context import load_settings
+from cli.models.backbone import cache_folder
+from cli.models.inspect import open_photographs, run_inspection
+from cli.models.spread import cross_validate
 from cli.models.train_request import FASHION_MNIST, TrainRequest, with_options_of
 
 if TYPE_CHECKING:
@@ -33,7 +37,6 @@ def train(request: TrainRequest) -> None:
 
 
 def _train_on_photographs(request: TrainRequest) -> Bundle | None:
-    from cli.context import load_settings
     from model.training.device import import_tensorflow
 
     recipe, start = _fine_tuning_recipe(request), _read_bundles([request.start] if request.start else [])
@@ -45,8 +48,6 @@ def _train_on_photographs(request: TrainRequest) -> Bundle | None:
     tuning = _fine_tuning(request, recipe, settings, inspection, left_out, *start)
     if not (request.folds or request.seeds):
         return fine_tune(tuning)
-    from cli.models.spread import cross_validate
-
     parts = cross_validation_parts(tuning, request.folds, request.seeds)
     typer.echo(cross_validate(parts, len(inspection.names), recipe.epochs, request.bundle, resume=request.resume))
     return None
@@ -75,8 +76,6 @@ def _fine_tuning_recipe(request: TrainRequest) -> Recipe:
 
 def _inspect(request: TrainRequest, settings: Settings) -> tuple[Inspection, list[Photograph]]:
     """Return the inspected photographs, and those left out. Raises typer.Exit(1) where training cannot start."""
-    from cli.models.inspect import open_photographs, run_inspection
-
     leave_out = request.leave_out or []
     photographs, left_out = open_photographs(request.data_set, request.images, settings, leave_out)
     inspection = run_inspection(request.data_set, photographs, settings, leave_out)
@@ -95,7 +94,6 @@ def _fine_tuning(
     left_out: Sequence[Photograph],
     start: Bundle | None = None,
 ) -> FineTuning:
-    from cli.models.backbone import cache_folder
     from model.images import preprocessing
     from model.training.backbones import backbone
     from model.training.fine_tuning import FineTuning
@@ -165,7 +163,6 @@ def _train_on_fashion_mnist(request: TrainRequest) -> Bundle | None:
 def _cross_validate_on_fashion_mnist(
     request: TrainRequest, images: Dataset, recipe: Recipe, teachers: list[object]
 ) -> str:
-    from cli.models.spread import cross_validate
     from model.decisions.categories import FASHION_MNIST as CATEGORIES
     from model.training import crossvalidation
 

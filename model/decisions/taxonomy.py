@@ -1,7 +1,6 @@
 """The taxonomy of a shop: its own categories as a tree, with their synonyms and their titles by language."""
 
 import difflib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -37,11 +36,6 @@ class Taxonomy:
         """Return the category of that name or with that synonym; None where there is none."""
         return self._known.get(plain(name))
 
-    def meant_by(self, word: str) -> str | None:
-        """Return the category that a person means: by its name, a synonym, or a title that only one category has."""
-        titled = self._titled.get(plain(word), [])
-        return self.resolve(word) or (titled[0] if len(titled) == 1 else None)
-
     def above(self, category: str) -> tuple[str, ...]:
         """Return the parent, its parent and so on. Raises KeyError for a name that is no category's own."""
         return tuple(_upwards(category, _parents(self.categories)))
@@ -73,15 +67,6 @@ class Taxonomy:
     @cached_property
     def _titles(self) -> Mapping[str, Mapping[str, str]]:
         return {category.name: category.titles for category in self.categories}
-
-    @cached_property
-    def _titled(self) -> Mapping[str, Sequence[str]]:
-        """The categories by their titles in any language."""
-        names: dict[str, list[str]] = defaultdict(list)
-        for category in self.categories:
-            for title in {plain(title) for title in category.titles.values()}:
-                names[title].append(category.name)
-        return names
 
 
 def _names(path: Path, rows: Iterable[Category]) -> dict[str, Category]:

@@ -21,14 +21,6 @@ def test_a_category_is_found_by_its_name_and_its_synonyms_whatever_their_case_an
     assert resolved == ["tee", "tee", "shoes", "kanga", None, None]
 
 
-def test_a_person_may_also_name_a_title_but_not_one_that_two_categories_share(tmp_path: Path) -> None:
-    shop = Taxonomy.read(written(tmp_path, CLOTHES + "boots,footwear,,Boots,Viatu,\n"))
-
-    resolved = [shop.meant_by(word) for word in ("fulana", "Schuhe", "leso", "shirt", "Viatu", "Mütze")]
-
-    assert resolved == ["tee", "shoes", "kanga", "shirt", None, None]
-
-
 def test_what_is_above_is_told_from_the_nearest_up(tmp_path: Path) -> None:
     shop = Taxonomy.read(written(tmp_path, CLOTHES + "boots,Shoes,,,,\n"))
 
