@@ -1,14 +1,10 @@
 """Failed runs, and no suspect items."""
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0003"
 down_revision: str | None = "0002"
-branch_labels: str | Sequence[str] | None = None
-depends_on: str | Sequence[str] | None = None
 
 BEFORE = "state IN ('planned', 'scanning', 'running', 'paused', 'finished', 'cancelled')"
 SINCE = "state IN ('planned', 'scanning', 'running', 'paused', 'finished', 'cancelled', 'failed')"
