@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Float, Row, exists, select, text
+from sqlalchemy import Boolean, Float, Row, column, exists, select, table
 from sqlalchemy.orm import Session, aliased
 
 from db.schema import SourceObject, WorkItem
@@ -52,14 +52,12 @@ def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple
 
 def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[dict[str, Any]]:
     """Stream the rows of the view `catalogue_tags` in key order, with the EXPORT_COLUMNS."""
-    conditions = ["1 = 1"]
+    types: dict[str, Any] = {"confidence": Float(), "needs_review": Boolean(), "tagged_at": UtcTime()}
+    tags = table("catalogue_tags", *(column(name, types.get(name)) for name in EXPORT_COLUMNS))
+    statement = select(tags).order_by(tags.c.bucket, tags.c.key)
     if category is not None:
-        conditions.append("category = :category")
+        statement = statement.where(tags.c.category == category)
     if needs_review:
-        conditions.append("needs_review")
-    columns, where = ", ".join(EXPORT_COLUMNS), " AND ".join(conditions)
-    statement = text(f"SELECT {columns} FROM catalogue_tags WHERE {where} ORDER BY bucket, key")  # noqa: S608 -- our words
-    typed = statement.columns(confidence=Float(), needs_review=Boolean(), tagged_at=UtcTime())
-    parameters = {"category": category} if category is not None else {}
-    for row in session.execute(typed, parameters, execution_options={"yield_per": 2000}):
-        yield dict(zip(EXPORT_COLUMNS, row, strict=True))
+        statement = statement.where(tags.c.needs_review)
+    for row in session.execute(statement, execution_options={"yield_per": 2000}).mappings():
+        yield dict(row)

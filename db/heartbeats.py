@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.schema import LeaderLease, WorkerHeartbeat
@@ -37,8 +37,7 @@ def alive(session: Session) -> Sequence[WorkerHeartbeat]:
 
 def slots(session: Session) -> int:
     """Count the doorbells that the living workers answer at once."""
-    living = select(func.coalesce(func.sum(WorkerHeartbeat.slots), 0))
-    return int(session.execute(living.where(WorkerHeartbeat.seen_at > sql_now(session, -ALIVE_S))).scalar_one())
+    return sum(worker.slots for worker in alive(session))
 
 
 def lead(session: Session, name: str, holder: str) -> bool:

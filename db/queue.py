@@ -24,6 +24,7 @@ MAX_CRASHES = 3
 BACKOFF_S = 10.0
 MAX_BACKOFF_S = 3600.0
 QUEUES = ("ops", "nightly")
+_IN_TURN = (WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,8 @@ def next_model(session: Session, queue: str, run_id: int | None = None) -> int |
     if throttled_until(session) is not None:
         return None
     for state in ("leased", "pending"):
-        next_item = (
-            select(WorkItem.model_version_id)
-            .where(*_claimable(session, queue, state, run_id))
-            .order_by(WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
-            .limit(1)
-        )
-        model_version_id = session.execute(next_item).scalar_one_or_none()
+        waiting = select(WorkItem.model_version_id).where(*_claimable(session, queue, state, run_id))
+        model_version_id = session.execute(waiting.order_by(*_IN_TURN).limit(1)).scalar_one_or_none()
         if model_version_id is not None:
             return model_version_id
     return None
@@ -84,32 +80,19 @@ def claim(
 
 def _claimable(session: Session, queue: str, state: str, run_id: int | None) -> list[ColumnElement[bool]]:
     held_back = select(Run.id).where(Run.state.in_(("paused", "cancelled")))
-    conditions = [
-        WorkItem.state == state,
-        WorkItem.queue == queue,
-        WorkItem.eligible_at <= sql_now(session),
-        WorkItem.run_id.not_in(held_back),
-    ]
-    if run_id is not None:
-        conditions.append(WorkItem.run_id == run_id)
-    return conditions
+    is_due = WorkItem.eligible_at <= sql_now(session)
+    conditions = [WorkItem.state == state, WorkItem.queue == queue, is_due, WorkItem.run_id.not_in(held_back)]
+    return conditions if run_id is None else [*conditions, WorkItem.run_id == run_id]
 
 
 def _lease(
     session: Session, conditions: Iterable[ColumnElement[bool]], owner: str, limit: int, lease_s: float, *, alone: bool
 ) -> list[ClaimedItem]:
     # A CTE, because a plain IN (SELECT ... LIMIT ... SKIP LOCKED) may be run again and exceed its limit.
-    pick = (
-        select(WorkItem.id)
-        .where(*conditions)
-        .order_by(WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("pick")
-    )
+    first = select(WorkItem.id).where(*conditions).order_by(*_IN_TURN).limit(limit).with_for_update(skip_locked=True)
     claimed = (
         update(WorkItem)
-        .where(WorkItem.id.in_(select(pick.c.id)))
+        .where(WorkItem.id.in_(select(first.cte("pick").c.id)))
         .values(
             state="leased",
             fence=WorkItem.fence + 1,

@@ -40,12 +40,11 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
         "source": "human",
     }
     version = before.version + 1 if before else 1
-    event = {"object_id": object_id, "seq": version, "old": as_dict(before), "new": new}
     decided_at = now(session)
     row = new | {"object_id": object_id, "version": version, "tagged_at": decided_at}
     session.execute(upsert_tags(session), [row])
-    event |= {"actor": actors.of_person(person), "why": why, "at": decided_at}
-    session.execute(insert(table_of(TagEvent)), [event])
+    event = {"object_id": object_id, "seq": version, "old": as_dict(before), "new": new, "at": decided_at}
+    session.execute(insert(table_of(TagEvent)), [event | {"actor": actors.of_person(person), "why": why}])
 
 
 def human_tags(session: Session) -> list[HumanTag]:

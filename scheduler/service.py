@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from types import FrameType
 
 import structlog
 from celery import Celery
@@ -31,12 +30,8 @@ STOP_S = 5.0
 def serve(settings: Settings) -> int:
     """Tick every few seconds until SIGTERM or Ctrl-C; the exit code."""
     stopped = threading.Event()
-
-    def stop(_: int, __: FrameType | None) -> None:
-        stopped.set()
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, lambda *_: stopped.set())
     scheduler = Scheduler(settings, open_sessions(settings), create_app(settings))
     log.info("scheduler_started", holder=scheduler.holder)
     while not stopped.is_set():

@@ -9,11 +9,9 @@ import shlex
 import signal
 import sys
 import threading
-from pathlib import Path
-from types import FrameType
 
 from stack.processes import temporary_folder
-from stack.topology import Topology, topology
+from stack.topology import TAGGER, Topology, topology
 
 BUCKET = "catalogue"
 _CHECK_EVERY_S = 1.0
@@ -24,12 +22,8 @@ def main() -> int:
     """Run until Ctrl-C or SIGTERM; return exit code 0."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     stopping = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+        signal.signal(number, lambda *_: stopping.set())
     print("starting Valkey, PostgreSQL and SeaweedFS …", flush=True)
     extra = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     with temporary_folder("stack") as folder, topology(folder, BUCKET, extra) as running:
@@ -53,7 +47,6 @@ def _supervise(running: Topology, stopping: threading.Event) -> None:
 def _instructions(running: Topology) -> str:
     exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in running.environment.items())
     logs = "\n".join(f"  {name:<10} {child.log}" for name, child in sorted(running.processes.items()))
-    tagger = Path(sys.executable).with_name("tagger")
     return f"""
   Redis      {running.broker.url}
   PostgreSQL {running.environment["TAGGER_DATABASE_URL"]}
@@ -65,8 +58,8 @@ In another shell:
 {exports}
   export AWS_ACCESS_KEY_ID="$TAGGER_S3_ACCESS_KEY_ID" AWS_SECRET_ACCESS_KEY="$TAGGER_S3_SECRET_ACCESS_KEY"
   aws --endpoint-url "$TAGGER_S3_ENDPOINT_URL" s3 cp --recursive samples/ s3://{running.bucket}/   # or any S3 client
-  {tagger} run
-  {tagger} status
+  {TAGGER} run
+  {TAGGER} status
 
 Ctrl-C ends all of it."""
 
