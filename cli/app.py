@@ -3,7 +3,7 @@
 import typer
 
 from cli import catalogue, processes, run
-from cli.errors import ReportingGroup
+from cli.errors import ReportingGroup, prepare_streams
 from cli.models import app as models
 
 app = typer.Typer(
@@ -38,4 +38,5 @@ app.add_typer(models, name="model")
 
 def main() -> None:
     """Run the command that the arguments name."""
+    prepare_streams()
     app()

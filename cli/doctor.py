@@ -20,11 +20,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         name = check.__name__.strip("_")
         try:
             yield name, True, check(settings)
-        except Exception as error:
-            message = describe(error)
-            if message is None:
-                raise
-            yield name, False, message
+        except Exception as error:  # noqa: BLE001 -- what ends one check must not keep doctor from the next
+            yield name, False, describe(error) or f"fails with {type(error).__name__}, which no check foresaw"
 
 
 def _catalogue(settings: Settings) -> str:

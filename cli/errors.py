@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -22,7 +26,10 @@ class ReportingGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was called."""
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                _flush()
         except Exception as error:
             message = describe(error)
             if message is None:
@@ -31,12 +38,41 @@ class ReportingGroup(TyperGroup):
             raise typer.Exit(3) from error
 
 
+def prepare_streams() -> None:
+    """Make pipes and files of standard output UTF-8, and no character an error. Exit code 3 if it is closed."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 -- as long as the process
+    if sys.stdout is None:
+        print("tagger: standard output is closed: send it somewhere, to /dev/null for example", file=sys.stderr)
+        raise SystemExit(3)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+
+
+def _flush() -> None:
+    """Write out what was printed, while it can still be told that it cannot be."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever read had enough
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter tries again, and says so
+        raise OSError(error.errno, error.strerror, "standard output") from None
+
+
 def describe(error: Exception) -> str | None:
     """Say in one line what went wrong and what to do about it; None for a defect of ours."""
     if isinstance(error, ModelError | CatalogueError | WorkerError):
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return f"this needs {error.name}: pip install 'catalogue-tagger[train]'"
+    if isinstance(error, ImportError):
+        return f"a package cannot be loaded ({str(error).partition(chr(10))[0]}): install it again"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None:
+        return f"a disk is full ({error.strerror}): make room where you write to, in TMPDIR and beside the catalogue"
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error.strerror):
+        return f"{error.strerror}: make room there, or set TMPDIR to a folder that can be written to"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename} cannot be used ({error.strerror or error}): name another"
     if "sqlalchemy" in sys.modules:  # else it is none of its errors, and importing it takes a while
@@ -50,7 +86,7 @@ def _describe_database_error(error: SQLAlchemyError) -> str:
     from sqlalchemy.exc import DBAPIError
 
     if not isinstance(error, DBAPIError):
-        return f"the catalogue cannot be used ({error}); check TAGGER_DATABASE_URL"
+        return f"the catalogue cannot be used ({str(error).splitlines()[0]}); check TAGGER_DATABASE_URL"
     lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
     if "SSL" in str(error.orig) or "certificate" in str(error.orig):
         return (

@@ -8,6 +8,7 @@ import typer
 
 from cli.catalogue import print_table
 from cli.context import load_settings, open_catalogue
+from cli.errors import describe
 from cli.options import AsJson
 
 
@@ -74,8 +75,12 @@ def check() -> None:
 def doctor(as_json: AsJson = False) -> None:
     """Try every part that the settings name, and say what to do about each that fails. Exit code 3 if one does."""
     from cli.doctor import examine
+    from worker.settings import BadSettings
 
-    findings = list(examine(load_settings()))
+    try:
+        findings = list(examine(load_settings()))
+    except (BadSettings, OSError) as error:
+        findings = [("settings", False, str(describe(error)))]
     if as_json:
         print(json.dumps([{"check": name, "ok": ok, "detail": detail} for name, ok, detail in findings]))
     else:

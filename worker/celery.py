@@ -74,9 +74,9 @@ def depths(settings: Settings) -> dict[str, int]:
 @contextmanager
 def _connected(app: Celery) -> Iterator[Connection]:
     """Yield a new connection that was tried; whatever the broker refuses or leaves unanswered is BrokerUnavailable."""
-    with app.connection_for_write() as connection:
+    with _connection(app) as connection:
         try:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=_IMPATIENT["socket_timeout"])
+            _connect(connection)
             yield connection
         except (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors) as error:
             raise BrokerUnavailable(
@@ -84,6 +84,23 @@ def _connected(app: Celery) -> Iterator[Connection]:
                 "check TAGGER_BROKER_URL, its password and that the server runs"
             ) from None
 
+
+def _connection(app: Celery) -> Connection:
+    try:
+        return app.connection_for_write()
+    except (ValueError, TypeError, LookupError):
+        raise BrokerUnavailable(_MISREAD) from None
+
+
+def _connect(connection: Connection) -> None:
+    try:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=_IMPATIENT["socket_timeout"])
+    except (ValueError, TypeError, LookupError):
+        raise BrokerUnavailable(_MISREAD) from None
+
+
+# kombu's own texts quote the URL.
+_MISREAD = "TAGGER_BROKER_URL has an option in its query that is not known: leave it out"
 
 _BEHAVIOUR: dict[str, Any] = {
     "result_backend": None,

@@ -2,20 +2,18 @@
 
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from model.decisions.thresholds import ReviewPolicy
 from model.images.decoding import DecodeLimits
 from worker import WorkerError
 from worker.storage.store import S3Options
-from worker.urls import hide_password
+from worker.urls import check_broker_url, check_database_url, hide_password
 
 
 class BadSettings(WorkerError):
@@ -105,13 +103,16 @@ class Settings(BaseSettings):
             raise ValueError("without a taxonomy nothing lies above a category; set TAGGER_TAXONOMY, too")
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        check_database_url(value)
+        return value
+
     @field_validator("broker_url")
     @classmethod
     def _is_a_broker(cls, value: str) -> str:
-        if value.startswith("sentinel://") or ";" in value:
-            raise ValueError("write the one address that follows the master: of a proxy, or a name; not of sentinels")
-        if not re.match(r"^(memory|rediss?)://", value):
-            raise ValueError("write memory:// or redis://host:6379/0")
+        check_broker_url(value)
         return value
 
     @field_validator("database_ca", "broker_ca")
@@ -125,11 +126,10 @@ class Settings(BaseSettings):
     def _name_the_authorities(self) -> Self:
         if self.database_ca is None or not self.database_url.startswith("postgresql"):
             return self
-        with suppress(ArgumentError, ValueError):  # told by whoever opens it
-            url = make_url(self.database_url)
-            if "sslrootcert" not in url.query:
-                url = url.update_query_dict({"sslrootcert": str(self.database_ca)})
-                self.database_url = url.render_as_string(hide_password=False)
+        url = make_url(self.database_url)
+        if "sslrootcert" not in url.query:
+            url = url.update_query_dict({"sslrootcert": str(self.database_ca)})
+            self.database_url = url.render_as_string(hide_password=False)
         return self
 
     @property
@@ -169,6 +169,8 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         wrong = [f"TAGGER_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
         raise BadSettings("; ".join(wrong)) from None
+    except UnicodeDecodeError as error:
+        raise BadSettings(f".env is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from None
 
 
 def masked(settings: Settings) -> dict[str, str]:

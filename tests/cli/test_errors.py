@@ -77,6 +77,18 @@ def test_a_defect_keeps_its_traceback(error: Exception) -> None:
     assert run(fail)[2] is error
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_in_a_line(number: int) -> None:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    code, message, _ = run(fail)
+
+    assert code == 3
+    assert "TMPDIR" in message
+    assert message.count("\n") == 1
+
+
 def test_a_usage_error_stays_exit_code_2() -> None:
     def fail() -> None:
         raise typer.BadParameter("no such thing")

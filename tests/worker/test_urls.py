@@ -37,3 +37,57 @@ def test_the_settings_are_shown_without_secrets() -> None:
     )
 
     assert "hunter2" not in str(settings.masked(loaded))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hunter/2@h:6379/0",
+        "redis://:hunter?2@h:6379/0",
+        "redis://:1?hunter@h:6379/0",
+        "rediss://me:hunter#2@h/0",
+        "redis://:hun]ter2@h",
+        "redis://:hunter@2@h/0",
+        "redis://me:hunter2",
+        "redis://:hunter2@h/one",
+        "redis://:hunter2@h:70000/0",
+        "redis://:hunter2@a..b/0",
+        "rediss://:hunter2@h/0?ssl_cert_reqs=maybe",
+    ],
+)
+def test_a_broker_url_that_would_be_misread_is_refused_without_a_word_of_it(url: str) -> None:
+    with pytest.raises(settings.BadSettings, match=r"^TAGGER_BROKER_URL: ") as refused:
+        settings.load(broker_url=url)
+
+    assert "hunter" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["redis://", "redis://:hun%2Fter2@[::1]:6379/0", "rediss://a:b@h?ssl_cert_reqs=none"])
+def test_a_broker_url_that_is_read_as_written_is_accepted(url: str) -> None:
+    assert settings.load(broker_url=url).broker_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hunter2",
+        "postgresql://me:hunter2",
+        "postgresql://me:a@hunter2@h/d",
+        "postgresql://me:hunter2@h:port/d",
+        "postgresql+psycopg2://me:hunter2@h/d",
+        "sqlite+aiosqlite:///hunter2.db",
+        "mysql://me:hunter2@h/d",
+    ],
+)
+def test_a_database_url_that_cannot_be_used_is_refused_without_a_word_of_it(url: str) -> None:
+    with pytest.raises(settings.BadSettings, match=r"^TAGGER_DATABASE_URL: ") as refused:
+        settings.load(database_url=url)
+
+    assert "hunter" not in str(refused.value)
+
+
+def test_a_database_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.urls.find_spec", lambda name: None)
+
+    with pytest.raises(settings.BadSettings, match=r"TAGGER_DATABASE_URL: .*psycopg is not installed"):
+        settings.load(database_url="postgresql://h/d")

@@ -1,0 +1,70 @@
+"""`tagger` as a process: what it says when its settings, its files or its streams cannot be used."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TAGGER = [sys.executable, "-c", "from cli.app import main; main()"]
+
+
+def tagger(*arguments: str, shell: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process of its own, its streams redirected as the shell is told."""
+    command = ["bash", "-c", f'exec "$@" {shell}', "bash", *TAGGER, *arguments]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=60, env=os.environ | environment
+    )
+
+
+def test_a_file_of_settings_in_another_encoding_is_told_by_doctor_and_every_command(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("TAGGER_MODEL=Schlüpfer".encode("latin-1"))
+
+    config, doctor = tagger("config"), tagger("doctor", "--json")
+
+    assert (config.returncode, doctor.returncode) == (3, 3)
+    assert ".env is not UTF-8" in config.stderr
+    assert config.stderr.count("\n") == 1
+    [finding] = json.loads(doctor.stdout)
+    assert (finding["check"], finding["ok"]) == ("settings", False)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"TAGGER_BROKER_URL": "redis://:hunter/2@h:6379/0"},
+        {"TAGGER_BROKER_URL": "redis://:hunter2@127.0.0.1:1/0?colour=red"},
+        {"TAGGER_DATABASE_URL": "postgresql://me:hunter2"},
+    ],
+)
+def test_doctor_survives_a_url_that_cannot_be_used(setting: dict[str, str]) -> None:
+    doctor = tagger("doctor", **setting)
+
+    assert doctor.returncode == 3
+    assert "Traceback" not in doctor.stderr
+    assert "hunter" not in doctor.stdout + doctor.stderr
+    assert next(iter(setting)) in doctor.stderr
+
+
+def test_a_full_disk_under_standard_output_is_told() -> None:
+    done = tagger("config", "--json", shell=">/dev/full")
+
+    assert done.returncode == 3
+    assert "(No space left on device)" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_standard_output_is_told() -> None:
+    done = tagger("config", shell=">&-")
+
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "standard output is closed" in done.stderr
+
+
+def test_pipes_are_utf8_whatever_python_was_told() -> None:
+    done = tagger("config", TAGGER_SOURCE="Röcke日本", PYTHONIOENCODING="latin-1")
+
+    assert done.returncode == 0, done.stderr
+    assert "Röcke日本" in done.stdout
