@@ -102,7 +102,7 @@ def actor() -> str:
         return actors.of_person("unknown")
 
 
-def refuse(message: str) -> typer.Exit:
-    """Report a usage error; raise what is returned (exit code 2)."""
+def refuse(message: str, *, code: int) -> typer.Exit:
+    """Report why nothing was done; raise what is returned."""
     print(f"tagger: {message}", file=sys.stderr)
-    return typer.Exit(2)
+    return typer.Exit(code)

@@ -113,7 +113,7 @@ class _Job:
         settings = load_settings(model=model)
         source = source or settings.source
         if source is None:
-            raise refuse("nothing to tag: name a folder or s3://bucket/prefix, or set TAGGER_SOURCE")
+            raise refuse("nothing to tag: name a folder or s3://bucket/prefix, or set TAGGER_SOURCE", code=2)
         known = catalogue_if_any(settings)
         bundle = bundle_lookup.resolve(settings.model, settings.bundle_folders, known)
         check_taxonomy(settings, bundle)

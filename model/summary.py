@@ -39,18 +39,17 @@ def classify_file(classifier: Classifier, file: Path) -> ClassifiedFile:
     """Read a file and classify it; `error` is a reason of ImageRejected, or "unreadable"."""
     try:
         data = file.read_bytes()
-    except OSError as error:
-        return ClassifiedFile(b"", None, _failed(file, "unreadable", error.strerror or str(error)))
-    try:
         pixels = classifier.prepare(data)
+    except OSError as error:
+        return _failed(file, "unreadable", error.strerror or str(error))
     except ImageRejected as error:
-        return ClassifiedFile(b"", None, _failed(file, error.reason, error.detail))
+        return _failed(file, error.reason, error.detail)
     row = of_prediction(classifier.classify(pixels[None])[0], classifier)
     return ClassifiedFile(data, pixels, {"file": str(file), **row})
 
 
-def _failed(file: Path, error: str, detail: str) -> dict[str, Any]:
-    return {"file": str(file), "error": error, "detail": detail}
+def _failed(file: Path, error: str, detail: str) -> ClassifiedFile:
+    return ClassifiedFile(b"", None, {"file": str(file), "error": error, "detail": detail})
 
 
 def of_prediction(prediction: Prediction, classifier: Classifier) -> dict[str, Any]:

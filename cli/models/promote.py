@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import actor, catalogue_if_any, load_settings, open_catalogue
+from cli.context import actor, catalogue_if_any, load_settings, open_catalogue, refuse
 from cli.options import AsLastLine
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ def promote(
         _print(as_json, f"{candidate.id} is promoted already", model=candidate.id, changed=False)
         return
     if proposal.objection and not force:
-        raise _refuse(f"{proposal.objection}; --force promotes it all the same")
+        raise refuse(f"{proposal.objection}; --force promotes it all the same", code=1)
     try:
         promotion.promote(sessions or open_catalogue(settings, create=True), proposal, actor=actor())
     except PromotionOvertaken as error:
-        raise _refuse(str(error)) from error
+        raise refuse(str(error), code=1) from error
     _print(
         as_json,
         f"{candidate.id} is promoted{f' in place of {replaced}' if replaced else ''}. {FROM_NOW_ON}",
@@ -73,7 +73,7 @@ def rollback(
     try:
         restored, replaced = promotion.roll_back(settings, open_catalogue(settings), name, actor=actor())
     except (NothingBefore, PromotionOvertaken) as error:
-        raise _refuse(str(error)) from error
+        raise refuse(str(error), code=1) from error
     text = f"{restored.bundle_id} is promoted again, in place of {replaced.bundle_id}. {FROM_NOW_ON}"
     _print(as_json, text, model=restored.bundle_id, changed=True, replaced=replaced.bundle_id)
 
@@ -149,9 +149,3 @@ def _warn_of_place(settings: Settings, bundle: Bundle) -> None:
 
 def _print(as_json: bool, text: str, **values: Any) -> None:
     print(json.dumps(values) if as_json else text)
-
-
-def _refuse(message: str) -> typer.Exit:
-    """Report why nothing was changed; raise what is returned (exit code 1)."""
-    print(f"tagger: {message}", file=sys.stderr)
-    return typer.Exit(1)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NoReturn, get_args
 
 from model.data.dataset import DataMissing
 
@@ -104,7 +104,7 @@ def folders_in(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
-        raise _unlisted(error) from error
+        _refuse(error)
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -135,9 +135,6 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (path for path in paths if path.is_file())
 
 
-def _refuse(error: OSError) -> None:
-    raise _unlisted(error) from error
-
-
-def _unlisted(error: OSError) -> DataUnusable:
-    return DataUnusable(f"{error.filename} cannot be listed ({error.strerror or error}): make sure you may read it")
+def _refuse(error: OSError) -> NoReturn:
+    message = f"{error.filename} cannot be listed ({error.strerror or error}): make sure you may read it"
+    raise DataUnusable(message) from error

@@ -47,7 +47,7 @@ def load(
     larger = resized(spec, round(ROOM * (trained or spec.size)))
     parts = []
     for indices, size in zip(splits, (larger, spec, spec), strict=True):
-        images = _read([photographs[index] for index in indices], size, limits, report_progress)
+        images = read([photographs[index] for index in indices], size, limits, report_progress)
         parts.append(Split(images, labels[indices]))
     digest = hashlib.sha256("".join(map(digest_of, parts)).encode()).hexdigest()
     train, validation, test = parts
@@ -60,18 +60,22 @@ def as_served(images: Images, spec: Preprocessing) -> Images:
     return np.stack(small) if small else np.zeros((0, spec.size, spec.size, 3), np.uint8)
 
 
-def _read(
-    photographs: Sequence[Photograph], spec: Preprocessing, limits: DecodeLimits, report_progress: Callable[[int], None]
+def read(
+    photographs: Sequence[Photograph],
+    spec: Preprocessing,
+    limits: DecodeLimits,
+    report_progress: Callable[[int], None] = lambda _: None,
 ) -> Images:
+    """Decode photographs to uint8[N, S, S, C], S being the size in `spec`. Raises what `load` does."""
     images = np.zeros((len(photographs), spec.size, spec.size, spec.channels), np.uint8)
     budget = PixelBudget()
 
-    def read(photograph: Photograph) -> Images:
+    def prepare(photograph: Photograph) -> Images:
         with budget.lease() as reserve:
             return preprocess(decode(photograph.read(), spec.hints, limits=limits, reserve=reserve), spec)
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="pixels") as pool:
-        for index, image in enumerate(pool.map(read, photographs)):
+        for index, image in enumerate(pool.map(prepare, photographs)):
             images[index] = image
             report_progress(1)
     return images
@@ -147,7 +151,6 @@ def _prepare(photograph: Photograph, spec: Preprocessing) -> Images | Rejected:
 
 
 def _labels(folders: Sequence[str], categories: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:
-    """Return the label of each sub-folder by its name."""
     index_of = {plain(category): index for index, category in enumerate(categories)}
     for folder, category in mapping.items():
         if folder not in folders:

@@ -116,7 +116,6 @@ class CategoryMapping:
 
 
 def _resolve_all(taxonomy: Taxonomy, categories: Sequence[str]) -> list[str]:
-    """Return the shop's category of each of the bundle's, in their order."""
     resolved = [taxonomy.resolve(name) for name in categories]
     missing = [name for name, category in zip(categories, resolved, strict=True) if category is None]
     if missing:

@@ -34,7 +34,8 @@ class Taxonomy:
 
     def resolve(self, name: str) -> str | None:
         """Return the category of that name or with that synonym; None where there is none."""
-        return self._known.get(plain(name))
+        category = self._known.get(plain(name))
+        return category.name if category else None
 
     def above(self, category: str) -> tuple[str, ...]:
         """Return the parent, its parent and so on. Raises KeyError for a name that is no category's own."""
@@ -49,24 +50,19 @@ class Taxonomy:
 
         A synonym has the title of its category.
         """
-        category = self.resolve(name)
-        titles = self._titles.get(category, {}) if category else {}
-        return next((titles[tag] for tag in _wider(language) if tag in titles), category or name)
+        category = self._known.get(plain(name))
+        if category is None:
+            return name
+        return next((category.titles[tag] for tag in _wider(language) if tag in category.titles), category.name)
 
     def like(self, name: str) -> list[str]:
         """List categories that may be meant by a name that is none."""
         close = difflib.get_close_matches(plain(name), list(self._known))
-        return list(dict.fromkeys(self._known[name] for name in close))
+        return list(dict.fromkeys(self._known[name].name for name in close))
 
     @cached_property
-    def _known(self) -> Mapping[str, str]:
-        return {
-            plain(name): category.name for category in self.categories for name in (category.name, *category.synonyms)
-        }
-
-    @cached_property
-    def _titles(self) -> Mapping[str, Mapping[str, str]]:
-        return {category.name: category.titles for category in self.categories}
+    def _known(self) -> Mapping[str, Category]:
+        return {plain(name): category for category in self.categories for name in (category.name, *category.synonyms)}
 
 
 def _names(path: Path, rows: Iterable[Category]) -> dict[str, Category]:

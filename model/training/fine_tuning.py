@@ -17,8 +17,8 @@ from model.data.inspection.inspect import Inspection
 from model.data.photographs import Photograph
 from model.evaluation.evaluation_sets import OodSource
 from model.evaluation.report import label_page
-from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, ImageRejected, decode
-from model.images.preprocessing import Preprocessing, preprocess
+from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, ImageRejected
+from model.images.preprocessing import Preprocessing
 from model.keras_network import load_network, trained_in
 from model.training import crossvalidation, head, loop
 from model.training.backbones.weights import provenance
@@ -147,7 +147,6 @@ def load_teachers(teachers: Sequence[Bundle]) -> dict[str, Any]:
 
 
 def _split(tuning: FineTuning) -> tuple[Indices, Indices, Indices]:
-    """Choose the indices of train, validation and test."""
     inspection, seed = tuning.inspection, tuning.recipe.seed
     given = [photograph.split for photograph in inspection.photographs]
     train, validation, test = splitting.split(inspection.labels, inspection.groups, given, seed=seed)
@@ -190,23 +189,18 @@ def _bundle_spec(tuning: FineTuning, data: Dataset, test: Indices) -> BundleSpec
 
 
 def _ood_sources(tuning: FineTuning) -> list[OodSource]:
-    """Make an OOD source of each category that is left out."""
     sources = []
     for category in dict.fromkeys(photograph.category for photograph in tuning.left_out):
         photographs = [photograph for photograph in tuning.left_out if photograph.category == category]
         usable = inspect.inspect(photographs, limits=tuning.limits).photographs
-        images = [
-            preprocess(decode(photograph.read(), tuning.spec.hints, limits=tuning.limits), tuning.spec)
-            for photograph in usable
-        ]
-        if images:
+        if usable:
             names = tuple(photograph.name for photograph in usable)
-            sources.append(OodSource(category, np.stack(images), names, tuning.pictures))
+            images = pixels.read(usable, tuning.spec, tuning.limits)
+            sources.append(OodSource(category, images, names, tuning.pictures))
     return sources
 
 
 def _list_label_issues(tuning: FineTuning, start: WarmStart, train: Indices) -> None:
-    """Write the page of labels that the other photographs contradict."""
     inspection = tuning.inspection
     issues = label_issues.find(start.features, inspection.labels[train], inspection.groups[train], inspection.names)
     photographs = [inspection.photographs[index] for index in train]

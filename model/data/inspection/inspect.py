@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -66,10 +66,7 @@ class Inspection:
             "splits": self.splits,
             "groups": len(np.unique(self.groups)),
             "stops": self.stops,
-            "findings": [
-                {"kind": finding.kind, "sentence": finding.sentence, "names": finding.names}
-                for finding in self.findings
-            ],
+            "findings": [asdict(finding) for finding in self.findings],
         }
 
     def lines(self) -> Iterator[str]:

@@ -139,7 +139,6 @@ def _thumbnails(
     decisions: Decisions,
     categories: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """Return thumbnails of the images at `indices`, with what was predicted."""
     return [
         {
             "src": thumbnail(images[index]),

@@ -121,7 +121,6 @@ def training(bundle: Bundle) -> list[tuple[str, str]]:
 
 
 def _known(*facts: tuple[str, Any]) -> str:
-    """Join the templates whose value is known."""
     return ", ".join(template.format(value) for template, value in facts if value is not None)
 
 

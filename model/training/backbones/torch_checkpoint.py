@@ -96,7 +96,6 @@ def _tensors(source: io.BytesIO) -> Arrays:
 
 
 def _values(source: io.BytesIO, keys: list[str], storages: dict[str, _Storage]) -> Arrays:
-    """Read the values of each storage, one-dimensional."""
     if sorted(keys) != sorted(storages):
         raise CheckpointRefused("lists other storages than its tensors lie in")
     values = {key: _flat(source, storages[key]) for key in keys}

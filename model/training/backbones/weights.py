@@ -133,7 +133,6 @@ def _content(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 
 def _digest(arrays: Arrays) -> str:
-    """Compute SHA-256 over names, types, shapes and values."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

@@ -35,7 +35,8 @@ def equalize(model: Any, images: Images) -> None:
     if not pairs:
         return
     inner = keras.Model(model.input, [convolution.input for _, convolution in pairs])
-    maxima = _channel_maxima(inner, spread(images, CALIBRATION_IMAGES).astype(np.float32))
+    outputs = keras.tree.flatten(inner(spread(images, CALIBRATION_IMAGES).astype(np.float32)))
+    maxima = [np.asarray(output).max((0, 1, 2)) for output in outputs]
     for (normalisation, convolution), largest in zip(pairs, maxima, strict=True):
         factors = _factors(np.asarray(convolution.kernel), largest)
         for variable in (normalisation.gamma, normalisation.beta):
@@ -77,13 +78,6 @@ def _is_plain_relu(layer: Any) -> bool:
     from keras import layers
 
     return isinstance(layer, layers.ReLU) and layer.max_value is None and not layer.negative_slope
-
-
-def _channel_maxima(model: Any, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-    """Return the largest value of each channel, float[C], for each output float[N, H, W, C] of a keras.Model."""
-    outputs = model(images)
-    outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-    return [np.asarray(output).max((0, 1, 2)) for output in outputs]
 
 
 def _factors(kernel: Kernel, largest: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

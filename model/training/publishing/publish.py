@@ -177,7 +177,6 @@ def _evaluate(
 
 
 def _write_golden(draft: Bundle, images: Images, outputs: Outputs) -> None:
-    """Write the golden images with the calibrated scores of each runtime."""
     litert, tensorflow = (softmax(logits, draft.temperature) for logits in (outputs.logits, outputs.reference))
     np.savez_compressed(draft.folder / "golden.npz", images=images, litert=litert, tensorflow=tensorflow)
 
