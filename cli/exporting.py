@@ -19,8 +19,7 @@ from db.catalogue import EXPORT_COLUMNS
 if TYPE_CHECKING:
     from worker.settings import Settings
 
-TITLE = "title"
-"""The column that `--language` adds, after all others."""
+TITLE = "title"  # the column that `--language` adds, after all others
 _BATCH = 20_000
 
 

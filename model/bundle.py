@@ -28,8 +28,7 @@ from model.manifest import (
 SHIPPED = Path(__file__).parent / "bundles"
 VALIDATION = "validation.npz"
 """Outcomes on the validation images: see model.decisions.thresholds.ValidationOutcomes."""
-TEST = "test.npz"
-"""Outcomes on the test images, in their order: bundles are compared by them."""
+TEST = "test.npz"  # outcomes on the test images, in their order: bundles are compared by them
 OOD_DETECTOR = "novelty.npz"
 """The statistics of the training's features: see model.decisions.ood.OodDetector."""
 

@@ -10,8 +10,7 @@ from model import ModelError, bundle as bundles
 from model.bundle import Bundle
 from model.decisions.thresholds import ValidationOutcomes
 
-SIGNIFICANT = 0.05
-"""The share of candidates that are no worse but are called worse is this at most."""
+SIGNIFICANT = 0.05  # the share of candidates that are no worse but are called worse is this at most
 
 
 class NotComparable(ModelError):

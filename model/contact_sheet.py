@@ -14,8 +14,7 @@ GAP = 16
 LINE = 22
 LARGE, SMALL = 17, 13  # of letters
 WIDTH = GAP + 2 * (PICTURE + GAP)
-MOST = 100
-"""The largest number of rows on a sheet."""
+MOST = 100  # the largest number of rows on a sheet
 MADE_BY = "tagger model classify"
 GROUND, FRAME, INK, FAINT, ALARM = "white", "#d0d0d0", "#1a1a1a", "#666666", "#b02a1a"
 

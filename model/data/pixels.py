@@ -24,8 +24,7 @@ Indices = npt.NDArray[np.int64]
 ROOM = 1.25
 """How much larger than the network's input training photographs are kept, as crops of them are shown to it."""
 THREADS = 4
-UNKNOWN = -1
-"""The label of an image whose folder is not a category of the bundle."""
+UNKNOWN = -1  # the label of an image whose folder is not a category of the bundle
 
 
 def load(

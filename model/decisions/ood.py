@@ -21,8 +21,7 @@ SHRINKAGE = 0.01  # of the mean variance, added to each: some features hardly va
 MANY = 512  # features: with more, their covariance cannot be estimated
 KEPT = 128  # directions that so many features are reduced to
 ADDED = ("energy", "mahalanobis", "mahalanobis of directions")
-SERVED = "combined"
-"""The score of the bundles: the sum of ADDED."""
+SERVED = "combined"  # the score of the bundles: the sum of ADDED
 
 
 @dataclass(frozen=True, slots=True)

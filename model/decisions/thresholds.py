@@ -14,13 +14,11 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-NOTHING_PASSES = 1.01
-"""A threshold that no confidence reaches."""
+NOTHING_PASSES = 1.01  # a threshold that no confidence reaches
 PRIOR_IMAGES = 1000
 """How many images of a category weigh as much as the error curve of all categories (docs/research)."""
 STEP = 0.001  # of precision, when the aim within categories is lowered
-LEAST_WITHIN = 0.5
-"""The least precision within a category, however good the others are."""
+LEAST_WITHIN = 0.5  # the least precision within a category, however good the others are
 UNSURE = 0.05  # share of cases in which the bound on precision may be wrong
 
 

@@ -20,8 +20,7 @@ from model.images.preprocessing import Preprocessing, preprocess
 
 Images = npt.NDArray[np.uint8]
 Maker = Callable[[np.random.Generator], Image.Image]
-COUNT = 500
-"""Most images of a source."""
+COUNT = 500  # most images of a source
 
 
 def for_fashion_mnist(garments: Split, spec: Preprocessing, seed: int, photographs: Path | None) -> dict[str, Images]:

@@ -11,8 +11,7 @@ from model.data.dataset import Split
 from model.training.augmentation.augment import augment, mixup
 from model.training.recipe import Recipe, smoothing
 
-AHEAD = 3
-"""Epochs that are prepared ahead of their turn."""
+AHEAD = 3  # epochs that are prepared ahead of their turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,7 @@ class Recipe:
 
 
 ENLARGED, GRAIN = 1.15, 8
-LATE = 0.875
-"""Share of a training after which labels are no longer smoothed."""
+LATE = 0.875  # share of a training after which labels are no longer smoothed
 
 LONG = Recipe(
     epochs=60,

@@ -12,10 +12,8 @@ from model.data.inspection.findings import Finding, enumerate_names
 from model.data.photographs import SPLITS, Photograph
 from model.decisions.categories import plain
 
-MIN_PHOTOGRAPHS = 10
-"""Photographs to train on that a category needs."""
-MIN_GROUPS = len(SPLITS)
-"""Distinct products that a category needs, so that each split gets one."""
+MIN_PHOTOGRAPHS = 10  # photographs to train on that a category needs
+MIN_GROUPS = len(SPLITS)  # distinct products that a category needs, so that each split gets one
 
 
 @dataclass(frozen=True, slots=True)

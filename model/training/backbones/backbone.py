@@ -11,8 +11,7 @@ from model.training.backbones.weights import BackboneCorrupt, BackboneError, rea
 
 DEFAULT = "efficientnet-lite0"
 IMAGENET_CATEGORIES = 1000
-HEAD = frozenset({"fc/kernel", "fc/bias"})
-"""What only `imagenet_classifier` has."""
+HEAD = frozenset({"fc/kernel", "fc/bias"})  # what only `imagenet_classifier` has
 
 
 class BackboneUnknown(ModelError):

@@ -23,8 +23,7 @@ from model import ModelError
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 MAX_BYTES = 256 * 2**20
-MAX_OPCODES = 200_000
-"""EfficientNet-Lite0 takes 10,696."""
+MAX_OPCODES = 200_000  # EfficientNet-Lite0 takes 10,696
 
 _STORAGES = {"torch FloatStorage": "<f4", "torch LongStorage": "<i8"}
 _REBUILD = "torch._utils _rebuild_tensor_v2"

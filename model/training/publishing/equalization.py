@@ -17,10 +17,8 @@ Images = npt.NDArray[np.uint8]
 Kernel = npt.NDArray[np.float32]
 
 LEVELS = 127
-SMALL = 1_024
-"""TensorFlow's converter keeps kernels of fewer weights as floats in a .tflite with "int8"."""
-CALIBRATION_IMAGES = 1_000
-"""Images to measure the channels on."""
+SMALL = 1_024  # TensorFlow's converter keeps kernels of fewer weights as floats in a .tflite with "int8"
+CALIBRATION_IMAGES = 1_000  # images to measure the channels on
 _TINY = 1e-6
 
 

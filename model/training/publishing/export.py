@@ -16,8 +16,7 @@ from model.training.publishing import quantization
 
 Images = npt.NDArray[np.uint8]
 
-LARGE = 60_000
-"""Layers of at least so many weights become int8 in the file ("int8 weights")."""
+LARGE = 60_000  # layers of at least so many weights become int8 in the file ("int8 weights")
 
 
 def write_keras(model: Any, folder: Path) -> None:

@@ -13,10 +13,8 @@ from model.decisions.calibration import fit_temperature, negative_log_likelihood
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
-BALANCED = 0.1
-"""Where no two log shares lie further apart, nothing is adjusted."""
-STRENGTHS = np.linspace(0, 1, 21)
-"""From no adjustment to the full log share."""
+BALANCED = 0.1  # where no two log shares lie further apart, nothing is adjusted
+STRENGTHS = np.linspace(0, 1, 21)  # from no adjustment to the full log share
 
 
 def log_shares(labels: Labels, categories: int) -> Floats:

@@ -21,12 +21,9 @@ Images = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
 Range = tuple[float, float]
 
-CALIBRATION_IMAGES = 96
-"""Images that the ranges are measured on."""
-VALUES = 1_000
-"""Values of each tensor that are sampled from an image."""
-SHARES = np.linspace(0.3, 1, 15)
-"""Of the largest and the smallest value: where a range may end."""
+CALIBRATION_IMAGES = 96  # images that the ranges are measured on
+VALUES = 1_000  # values of each tensor that are sampled from an image
+SHARES = np.linspace(0.3, 1, 15)  # of the largest and the smallest value: where a range may end
 LEVELS = 255
 OUTPUTS = r"logits|concatenate|average|StatefulPartitionedCall"
 """Tensors that stay floats: logits and features side by side would share one range, too coarse for the logits."""

@@ -18,8 +18,7 @@ from model.images.preprocessing import FASHION_MNIST, Preprocessing
 Images = npt.NDArray[np.uint8]
 
 GOLDEN_IMAGES = 64
-DRAWN = 8
-"""Golden images that are drawn, so that nobody's photographs are passed on with a bundle."""
+DRAWN = 8  # golden images that are drawn, so that nobody's photographs are passed on with a bundle
 
 
 @dataclass(frozen=True)
