@@ -17,6 +17,7 @@ from db.session import now, sql_now, upsert
 # Items that ended because their object version was not there to be read do not count as work on it.
 _UNREAD = ("superseded", "not_found", "changed_during_read")
 _PRESENT: dict[str, Any] = {"gone_at": None, "missing_in_run": None}
+LATELY_S = 12 * 3600.0  # two nights are two removals, two scans in one night are not
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,15 @@ class KnownObject:
     is_gone: bool
     was_missed: bool
     queued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The numbers of objects in the store, of those among them that a scan has missed, and of those gone lately."""
+
+    present: int
+    missing: int
+    gone_lately: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +114,15 @@ def note_missing(session: Session, object_ids: Collection[int], run_id: int) -> 
     _set(session, object_ids, missing_in_run=run_id)
 
 
-def count_known(session: Session, bucket: str, prefix: str) -> int:
-    """Count the objects that are thought to be in the store under `prefix`."""
-    counted = select(func.count()).where(SourceObject.bucket == bucket, SourceObject.gone_at.is_(None), under(prefix))
-    return session.execute(counted).scalar_one()
-
-
-def count_missing(session: Session, run_id: int) -> int:
-    return session.execute(select(func.count()).where(SourceObject.missing_in_run == run_id)).scalar_one()
+def count_known(session: Session, bucket: str, prefix: str) -> Known:
+    """Count what the catalogue believes of the store under `prefix`, and doubts."""
+    is_there = SourceObject.gone_at.is_(None)
+    counted = select(
+        func.count().filter(is_there),
+        func.count().filter(is_there & SourceObject.missing_in_run.is_not(None)),
+        func.count().filter(SourceObject.gone_at > sql_now(session, -LATELY_S)),
+    )
+    return Known(*session.execute(counted.where(SourceObject.bucket == bucket, under(prefix))).one())
 
 
 def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:

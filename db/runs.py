@@ -119,6 +119,11 @@ def scanned(session: Session, run_id: int) -> None:
     session.execute(update(Run).where(Run.id == run_id, Run.state == "scanning").values(values))
 
 
+def others_scan(session: Session, run_id: int) -> bool:
+    """Tell whether another run than this one is being scanned."""
+    return bool(session.execute(select(Run.id).where(Run.state == "scanning", Run.id != run_id).limit(1)).all())
+
+
 def fail(session: Session, run_id: int, reason: str) -> None:
     """End a run that cannot be scanned until somebody acts. What it has queued so far is still tagged."""
     run = _locked(session, run_id)

@@ -21,6 +21,7 @@ from worker.run_requests import SCAN
 from worker.storage.store import Store, StoredObject
 
 MASS_REMOVAL_SHARE = 0.20
+MASS_REMOVAL_LEAST = 10
 KNOWN_AT_ONCE = 5000  # rows of the catalogue in memory; a page whose range of keys holds more is recorded in pieces
 
 
@@ -143,15 +144,18 @@ class _Scanner:
         """Mark what the listing lacks as gone, unless that is too much or the listing was cut short."""
         run = session.get_one(Run, self.run_id)
         known = objects.count_known(session, self.store.bucket, self.store.prefix)
-        missing = objects.count_missing(session, self.run_id) if complete else 0
-        remove = complete and (self.request.allow_mass_removal or not is_mass_removal(missing, known))
-        gone = objects.settle_missing(session, self.run_id, remove=remove)
+        missing = known.missing if complete else 0
+        removed, before = missing + known.gone_lately, known.present + known.gone_lately
+        remove = complete and (self.request.allow_mass_removal or not is_mass_removal(removed, before))
+        # What is refused counts on for another scan, which may see a part of it only; the next scan decides anew.
+        counts_on = missing > 0 and not remove and runs.others_scan(session, self.run_id)
+        gone = 0 if counts_on else objects.settle_missing(session, self.run_id, remove=remove)
         counts = {"gone": gone} if remove else {"gone_refused": missing}
         run = runs.advance(session, self.run_id, expected=run.cursor, cursor=run.cursor, counts=counts)
         runs.scanned(session, self.run_id)
         total = run.counts
         refused = 0 if remove else missing
-        return Scanned(total["seen"], total["new"], total["changed"], total["gone"], refused, known)
+        return Scanned(total["seen"], total["new"], total["changed"], total["gone"], refused, known.present)
 
 
 def compare(known: Sequence[KnownObject], listed: Sequence[StoredObject]) -> Difference:
@@ -188,7 +192,7 @@ def shorten(difference: Difference, limit: int | None) -> Difference:
 
 def is_mass_removal(missing: int, known: int) -> bool:
     """Tell whether more than a fifth of the known images is missing, as with a wrong prefix or an unmounted disk."""
-    return missing > MASS_REMOVAL_SHARE * known
+    return missing >= MASS_REMOVAL_LEAST and missing > MASS_REMOVAL_SHARE * known
 
 
 def scan_request(run: Run, product_pattern: str | None, *, allow_mass_removal: bool = False) -> ScanRequest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -62,6 +62,19 @@ class Gate(Shelf):
             if number == 1:
                 self.hangs.set()
                 assert self.opened.wait(30)
+            yield page
+
+
+@dataclass
+class Interrupted(Shelf):
+    """Calls `meanwhile` before its second page."""
+
+    meanwhile: Callable[[], object] = lambda: None
+
+    def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
+        for number, page in enumerate(super().list_pages(after)):
+            if number == 1:
+                self.meanwhile()
             yield page
 
 

@@ -6,43 +6,93 @@ import pytest
 from hypothesis import given, strategies as st
 
 from scheduler import discovery
-from scheduler.discovery import is_mass_removal
+from scheduler.discovery import Scanned, is_mass_removal
 from tests.db.catalogues import LONG_AGO, Catalogue
-from tests.scheduler.memory_store import Shelf
+from tests.scheduler.memory_store import Interrupted, Shelf
 from tests.scheduler.scans import present, scan, statements, tag_all
+
+MANY = [f"{number:03}" for number in range(100)]
 
 
 def test_a_fifth_of_the_images_may_go_and_no_more(catalogue: Catalogue, shelf: Shelf) -> None:
-    shelf.put(*"abcdefghij")
+    shelf.put(*MANY)
     scan(catalogue, shelf)
-    shelf.remove("a", "b")
+    shelf.remove(*MANY[:20])
     fifth = scan(catalogue, shelf)
-    shelf.remove("c", "d")
+    let_removals_age(catalogue)
+    shelf.remove(*MANY[20:37])
 
     more = scan(catalogue, shelf)
 
-    assert (fifth.gone, fifth.refused) == (2, 0)
-    assert (more.gone, more.refused, more.known) == (0, 2, 8)
-    assert present(catalogue).keys() == set("cdefghij")
-    assert catalogue.states()["c"] == "pending"
+    assert (fifth.gone, fifth.refused) == (20, 0)
+    assert (more.gone, more.refused, more.known) == (0, 17, 80)
+    assert present(catalogue).keys() == set(MANY[20:])
+    assert catalogue.states()["020"] == "pending"
     assert catalogue.violations() == []
 
 
-def test_a_mass_removal_goes_through_when_somebody_says_so(catalogue: Catalogue, shelf: Shelf) -> None:
-    shelf.put(*"abcdef")
+def test_what_went_in_the_last_hours_counts_with_what_is_missing_now(catalogue: Catalogue, shelf: Shelf) -> None:
+    shelf.put(*MANY)
     scan(catalogue, shelf)
-    shelf.remove(*"abcde")
-    refused = scan(catalogue, shelf)
+    shelf.remove(*MANY[:15])
+    first = scan(catalogue, shelf)
+    shelf.remove(*MANY[15:30])
 
-    allowed = scan(catalogue, shelf, allow_mass_removal=True)
+    second = scan(catalogue, shelf)
+    let_removals_age(catalogue)
+    next_night = scan(catalogue, shelf)
 
-    assert (refused.gone, refused.refused) == (0, 5)
-    assert (allowed.gone, allowed.refused) == (5, 0)
+    assert (first.gone, first.refused) == (15, 0)
+    assert (second.gone, second.refused) == (0, 15)
+    assert (next_night.gone, next_night.refused) == (15, 0)
+    assert catalogue.violations() == []
+
+
+def test_two_scans_at_once_do_not_share_a_mass_removal(catalogue: Catalogue, shelf: Shelf) -> None:
+    shelf.page_keys = 40
+    shelf.put(*MANY)
+    scan(catalogue, shelf)
+    shelf.remove(*MANY[:15], *MANY[80:95])
+    behind = Interrupted(shelf.tokens, page_keys=20, meanwhile=lambda: overtaking.append(scan(catalogue, shelf)))
+    overtaking: list[Scanned] = []
+
+    scanned = scan(catalogue, behind)
+
+    assert [(other.gone, other.refused) for other in (*overtaking, scanned)] == [(0, 30), (0, 30)]
+    assert len(present(catalogue)) == 100
+    assert scan(catalogue, shelf, allow_mass_removal=True).gone == 30
     assert present(catalogue) == shelf.tokens
     assert catalogue.violations() == []
 
 
-@given(st.integers(1, 10_000_000))
+def test_fewer_than_ten_are_no_mass_removal_of_a_small_folder(catalogue: Catalogue, shelf: Shelf) -> None:
+    shelf.put(*MANY[:14])
+    scan(catalogue, shelf)
+    shelf.remove(*MANY[:9])
+    nine = scan(catalogue, shelf)
+    shelf.remove(MANY[9])
+
+    ten = scan(catalogue, shelf)
+
+    assert (nine.gone, nine.refused) == (9, 0)
+    assert (ten.gone, ten.refused) == (0, 1)
+
+
+def test_a_mass_removal_goes_through_when_somebody_says_so(catalogue: Catalogue, shelf: Shelf) -> None:
+    shelf.put(*MANY[:20])
+    scan(catalogue, shelf)
+    shelf.remove(*MANY[:15])
+    refused = scan(catalogue, shelf)
+
+    allowed = scan(catalogue, shelf, allow_mass_removal=True)
+
+    assert (refused.gone, refused.refused) == (0, 15)
+    assert (allowed.gone, allowed.refused) == (15, 0)
+    assert present(catalogue) == shelf.tokens
+    assert catalogue.violations() == []
+
+
+@given(st.integers(10, 10_000_000))
 def test_exactly_a_fifth_is_no_mass_removal_at_any_size(fifth: int) -> None:
     assert not is_mass_removal(fifth, 5 * fifth)
     assert is_mass_removal(fifth + 1, 5 * fifth)
@@ -77,6 +127,10 @@ def test_a_page_that_spans_more_known_keys_than_fit_in_memory_is_recorded_in_pie
     assert present(catalogue) == shelf.tokens
     assert tag_all(catalogue) == 17
     assert catalogue.violations() == []
+
+
+def let_removals_age(catalogue: Catalogue) -> None:
+    catalogue.sql("UPDATE source_object SET gone_at = :then WHERE gone_at IS NOT NULL", then=LONG_AGO)
 
 
 def know_many(catalogue: Catalogue, count: int) -> None:

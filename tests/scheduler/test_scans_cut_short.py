@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,9 +13,9 @@ from db import objects, runs
 from scheduler.discovery import Scanned
 from stack.processes import wait_until
 from tests.db.catalogues import Catalogue
-from tests.scheduler.memory_store import Shelf
+from tests.scheduler.memory_store import Interrupted, Shelf
 from tests.scheduler.scans import items, present, scan
-from worker.storage.store import StoredObject, StoreUnavailable
+from worker.storage.store import StoreUnavailable
 
 
 def test_a_scan_that_is_cut_short_goes_on_where_it_was(catalogue: Catalogue, shelf: Shelf) -> None:
@@ -68,19 +66,6 @@ def test_what_a_cut_scan_missed_and_a_later_one_finds_is_not_gone(catalogue: Cat
 
     assert (scanned.gone, scanned.new, scanned.refused) == (0, 0, 0)
     assert catalogue.value("SELECT count(*) FROM source_object WHERE missing_in_run IS NOT NULL") == 0
-
-
-@dataclass
-class Interrupted(Shelf):
-    """Calls `meanwhile` before its second page."""
-
-    meanwhile: Callable[[], object] = lambda: None
-
-    def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
-        for number, page in enumerate(super().list_pages(after)):
-            if number == 1:
-                self.meanwhile()
-            yield page
 
 
 def test_of_two_scanners_of_one_run_the_slower_stops_and_nothing_is_twice(catalogue: Catalogue) -> None:
