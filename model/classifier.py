@@ -15,7 +15,7 @@ from model.decisions.ood import SERVED
 from model.decisions.taxonomy import Taxonomy
 from model.decisions.thresholds import AS_MADE, ReviewPolicy
 from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, decode
-from model.images.pixel_budget import PixelBudget
+from model.images.memory import MemoryBudget
 from model.images.preprocessing import preprocess
 from model.runtimes import LiteRT, Outputs, Runtime, TensorFlow
 
@@ -49,7 +49,7 @@ class Classifier:
     def __init__(self, bundle: Bundle, rule: DecisionRule, runtime: Runtime) -> None:
         self.bundle, self.rule = bundle, rule
         self._runtime = runtime
-        self._budget = PixelBudget()
+        self._budget = MemoryBudget()
 
     @classmethod
     def load(

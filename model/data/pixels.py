@@ -14,7 +14,7 @@ from model.data.dataset import Dataset, Split, digest_of
 from model.data.photographs import DataUnusable, Photograph, category_folders, photographs_in
 from model.decisions.categories import plain
 from model.images.decoding import DEFAULT_LIMITS, DecodeLimits, ImageRejected, decode
-from model.images.pixel_budget import PixelBudget
+from model.images.memory import MemoryBudget
 from model.images.preprocessing import Preprocessing, preprocess, resized
 from model.images.squares import shrunk
 
@@ -67,7 +67,7 @@ def read(
 ) -> Images:
     """Decode photographs to uint8[N, S, S, C], S being the size in `spec`. Raises what `load` does."""
     images = np.zeros((len(photographs), spec.size, spec.size, spec.channels), np.uint8)
-    budget = PixelBudget()
+    budget = MemoryBudget()
 
     def prepare(photograph: Photograph) -> Images:
         with budget.lease() as reserve:

@@ -7,10 +7,40 @@ from typing import Any
 from PIL import Image, ImageCms
 
 WHITE = (255, 255, 255, 255)
+STRIP = 500_000
+"""Pixels that are converted at once: what a conversion makes on the way takes up to 20 bytes a pixel."""
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert a loaded image of any mode to RGB."""
+    """Convert a loaded image of any mode to RGB, a large one strip by strip and, if it may be, in its own memory."""
+    plain = image.mode == "RGB" and not image.has_transparency_data and not image.info.get("icc_profile")
+    if plain or image.width * image.height <= STRIP or image.mode in ("I", "F"):
+        return _converted(image)
+    mode, info, deep = image.mode, image.info, image.mode.startswith("I")
+    parts = image.split() if mode == "LA" else (image,)
+    target = image if mode in ("RGB", "RGBA") else None
+    del image
+    target = target or Image.new("L" if deep else "RGB", parts[0].size)
+    rows = max(1, STRIP // target.width)
+    for top in range(0, target.height, rows):
+        box = (0, top, target.width, min(top + rows, target.height))
+        strip = Image.merge(mode, [part.crop(box) for part in parts]) if len(parts) > 1 else parts[0].crop(box)
+        strip.info = info
+        target.paste(_scaled_down(strip) if deep else _converted(strip), box)
+    del parts
+    target.info = {}
+    return _without_alpha(target) if target.mode == "RGBA" else target.convert("RGB") if deep else target
+
+
+def _without_alpha(image: Image.Image) -> Image.Image:
+    """Call RGBA pixels RGB, in the same memory where that is in one piece (see model.images.decoder_process)."""
+    try:
+        return Image.fromarrow(image, "RGB", image.size)
+    except ValueError:
+        return image.convert("RGB")
+
+
+def _converted(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         return _scaled_down(image).convert("RGB")
     if image.has_transparency_data:

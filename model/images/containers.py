@@ -30,6 +30,7 @@ class Contents:
 
     pixels: bytes
     info: dict[str, bytes | None] = field(default_factory=dict)
+    scans: int = 1
 
 
 def open_jpeg(data: bytes) -> Contents:

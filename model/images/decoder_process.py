@@ -13,10 +13,13 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from PIL import Image
+
 from model.images.decoding import DecodeLimits, ImageRejected, decode
+from model.images.memory import MOST
 from model.images.preprocessing import Preprocessing, preprocess
 
-MEMORY = 400_000_000
+MEMORY = MOST + 4_000_000
 """Bytes of address space beyond what is mapped at the start."""
 REQUEST, ANSWER = struct.Struct("!III"), struct.Struct("!BI")
 PIXELS, REJECTED, FAILED = range(3)
@@ -30,13 +33,14 @@ def main(descriptor: int) -> None:
         while len(head := _received(channel, REQUEST.size)) == REQUEST.size:
             job_size, data_size, seconds = REQUEST.unpack(head)
             _limit_time(seconds)
-            job, data = _received(channel, job_size), _received(channel, data_size)
-            kind, body = _answer(job, data)
+            job, files = _received(channel, job_size), [_received(channel, data_size)]
+            kind, body = _answer(job, files)
             channel.sendall(ANSWER.pack(kind, len(body)) + body)
 
 
 def _confine() -> None:
     """Limit what this process may take; what is short of memory anyway kills it before any other."""
+    Image.core.set_use_block_allocator(1)  # type: ignore[attr-defined]  # each image in one piece
     _lower(resource.RLIMIT_CORE, 0)
     if Path("/proc/self/statm").exists():
         pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -60,10 +64,11 @@ def _received(channel: socket.socket, size: int) -> bytes:
     return channel.recv(size, socket.MSG_WAITALL)
 
 
-def _answer(job: bytes, data: bytes) -> tuple[int, bytes]:
+def _answer(job: bytes, files: list[bytes]) -> tuple[int, bytes]:
+    """Prepare the one file in a list; it is taken out, so that its memory is free once it is decoded."""
     try:
         spec, limits = _parsed(job)
-        return PIXELS, preprocess(decode(data, spec.hints, limits=limits), spec).tobytes()
+        return PIXELS, preprocess(decode(files.pop(), spec.hints, limits=limits), spec).tobytes()
     except ImageRejected as error:
         return REJECTED, json.dumps([error.reason, error.detail]).encode()
     except MemoryError:

@@ -24,8 +24,8 @@ from model import ModelError
 from model.images.colour import to_rgb
 from model.images.containers import MOST_SCANS, Contents, canvas_of_webp, open_jpeg, open_png, scans
 from model.images.file_type import DECODED, type_of
+from model.images.memory import MOST, Reserve, bytes_of, bytes_of_scans, bytes_of_webp, no_limit
 from model.images.orientation import turn_upright
-from model.images.pixel_budget import Reserve, no_limit
 
 _PILLOW = r"PIL\."
 _PILLOW_IS_QUIET = ("ignore", None, Warning, re.compile(_PILLOW), 0)
@@ -47,7 +47,6 @@ ALMOST_ALL = (
 _DECODERS: dict[str, type[ImageFile]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
-    "WEBP": WebPImageFile,
     "GIF": GifImageFile,
     "BMP": BmpImageFile,
 }
@@ -98,15 +97,17 @@ def decode(
 ) -> Image.Image:
     """Decode an image: mode RGB, upright by its EXIF, on white where transparent, its first frame if animated.
 
-    `reserve` is called with the number of pixels before they are decoded, and may wait (model.images.pixel_budget).
+    `reserve` is called with the bytes that decoding takes, before it does, and may wait (model.images.memory).
     Raises ImageRejected and nothing else.
     """
     file_type = _accepted_type(data, limits)
     _silence_pillow()
     try:
-        return _decoded(data, file_type, hints, limits, reserve)
+        images = [_loaded(data, file_type, hints, limits, reserve)]
+        del data  # up to 50 MB; and a list, so that no image is kept here once it is turned or converted
+        return to_rgb(_upright(images.pop()))
     except (Image.DecompressionBombError, MemoryError) as error:
-        raise ImageRejected("too_many_pixels", f"decoding it would take too much memory: {error}") from error
+        raise ImageRejected("too_many_pixels", f"decoding it takes too much memory: {error}") from error
     except ALMOST_ALL as error:
         raise ImageRejected("corrupt", f"the {file_type} data cannot be decoded: {error}") from error
 
@@ -132,28 +133,32 @@ def _accepted_type(data: bytes, limits: DecodeLimits) -> str:
     return file_type
 
 
-def _decoded(data: bytes, file_type: str, hints: DecodeHints, limits: DecodeLimits, reserve: Reserve) -> Image.Image:
-    if file_type == "WEBP":
-        _check_size(canvas_of_webp(data), limits)  # its decoder takes memory for the canvas as soon as it is made
+def _loaded(data: bytes, file_type: str, hints: DecodeHints, limits: DecodeLimits, reserve: Reserve) -> Image.Image:
     contents = _contents(data, file_type)
+    if file_type == "WEBP":
+        canvas = canvas_of_webp(data)
+        _check_size(canvas, limits)
+        _make_room(bytes_of_webp(canvas), canvas, reserve)
+        return _webp(data)
 
     def load(pixels: bytes) -> Image.Image:
         with _DECODERS[file_type](io.BytesIO(pixels), "") as image:
             image.info.update(contents.info)
-            _check_size(image.size, limits)
+            size = image.size
+            _check_size(size, limits)
+            besides = bytes_of_scans(image) if isinstance(image, JpegImageFile) and contents.scans > 1 else 0
             if hints.min_edge is not None and file_type == "JPEG":
                 _shrink_while_decoding(image, hints.min_edge, grey=hints.grey)
-            reserve(image.width * image.height)
+            _make_room(besides + bytes_of(image, turned=_turn(image) is not None), size, reserve)
             image.load()
             return image
 
     try:
-        image = load(contents.pixels)
+        return load(contents.pixels)
     except OSError:
         if file_type != "JPEG":
             raise
-        image = _ended(load, contents.pixels)
-    return to_rgb(_upright(image))
+        return _ended(load, contents.pixels)
 
 
 def _contents(data: bytes, file_type: str) -> Contents:
@@ -161,9 +166,33 @@ def _contents(data: bytes, file_type: str) -> Contents:
         return open_png(data)
     if file_type != "JPEG":
         return Contents(data)
-    if (count := scans(data)) > MOST_SCANS:
-        raise ImageRejected("corrupt", f"the JPEG has {count:,} scans, and over {MOST_SCANS} are no picture")
-    return open_jpeg(data)
+    contents = open_jpeg(data)
+    contents.scans = scans(contents.pixels)
+    if contents.scans > MOST_SCANS:
+        raise ImageRejected("corrupt", f"the JPEG has {contents.scans:,} scans, and over {MOST_SCANS} are no picture")
+    return contents
+
+
+def _make_room(needed: int, size: tuple[int, int], reserve: Reserve) -> None:
+    """Refuse what takes more memory than one image may, and wait until there is as much."""
+    if needed > MOST:
+        raise ImageRejected(
+            "too_many_pixels",
+            f"decoding {size[0]}×{size[1]} of its kind takes {needed // 10**6} MB, over {MOST // 10**6}",
+        )
+    reserve(needed)
+
+
+def _webp(data: bytes) -> Image.Image:
+    """Decode the first frame of a WebP, and free its decoder before the pixels are used; Pillow keeps both."""
+    with WebPImageFile(io.BytesIO(data), "") as image:
+        frame = image._decoder.get_next()
+        mode, image._decoder = image.rawmode, None
+        if frame is None:
+            raise OSError("the first frame cannot be decoded")
+    pixels = Image.frombytes(image.mode, image.size, frame[0], "raw", mode)
+    pixels.info = image.info
+    return pixels
 
 
 def _ended(load: Callable[[bytes], Image.Image], data: bytes) -> Image.Image:
@@ -190,7 +219,11 @@ def _shrink_while_decoding(image: Image.Image, min_edge: int, *, grey: bool) -> 
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn an image as its EXIF says, or else its XMP."""
-    exif = image.info.get("exif") or image.info.get("raw_exif") or b""
-    turn = turn_upright(exif, image.info.get("xmp") or b"")
+    turn = _turn(image)
     return image if turn is None else image.transpose(turn)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return how an image is to be turned by its EXIF, or else its XMP."""
+    exif = image.info.get("exif") or image.info.get("raw_exif") or b""
+    return turn_upright(exif, image.info.get("xmp") or b"")

@@ -19,6 +19,7 @@ from model.images.foreground import Mask, Separation, garment
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 Parameters = Mapping[str, float]
 DARK = 64  # of 255
+ROWS = 512  # looked at at once
 PREPARED_SHARE = 0.25  # of the border is dark in each of Fashion-MNIST's 70,000 images
 
 
@@ -38,8 +39,22 @@ def light_on_black(image: Image.Image, size: int, parameters: Parameters, *, ver
 def _by_difference(grey: Image.Image, ground: int, size: int, parameters: Parameters) -> Image.Image:
     """Take for the garment what has another level than its ground."""
     lifted = grey.point(_differences(ground))
-    box = lifted.point(_above(parameters["trim_level"])).getbbox() or (0, 0, *lifted.size)
+    box = _box_above(lifted, parameters["trim_level"])
     return _centred(lifted, box, size, parameters)
+
+
+def _box_above(lifted: Image.Image, level: float) -> Box:
+    """Return the box around all pixels above a level, or the whole; strip by strip, as it may be large."""
+    width, height = lifted.size
+    boxes = []
+    for top in range(0, height, ROWS):
+        strip = lifted.crop((0, top, width, min(top + ROWS, height)))
+        if box := strip.point(_above(level)).getbbox():
+            boxes.append((box[0], box[1] + top, box[2], box[3] + top))
+    if not boxes:
+        return 0, 0, width, height
+    left, right = min(box[0] for box in boxes), max(box[2] for box in boxes)
+    return left, boxes[0][1], right, boxes[-1][3]
 
 
 def _by_colour(image: Image.Image, size: int, parameters: Parameters) -> Image.Image:
@@ -84,8 +99,9 @@ def _is_prepared(border: npt.NDArray[np.uint8]) -> bool:
 
 def _border(grey: Image.Image) -> npt.NDArray[np.uint8]:
     """Return the outermost pixels, sorted by level."""
-    levels = np.asarray(grey)
-    border = np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
+    right, bottom = grey.size
+    edges = ((0, 0, right, 1), (0, bottom - 1, right, bottom), (0, 1, 1, bottom - 1), (right - 1, 1, right, bottom - 1))
+    border = np.concatenate([np.asarray(grey.crop(edge)).ravel() for edge in edges if edge[1] < edge[3]])
     border.sort()
     return border
 

@@ -15,7 +15,7 @@ from model.data.inspection.checks import Decoded
 from model.data.inspection.findings import Finding, lines, printable
 from model.data.photographs import SPLITS, Photograph
 from model.images.decoding import DEFAULT_LIMITS, DecodeHints, DecodeLimits, ImageRejected, decode
-from model.images.pixel_budget import PixelBudget
+from model.images.memory import MemoryBudget
 
 THREADS = 4
 
@@ -93,7 +93,7 @@ def inspect(
     Raises what a photograph's `read` raises besides OSError and ImageRejected, as for a store that is out of reach.
     """
     results: list[Fingerprint | Finding] = []
-    budget = PixelBudget()
+    budget = MemoryBudget()
     with ThreadPoolExecutor(threads, thread_name_prefix="inspect") as pool:
         for result in pool.map(lambda photograph: _fingerprint(photograph, limits, budget), photographs):
             results.append(result)
@@ -122,7 +122,7 @@ class Fingerprint:
     thumbnail: near_duplicates.Thumbnails
 
 
-def _fingerprint(photograph: Photograph, limits: DecodeLimits, budget: PixelBudget) -> Fingerprint | Finding:
+def _fingerprint(photograph: Photograph, limits: DecodeLimits, budget: MemoryBudget) -> Fingerprint | Finding:
     try:
         data = photograph.read()
         with budget.lease() as reserve:

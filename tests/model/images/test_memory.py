@@ -3,11 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 
-from model.images.pixel_budget import PixelBudget
+from model.images.memory import MemoryBudget
 
 
 def test_no_more_pixels_are_held_at_once_than_the_budget_has() -> None:
-    budget, lock = PixelBudget(100), Lock()
+    budget, lock = MemoryBudget(100), Lock()
     held, most = 0, 0
 
     def decode_one(pixels: int) -> None:
@@ -27,7 +27,7 @@ def test_no_more_pixels_are_held_at_once_than_the_budget_has() -> None:
 
 
 def test_a_picture_waits_until_there_is_room() -> None:
-    budget, second_has_room = PixelBudget(100), Event()
+    budget, second_has_room = MemoryBudget(100), Event()
 
     def second() -> None:
         with budget.lease() as reserve:
@@ -45,7 +45,7 @@ def test_a_picture_waits_until_there_is_room() -> None:
 
 
 def test_a_picture_larger_than_the_budget_gets_through_alone() -> None:
-    budget = PixelBudget(100)
+    budget = MemoryBudget(100)
 
     with budget.lease() as reserve:
         reserve(1_000)
