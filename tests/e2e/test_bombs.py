@@ -81,6 +81,7 @@ def test_in_one_process(embedded: Deployment, folder: Path, files: dict[str, byt
     assert running.wait(timeout_s=120) == 1, running.tail()
     assert time.monotonic() - begun < 60 + 180
     print(f"{time.monotonic() - begun:.0f} s, {peak / 1e6:.0f} MB")
+    assert peak < 300_000_000
     check(embedded, files)
 
 
@@ -101,6 +102,7 @@ def test_with_a_worker_over_redis_and_postgresql(
     assert running.wait(timeout_s=120) == 1, running.tail()
     assert time.monotonic() - begun < 60 + 6
     print(f"{time.monotonic() - begun:.0f} s, {peak / 1e6:.0f} MB")
+    assert peak < 300_000_000
     check(distributed, files)
     assert worker.alive
 
