@@ -1,12 +1,13 @@
 """Objects of the store as the catalogue knows them: what a scan reads and writes, a page at a time."""
 
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from db.schema import Run, SourceObject, WorkItem
@@ -69,18 +70,32 @@ def known_between(
             SourceObject.missing_in_run.is_not(None),
             queued,
         )
-        .where(SourceObject.bucket == bucket, SourceObject.key > after, under(prefix))
+        .where(SourceObject.bucket == bucket)
+        .where(SourceObject.key > after if after >= prefix else SourceObject.key >= prefix)
+        .where(_before_end_of(prefix) if up_to is None else SourceObject.key <= up_to)
         .order_by(SourceObject.key)
         .limit(at_most)
     )
-    if up_to is not None:
-        statement = statement.where(SourceObject.key <= up_to)
     return [KnownObject(*row) for row in session.execute(statement)]
 
 
 def under(prefix: str) -> ColumnElement[bool]:
-    """Match keys that begin with `prefix`, compared as the store does: by bytes, with no wildcard."""
-    return func.substr(SourceObject.key, 1, len(prefix)) == prefix
+    """Match keys that begin with `prefix`, as a range of the index: by bytes, with no wildcard."""
+    return and_(SourceObject.key >= prefix, _before_end_of(prefix))
+
+
+def _before_end_of(prefix: str) -> ColumnElement[bool]:
+    end = prefix_end(prefix)
+    return true() if end is None else SourceObject.key < end
+
+
+def prefix_end(prefix: str) -> str | None:
+    """Return the least key after all that begin with `prefix`: code points have the order of UTF-8. None: no end."""
+    stem = prefix.rstrip(chr(sys.maxunicode))
+    if not stem:
+        return None
+    following = 0xE000 if stem[-1] == "\ud7ff" else ord(stem[-1]) + 1  # a surrogate cannot be stored
+    return stem[:-1] + chr(following)
 
 
 def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str, int]:
