@@ -64,8 +64,7 @@ class Metrics:
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it, rounded to what the numbers are worth."""
-        metrics: dict[str, Any] = rounded(asdict(self))
-        return metrics | {"aurc": round(self.aurc, 6)}
+        return {**rounded(asdict(self)), "aurc": round(self.aurc, 6)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ All are prepared. Drawn ones follow from a seed; photographs come from folders, 
 is left out.
 """
 
+import contextlib
 import functools
 import importlib.util
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -171,16 +172,12 @@ def _shipped_files() -> Iterator[Path]:
 
 def _hats(photographs: Path | None, spec: Preprocessing) -> Images:
     """Return the images of a category that Fashion-MNIST does not have, from any sub-folder "hat"."""
-    files = sorted(photographs.glob("**/hat/*")) if photographs else []
-    return _stacked((image for file in files for image in _prepared(file, spec)), spec)
+    images = []
+    for file in sorted(photographs.glob("**/hat/*")) if photographs else []:
+        with contextlib.suppress(ImageRejected):
+            images.append(preprocess(decode(file.read_bytes(), spec.hints), spec))
+    return _stacked(images, spec)
 
 
-def _prepared(file: Path, spec: Preprocessing) -> Iterator[Images]:
-    try:
-        yield preprocess(decode(file.read_bytes(), spec.hints), spec)
-    except ImageRejected:
-        return
-
-
-def _stacked(images: Iterator[Images], spec: Preprocessing) -> Images:
+def _stacked(images: Iterable[Images], spec: Preprocessing) -> Images:
     return np.array([*images], np.uint8).reshape(-1, spec.size, spec.size, spec.channels)

@@ -52,10 +52,7 @@ class OodMetrics:
             }
             for source in self.sources
         }
-        metrics: dict[str, Any] = rounded(
-            {"false_alarms": self.false_alarms, "auroc": dict(self.auroc), "sources": sources}
-        )
-        return metrics
+        return dict(rounded({"false_alarms": self.false_alarms, "auroc": dict(self.auroc), "sources": sources}))
 
 
 def measure(labelled: Decisions, sources: Sequence[tuple[OodSource, Decisions]]) -> OodMetrics:

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from model import ModelError
 from model.data.dataset import Dataset
 from model.training import memory, networks, train_step
 from model.training.backbones import backbone
-from model.training.batches import Batches, Chunk
+from model.training.batches import Batches
 from model.training.device import computing_dtype, machine
 from model.training.recipe import Recipe, changed, rate
 
@@ -77,7 +77,7 @@ def train(
     `stop_after` ends the run after that many epochs, as a power cut would. Raises CheckpointMismatch and MemoryShort.
     """
     saved = _Checkpoint.read(checkpoint) if resume and checkpoint.exists() else None
-    run = _Run(data, categories, recipe, checkpoint, saved.dtype if saved else computing_dtype(), teachers)
+    run = _Run(data, categories, recipe, checkpoint, saved.about["dtype"] if saved else computing_dtype(), teachers)
     if saved:
         run.restore(saved)
     elif start is not None:
@@ -126,7 +126,8 @@ class _Run:
         self.machines = list(dict.fromkeys([*self.machines, machine()]))
         total, done = self.recipe.epochs * self.batches.per_epoch, number * self.batches.per_epoch
         losses: list[float] = []
-        for chunk in self._chunks(number):
+        chunks = [self.batches.whole(number)] if self.steps.whole_epochs else self.batches.one_by_one(number)
+        for chunk in chunks:
             rates = [rate(step, total, self.recipe) for step in range(done, done + len(chunk.images))]
             losses += self.steps.run(chunk, np.array(rates, np.float32)).tolist()
             done += len(rates)
@@ -181,9 +182,6 @@ class _Run:
         model.set_weights(self.model.get_weights())
         return model
 
-    def _chunks(self, epoch: int) -> Iterable[Chunk]:
-        return [self.batches.whole(epoch)] if self.steps.whole_epochs else self.batches.one_by_one(epoch)
-
     def _accuracy(self) -> float:
         if self.served is not self.model:
             self.served.set_weights(self.model.get_weights())
@@ -213,10 +211,6 @@ class _Checkpoint:
             if about.get("format") != CHECKPOINT_FORMAT:
                 raise CheckpointMismatch(f"{path} was left by another version of this program: train without --resume")
             return cls(about, [file[str(index)] for index in range(len(file.files) - 1)])
-
-    @property
-    def dtype(self) -> str:
-        return str(self.about["dtype"])
 
 
 def _design(model: Any) -> list[Any]:
