@@ -1,5 +1,9 @@
 """The `tagger` command, in front of every part of the product."""
 
+import os
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from cli import catalogue, processes, run
@@ -34,6 +38,17 @@ for group, command, example in (
     group.command(epilog=f"Example: {example}")(command)
 app.add_typer(db, name="db")
 app.add_typer(models, name="model")
+
+
+@app.callback()
+def options(
+    env_file: Annotated[
+        Path | None, typer.Option(help="A file of settings instead of .env.", envvar="TAGGER_ENV_FILE")
+    ] = None,
+) -> None:
+    """Take what goes before a command's name."""
+    if env_file is not None:
+        os.environ["TAGGER_ENV_FILE"] = str(env_file)  # for this process and those that it starts
 
 
 def main() -> None:

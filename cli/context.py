@@ -22,6 +22,9 @@ def load_settings(*, quiet: bool = True, **overrides: object) -> Settings:
     from worker import settings, telemetry
 
     loaded = settings.load(**overrides)
+    _, as_it_should_be, why = settings.env_file()
+    if not as_it_should_be:
+        print(f"tagger: {why}", file=sys.stderr)
     telemetry.configure(loaded.log_format, quiet=quiet)
     return loaded
 

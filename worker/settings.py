@@ -23,7 +23,7 @@ class BadSettings(WorkerError):
 class Settings(BaseSettings):
     """The settings of every tagger process. `tagger config` prints them; docs/settings.md lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="TAGGER_", env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TAGGER_", env_ignore_empty=True, extra="ignore")
 
     database_url: str = Field("sqlite:///tagger.db", description="Where the catalogue is: SQLite or PostgreSQL.")
     broker_url: str = Field(
@@ -164,13 +164,37 @@ class Settings(BaseSettings):
 
 def load(**overrides: Any) -> Settings:
     """Read the settings of this process. Raises BadSettings, which names every wrong one."""
+    file, _, _ = env_file()
+    given: dict[str, Any] = {"_env_file": file, "_env_file_encoding": "utf-8-sig"}
+    given |= {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
         wrong = [f"TAGGER_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
         raise BadSettings("; ".join(wrong)) from None
     except UnicodeDecodeError as error:
-        raise BadSettings(f".env is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from None
+        raise BadSettings(f"{file} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from None
+
+
+def env_file() -> tuple[Path | None, bool, str]:
+    """Return the file of settings to obey, if any, whether that is as it should be, and why. Raises BadSettings.
+
+    The `.env` of the folder one stands in may be somebody else's, and lead our images and keys to their servers.
+    """
+    named = os.environ.get("TAGGER_ENV_FILE")
+    if named:
+        if not Path(named).expanduser().is_file():
+            raise BadSettings(f"--env-file or TAGGER_ENV_FILE: there is no file {named}")
+        return Path(named).expanduser(), True, f"{named} is read, as --env-file or TAGGER_ENV_FILE names it"
+    file = Path(".env")
+    if not file.is_file():
+        return None, True, "there is no .env in this folder"
+    status = file.stat()
+    if not {file.lstat().st_uid, status.st_uid} <= {0, os.geteuid()}:
+        return (None, False, "the .env of this folder is not read, as it belongs to somebody else (--env-file .env)")
+    if status.st_mode & 0o002 or (status.st_mode & 0o020 and status.st_gid != os.getegid()):
+        return None, False, "the .env of this folder is not read, as others may write to it: chmod go-w .env"
+    return file, True, "the .env of this folder is read"
 
 
 def masked(settings: Settings) -> dict[str, str]:

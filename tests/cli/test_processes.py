@@ -68,3 +68,48 @@ def test_pipes_are_utf8_whatever_python_was_told() -> None:
 
     assert done.returncode == 0, done.stderr
     assert "Röcke日本" in done.stdout
+
+
+def source_seen(*arguments: str) -> str:
+    done = tagger(*arguments, "config", "--json")
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["TAGGER_SOURCE"])
+
+
+def test_a_file_of_settings_with_a_byte_order_mark_keeps_its_first_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TAGGER_SOURCE=ours\n", encoding="utf-8-sig")
+
+    assert source_seen() == "ours"
+
+
+@pytest.mark.parametrize("foreign", ["writable", "owned", "linked"])
+def test_a_file_of_settings_that_is_not_the_users_own_is_not_read_unless_it_is_named(
+    tmp_path: Path, foreign: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("TAGGER_SOURCE=theirs\n")
+    if foreign == "writable":
+        file.chmod(0o646)
+    elif os.geteuid():
+        pytest.skip("only root can give files away")
+    elif foreign == "owned":
+        os.chown(file, 12345, 0)
+    else:
+        file.rename(tmp_path / "settings")
+        file.symlink_to("settings")
+        os.chown(file, 12345, 0, follow_symlinks=False)
+
+    config, doctor = tagger("config", "--json"), tagger("doctor", "--json")
+
+    assert json.loads(config.stdout)["TAGGER_SOURCE"] == ""
+    assert ".env of this folder is not read" in config.stderr
+    [finding] = [row for row in json.loads(doctor.stdout) if row["check"] == "settings"]
+    assert not finding["ok"]
+    assert source_seen("--env-file", ".env") == "theirs"
+
+
+def test_a_named_file_of_settings_that_is_not_there_is_told() -> None:
+    done = tagger("--env-file", "nowhere.env", "config")
+
+    assert done.returncode == 3
+    assert "nowhere.env" in done.stderr
