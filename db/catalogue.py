@@ -25,29 +25,21 @@ EXPORT_COLUMNS = (
 
 def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
     """List items that ended without a tag or wait after a failure, unless the same version was queued again since."""
-    later = aliased(WorkItem)
+    image, item, later = SourceObject, WorkItem, aliased(WorkItem)
     superseded = exists().where(
-        later.object_id == WorkItem.object_id,
-        later.model_version_id == WorkItem.model_version_id,
-        later.version_token == WorkItem.version_token,
-        later.id > WorkItem.id,
+        later.object_id == item.object_id,
+        later.model_version_id == item.model_version_id,
+        later.version_token == item.version_token,
+        later.id > item.id,
     )
     statement = (
-        select(
-            SourceObject.bucket,
-            SourceObject.key,
-            WorkItem.state,
-            WorkItem.reason,
-            WorkItem.detail,
-            WorkItem.failures,
-            WorkItem.crashes,
-        )
-        .join(SourceObject, SourceObject.id == WorkItem.object_id)
-        .where(WorkItem.reason.is_not(None), WorkItem.state.not_in(("done", "cancelled")))
-        .where(WorkItem.version_token == SourceObject.version_token, SourceObject.gone_at.is_(None), ~superseded)
-        .order_by(SourceObject.bucket, SourceObject.key)
+        select(image.bucket, image.key, item.state, item.reason, item.detail, item.failures, item.crashes)
+        .join(image, image.id == item.object_id)
+        .where(item.reason.is_not(None), item.state.not_in(("done", "cancelled")))
+        .where(item.version_token == image.version_token, image.gone_at.is_(None), ~superseded)
+        .order_by(image.bucket, image.key)
     )
-    return session.execute(statement.where(WorkItem.reason == reason) if reason else statement).all()
+    return session.execute(statement.where(item.reason == reason) if reason else statement).all()
 
 
 def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[dict[str, Any]]:

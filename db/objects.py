@@ -55,25 +55,20 @@ def known_between(
     session: Session, bucket: str, after: str, up_to: str | None, prefix: str, model_version_id: int, *, at_most: int
 ) -> list[KnownObject]:
     """List the first `at_most` known objects with `after` < key <= `up_to` (None: no end) and this prefix, by key."""
+    image, item = SourceObject, WorkItem
     queued = exists().where(
-        WorkItem.object_id == SourceObject.id,
-        WorkItem.model_version_id == model_version_id,
-        WorkItem.version_token == SourceObject.version_token,
-        or_(WorkItem.state != "skipped", WorkItem.reason.not_in(_UNREAD)),
+        item.object_id == image.id,
+        item.model_version_id == model_version_id,
+        item.version_token == image.version_token,
+        or_(item.state != "skipped", item.reason.not_in(_UNREAD)),
     )
+    is_gone, was_missed = image.gone_at.is_not(None), image.missing_in_run.is_not(None)
     statement = (
-        select(
-            SourceObject.id,
-            SourceObject.key,
-            SourceObject.version_token,
-            SourceObject.gone_at.is_not(None),
-            SourceObject.missing_in_run.is_not(None),
-            queued,
-        )
-        .where(SourceObject.bucket == bucket)
-        .where(SourceObject.key > after if after >= prefix else SourceObject.key >= prefix)
-        .where(_before_end_of(prefix) if up_to is None else SourceObject.key <= up_to)
-        .order_by(SourceObject.key)
+        select(image.id, image.key, image.version_token, is_gone, was_missed, queued)
+        .where(image.bucket == bucket)
+        .where(image.key > after if after >= prefix else image.key >= prefix)
+        .where(_before_end_of(prefix) if up_to is None else image.key <= up_to)
+        .order_by(image.key)
         .limit(at_most)
     )
     return [KnownObject(*row) for row in session.execute(statement)]

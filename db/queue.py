@@ -109,21 +109,14 @@ def _lease(
 
 
 def _with_objects(session: Session, fences: dict[int, int], alone: bool) -> list[ClaimedItem]:
-    rows = session.execute(
-        select(
-            WorkItem.id,
-            WorkItem.object_id,
-            SourceObject.bucket,
-            SourceObject.key,
-            WorkItem.version_token,
-            WorkItem.run_id,
-            WorkItem.failures,
-        )
-        .join(SourceObject, SourceObject.id == WorkItem.object_id)
-        .where(WorkItem.id.in_(sorted(fences)))
-        .order_by(WorkItem.id)
+    item, image = WorkItem, SourceObject
+    statement = (
+        select(item.id, item.object_id, image.bucket, image.key, item.version_token, item.run_id, item.failures)
+        .join(image, image.id == item.object_id)
+        .where(item.id.in_(sorted(fences)))
+        .order_by(item.id)
     )
-    return [ClaimedItem(row[0], fences[row[0]], *row[1:], alone=alone) for row in rows]
+    return [ClaimedItem(row[0], fences[row[0]], *row[1:], alone=alone) for row in session.execute(statement)]
 
 
 def _quarantine_killers(session: Session, lost: Iterable[ColumnElement[bool]]) -> None:

@@ -49,16 +49,11 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
 
 def human_tags(session: Session) -> list[HumanTag]:
     """List the categories that people gave to images that still exist, by bucket and key."""
+    image, tag = SourceObject, ImageTag
     statement = (
-        select(
-            SourceObject.bucket,
-            SourceObject.key,
-            SourceObject.version_token,
-            SourceObject.product_id,
-            ImageTag.category,
-        )
-        .join(ImageTag, ImageTag.object_id == SourceObject.id)
-        .where(ImageTag.source == "human", SourceObject.gone_at.is_(None))
-        .order_by(SourceObject.bucket, SourceObject.key)
+        select(image.bucket, image.key, image.version_token, image.product_id, tag.category)
+        .join(tag, tag.object_id == image.id)
+        .where(tag.source == "human", image.gone_at.is_(None))
+        .order_by(image.bucket, image.key)
     )
     return [HumanTag(*row) for row in session.execute(statement)]
