@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
 
 import structlog
 from celery import Celery
@@ -51,16 +50,18 @@ class Scheduler:
         self.app = app
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self.scans = Scans(settings, sessions)
-        self.steps: tuple[Callable[[], None], ...] = (self.scans.start_waiting, self._close_finished, self._ring)
 
     def tick(self) -> bool:
         """Take each step, if this scheduler leads; whether it did. A database that is down is met again next time."""
         try:
-            if not self._leads():
+            with self.sessions.begin() as session:
+                leads = heartbeats.lead(session, heartbeats.SCHEDULER, self.holder)
+            if not leads:
                 self.scans.stop()
                 return False
-            for step in self.steps:
-                step()
+            self.scans.start_waiting()
+            self._close_finished()
+            doorbells.ring_all(self.app, self.sessions, chunk=self.settings.chunk)
         except SQLAlchemyError as error:
             log.warning("tick_failed", error=str(error))
             return False
@@ -76,15 +77,8 @@ class Scheduler:
         except SQLAlchemyError as error:
             log.warning("resign_failed", error=str(error))
 
-    def _leads(self) -> bool:
-        with self.sessions.begin() as session:
-            return heartbeats.lead(session, heartbeats.SCHEDULER, self.holder)
-
     def _close_finished(self) -> None:
         with self.sessions.begin() as session:
             closed = runs.close_finished(session)
         if closed:
             log.info("runs_finished", runs=closed)
-
-    def _ring(self) -> None:
-        doorbells.ring_all(self.app, self.sessions, chunk=self.settings.chunk)
