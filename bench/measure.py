@@ -33,13 +33,12 @@ class Usage:
 class Sampler:
     """Sampler of root processes and all their descendants during a `with` block.
 
-    Descendants are counted under their root's name, with ` child` added for roots in `split`: a prefork worker's
+    Descendants are counted under their root's name, those of the worker as `worker child`: a prefork worker's
     children do the work, its parent almost none.
     """
 
-    def __init__(self, roots: Mapping[str, int], *, split: frozenset[str] = frozenset({"worker"})) -> None:
+    def __init__(self, roots: Mapping[str, int]) -> None:
         self._roots = dict(roots)
-        self._split = split
         self._seen: dict[tuple[int, float], tuple[str, float, float, float]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -81,8 +80,8 @@ class Sampler:
             except psutil.NoSuchProcess:
                 continue
             for process in family:
-                below = f"{name} child" if name in self._split else name
-                self._note(name if process.pid == pid else below, process, first)
+                is_child = name == "worker" and process.pid != pid
+                self._note("worker child" if is_child else name, process, first)
 
     def _note(self, name: str, process: psutil.Process, first: bool) -> None:
         try:

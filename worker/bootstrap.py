@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Literal, cast
 
 from sqlalchemy import make_url
 
@@ -80,13 +79,8 @@ def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
 
 def load_classifier(settings: Settings, bundle: Bundle, taxonomy: Taxonomy | None) -> Classifier:
     """Start a bundle as the settings want it to tag. Raises what Classifier.load does."""
-    return Classifier.load(
-        bundle,
-        cast(Literal["litert", "tensorflow"], settings.runtime),
-        policy=settings.review_policy,
-        taxonomy=taxonomy,
-        coarse=settings.coarse,
-    )
+    policy = settings.review_policy
+    return Classifier.load(bundle, settings.runtime, policy=policy, taxonomy=taxonomy, coarse=settings.coarse)
 
 
 class Stores:

@@ -56,17 +56,11 @@ def propose(settings: Settings, sessions: Sessions | None, candidate: Bundle) ->
 
 def promote(sessions: Sessions, proposal: Proposal, *, actor: str) -> None:
     """Record the promotion, objection or not. Raises PromotionOvertaken if the name stands for something else now."""
-    candidate, unpromoted = proposal.candidate, proposal.unpromoted
+    standing, detail, forced = proposal.standing, proposal.detail, proposal.objection is not None
     with sessions.begin() as session:
-        promotions.promote(
-            session,
-            proposal.standing,
-            register(session, candidate),
-            actor=actor,
-            instead_of=register(session, unpromoted) if unpromoted else None,
-            forced=proposal.objection is not None,
-            detail=proposal.detail,
-        )
+        model = register(session, proposal.candidate)
+        before = register(session, proposal.unpromoted) if proposal.unpromoted else None
+        promotions.promote(session, standing, model, actor=actor, instead_of=before, forced=forced, detail=detail)
 
 
 def roll_back(settings: Settings, sessions: Sessions, name: str, *, actor: str) -> tuple[ModelVersion, ModelVersion]:

@@ -29,12 +29,8 @@ def open_or_continue(
     if run is not None:
         runs.begin_scan(session, run)
         return run, True
+    key = f"scan:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}:{uuid4().hex[:8]}"
     run, _ = runs.open_run(
-        session,
-        logical_key=f"scan:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}:{uuid4().hex[:8]}",
-        kind=SCAN,
-        selection=selection,
-        model=model,
-        requested_by=requested_by,
+        session, logical_key=key, kind=SCAN, selection=selection, model=model, requested_by=requested_by
     )
     return run, False

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -47,8 +47,8 @@ class Settings(BaseSettings):
         description="The bundle to tag with: a name (the promoted version, if one is), name@version, or a path.",
     )
     bundles: Path | None = Field(None, description="A folder of more bundles, beside those that come with the program.")
-    runtime: str = Field(
-        "litert", pattern="^(litert|tensorflow)$", description="What runs the network: litert or tensorflow."
+    runtime: Literal["litert", "tensorflow"] = Field(
+        "litert", description="What runs the network: litert or tensorflow."
     )
     target_precision: float | None = Field(
         None, ge=0.5, le=1, description="Share of what passes without review that is to be right; unset: the bundle's."
@@ -79,9 +79,7 @@ class Settings(BaseSettings):
         None,
         description="A regular expression with a group `product`, searched in each key: several images, one product.",
     )
-    log_format: str = Field(
-        "text", pattern="^(text|json)$", description="Log lines for people (text) or programs (json)."
-    )
+    log_format: Literal["text", "json"] = Field("text", description="Log lines for people (text) or programs (json).")
 
     @field_validator("product_pattern")
     @classmethod

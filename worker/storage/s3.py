@@ -116,13 +116,10 @@ class S3Store:
 
     def _connection(self) -> Connection:
         """Return this process's own connection, as no client survives a fork."""
-        made = self._made
-        if made is None or made.process != os.getpid():
-            with self._lock:
-                made = self._made
-                if made is None or made.process != os.getpid():
-                    self._made = made = connect(self._options, self.bucket)
-        return made
+        with self._lock:
+            if self._made is None or self._made.process != os.getpid():
+                self._made = connect(self._options, self.bucket)
+            return self._made
 
 
 def _read_body(stream: Any, key: str, size: int, deadline: float) -> bytes:
