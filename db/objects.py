@@ -124,6 +124,19 @@ def note_missing(session: Session, object_ids: Collection[int], run_id: int) -> 
     _set(session, object_ids, missing_in_run=run_id)
 
 
+def missed_keys(session: Session, run_id: int, up_to: str) -> tuple[str, str] | None:
+    """Return the first and the last key up to this one that this run's listing lacks, if there are any."""
+    missed = select(func.min(SourceObject.key), func.max(SourceObject.key))
+    first, last = session.execute(missed.where(SourceObject.missing_in_run == run_id, SourceObject.key <= up_to)).one()
+    return None if first is None else (first, last)
+
+
+def found_again(session: Session, run_id: int, bucket: str, keys: Collection[str]) -> None:
+    """Forget that this run's listing lacked these keys."""
+    listed = SourceObject.bucket == bucket, SourceObject.key.in_(keys), SourceObject.missing_in_run == run_id
+    session.execute(update(SourceObject).where(*listed).values(missing_in_run=None))
+
+
 def count_known(session: Session, bucket: str, prefix: str) -> Known:
     """Count what the catalogue believes of the store under `prefix`, and doubts."""
     is_there = SourceObject.gone_at.is_(None)

@@ -84,11 +84,12 @@ def _take_over_failed(session: Session, run: Run) -> None:
 
 
 def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
-    """List planned runs, and scans without progress for `stale_s` seconds."""
+    """Lock and list planned runs, and scans without progress for `stale_s` seconds."""
     waiting = (
         select(Run)
         .where((Run.state == "planned") | ((Run.state == "scanning") & (Run.updated_at < sql_now(session, -stale_s))))
         .order_by(Run.id)
+        .with_for_update(skip_locked=True)  # what is locked is being moved
     )
     return session.execute(waiting).scalars().all()
 
@@ -105,12 +106,15 @@ def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts
     return run
 
 
-def begin_scan(session: Session, run: Run) -> None:
-    """Set a run to scanning. After a complete listing it starts over, to see what has changed since."""
+def begin_scan(session: Session, run: Run) -> bool:
+    """Set a run to scanning, unless it has ended meanwhile. After a complete listing it starts over, to see changes."""
     run = _locked(session, run.id)
+    if run.state not in ("planned", "scanning", "running"):
+        return False
     if run.state == "running":
         run.cursor, run.counts = "", run.counts | {"seen": 0, "gone_refused": 0}
     run.state, run.updated_at = "scanning", sql_now(session)
+    return True
 
 
 def scanned(session: Session, run_id: int) -> None:

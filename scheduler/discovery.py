@@ -5,7 +5,7 @@
 Unchanged keys cost a read and no write, and memory holds one page, however large the bucket is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -80,7 +80,7 @@ def scan(
     recorded so far stay, and a later call goes on there.
     """
     scanner = _Scanner(store, run_id, request)
-    cursor = in_transaction(sessions, lambda session: session.get_one(Run, run_id).cursor)
+    cursor = begun_at = in_transaction(sessions, lambda session: session.get_one(Run, run_id).cursor)
     seen, left = 0, request.limit
     for page in chain(store.list_pages(after=cursor), [None]):
         if stopping():
@@ -94,6 +94,12 @@ def scan(
         on_page(seen)
         if left == 0:
             break
+    missed = partial(objects.missed_keys, run_id=run_id, up_to=begun_at)
+    between = in_transaction(sessions, missed) if left != 0 else None
+    for page in scanner.list_again(between):
+        if stopping():
+            raise ScanStopped
+        in_transaction(sessions, partial(scanner.find_again, cursor=cursor, page=page))
     return in_transaction(sessions, partial(scanner.finish, complete=left != 0))
 
 
@@ -139,6 +145,21 @@ class _Scanner:
     def _row(self, stored: StoredObject) -> NewObject:
         product = product_of(stored.key, self.request.product_pattern)
         return NewObject(stored.key, stored.version_token, stored.size, stored.last_modified, product)
+
+    def list_again(self, between: tuple[str, str] | None) -> Iterator[list[StoredObject]]:
+        """List what was missed before an interruption: it may have been put back since."""
+        if between is None:
+            return
+        first, last = between
+        for page in self.store.list_pages(after=first[:-1]):
+            yield page
+            if page[-1].key >= last:
+                return
+
+    def find_again(self, session: Session, cursor: str, page: Sequence[StoredObject]) -> None:
+        """Forget that the keys of this page were missing."""
+        runs.advance(session, self.run_id, expected=cursor, cursor=cursor, counts={})
+        objects.found_again(session, self.run_id, self.store.bucket, [stored.key for stored in page])
 
     def finish(self, session: Session, *, complete: bool) -> Scanned:
         """Mark what the listing lacks as gone, unless that is too much or the listing was cut short."""

@@ -26,8 +26,7 @@ def open_or_continue(
     model = register(session, bundle)
     selection = {"source": source_of(store)} | ({} if limit is None else {"limit": limit})
     run = runs.unfinished(session, kind=SCAN, selection=selection, model_version_id=model.id)
-    if run is not None:
-        runs.begin_scan(session, run)
+    if run is not None and runs.begin_scan(session, run):
         return run, True
     key = f"scan:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}:{uuid4().hex[:8]}"
     run, _ = runs.open_run(

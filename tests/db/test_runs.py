@@ -85,3 +85,16 @@ def test_a_new_run_of_the_same_work_takes_over_what_a_failed_one_left_open(catal
     assert catalogue.record(leased) == 1
     assert keys_of(catalogue.claim(run_id=again.id)) == ["c"]
     assert catalogue.violations() == []
+
+
+@pytest.mark.parametrize("ended", ["finished", "cancelled", "failed"])
+def test_a_run_that_has_ended_since_it_was_read_is_not_scanned_again(postgres_catalogue: Catalogue, ended: str) -> None:
+    run_id = postgres_catalogue.another_run("scan:ends", state="running")
+    with postgres_catalogue.sessions.begin() as session:
+        run = session.get_one(Run, run_id)
+        postgres_catalogue.sql("UPDATE run SET state = :ended WHERE id = :id", ended=ended, id=run_id)
+
+        begun = runs.begin_scan(session, run)
+
+    assert not begun
+    assert postgres_catalogue.value("SELECT state FROM run WHERE id = :id", id=run_id) == ended

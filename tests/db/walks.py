@@ -67,12 +67,12 @@ class Walk(RuleBasedStateMachine):
     @rule(cut_after=st.none() | st.integers(0, 2), limit=st.none() | st.integers(1, 2))
     def scan(self, cut_after: int | None, limit: int | None) -> None:
         """As `tagger run` does: go on with the unfinished run, or open one."""
-        self.shelf.fails_after = cut_after
+        self.shelf.fails_after, self.shelf.listed_from = cut_after, []
         run_id = self.run_to_scan(limit)
         with suppress(StoreUnavailable):
             request = ScanRequest(limit=limit, allow_mass_removal=True)
             discovery.scan(self.catalogue.sessions, self.shelf, run_id, request)
-            if limit is None and self.shelf.listed_from[-1] == "":
+            if limit is None and self.shelf.listed_from[0] == "":
                 self.the_catalogue_is_the_shelf()
 
     def the_catalogue_is_the_shelf(self) -> None:

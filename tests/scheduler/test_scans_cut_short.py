@@ -52,6 +52,27 @@ def test_a_scan_that_is_cut_short_marks_nothing_as_gone(catalogue: Catalogue, sh
     assert catalogue.violations() == []
 
 
+def test_an_image_that_is_put_back_while_its_scan_is_interrupted_is_not_gone(
+    catalogue: Catalogue, shelf: Shelf
+) -> None:
+    shelf.put(*"abcdefghij")
+    scan(catalogue, shelf)
+    shelf.remove("b", "d")
+    shelf.fails_after = 2
+    run = catalogue.another_run("scan:cut", state="scanning")
+    with pytest.raises(StoreUnavailable):
+        scan(catalogue, shelf, run=run)
+    shelf.put("d")
+    shelf.fails_after = None
+
+    scanned = scan(catalogue, shelf, run=run)
+
+    assert scanned.gone == 1
+    assert present(catalogue) == shelf.tokens
+    assert catalogue.states() | {"b": "skipped"} == dict.fromkeys("acdefghij", "pending") | {"b": "skipped"}
+    assert catalogue.violations() == []
+
+
 def test_what_a_cut_scan_missed_and_a_later_one_finds_is_not_gone(catalogue: Catalogue, shelf: Shelf) -> None:
     shelf.put(*"abcdefghij")
     scan(catalogue, shelf)
