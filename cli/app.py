@@ -40,8 +40,19 @@ app.add_typer(db, name="db")
 app.add_typer(models, name="model")
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"tagger {version('catalogue-tagger')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
     env_file: Annotated[
         Path | None, typer.Option(help="A file of settings instead of .env.", envvar="TAGGER_ENV_FILE")
     ] = None,

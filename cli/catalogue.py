@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import load_settings, open_catalogue
+from cli.context import load_settings, open_catalogue, refuse
 from cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -115,8 +115,12 @@ def export(
     with reading(open_catalogue(settings)) as session:
         rows = catalogue.export(session, category=category, needs_review=needs_review)
         count = write(rows, format.value, output, title_of)
+        categories = [] if count or category is None else catalogue.categories(session)
     if output is not None:
         print(f"{count:,} rows in {output}", file=sys.stderr)
+    if not count and category is not None and category not in categories:
+        there_are = f"there are {', '.join(categories)}" if categories else "nothing is tagged yet"
+        raise refuse(f"no image has the category {category!r}; {there_are}", code=1)
 
 
 def _status(settings: Settings, sessions: Sessions) -> dict[str, Any]:
@@ -159,14 +163,23 @@ def _status_table(snapshot: dict[str, Any]) -> Any:
 
 
 def print_table(rows: list[dict[str, Any]], *, empty: str = "") -> None:
-    """Print a table with the keys of the rows as its headings, or the sentence `empty`."""
+    """Print a table with the keys of the rows as its headings, or the sentence `empty`.
+
+    Where no terminal is, each row is a line, its fields between tabs.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    columns = list(rows[0]) if rows else []
+    cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
+    if rows and not sys.stdout.isatty():
+        for line in [columns, *cells]:
+            print("\t".join(" ".join(cell.split()) for cell in line))
+        return
     table = Table()
-    for name in rows[0] if rows else ():
+    for name in columns:
         table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
+    for row in cells:
+        table.add_row(*map(Text, row))
     Console().print(table if rows else empty)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cli.context import named_bundle, open_catalogue
 from cli.errors import describe
 from db.session import engine_of
-from worker.settings import Settings, env_file
+from worker.settings import Settings, env_file, unknown_names
 
 Finding = tuple[str, bool, str]
 _SQLITE_SAFE = (3, 51, 3)  # before it, resetting the WAL from several processes could corrupt the file
@@ -17,7 +17,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Yield each check as (name, passed, detail). One that fails never keeps the next from running."""
     yield "python", sys.version_info >= (3, 11), sys.version.split()[0]
     _, as_it_should_be, why = env_file()
-    yield "settings", as_it_should_be, why
+    unknown = unknown_names()
+    yield "settings", as_it_should_be and not unknown, "; ".join([why, *unknown])
     for check in (_catalogue, _broker, _bundle, _taxonomy, _source):
         name = check.__name__.strip("_")
         try:

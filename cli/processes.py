@@ -91,9 +91,11 @@ def doctor(as_json: AsJson = False) -> None:
 
 def config(as_json: AsJson = False) -> None:
     """Show every setting as this process sees it, with passwords and secrets masked."""
-    from worker.settings import Settings, masked
+    from worker.settings import Settings, masked, unknown_names
 
     shown = masked(load_settings())
+    for sentence in unknown_names():
+        print(f"tagger: {sentence}", file=sys.stderr)
     if as_json:
         print(json.dumps(shown))
         return

@@ -53,3 +53,9 @@ def export(session: Session, *, category: str | None = None, needs_review: bool 
         statement = statement.where(tags.c.needs_review)
     for row in session.execute(statement, execution_options={"yield_per": 2000}).mappings():
         yield dict(row)
+
+
+def categories(session: Session) -> list[str]:
+    """Return the categories that any image has, sorted."""
+    category = table("catalogue_tags", column("category")).c.category
+    return list(session.execute(select(category).distinct().order_by(category)).scalars())

@@ -2,9 +2,11 @@
 
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
@@ -42,6 +44,7 @@ class Settings(BaseSettings):
     s3_region: str | None = Field(None, description="The S3 region.")
     s3_access_key_id: str | None = Field(None, description="S3 key id; unset: boto3's own chain finds credentials.")
     s3_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
+    s3_session_token: SecretStr | None = Field(None, description="S3 session token, of keys that are lent for a time.")
     model: str = Field(
         "fashion-mnist",
         description="The bundle to tag with: a name (the promoted version, if one is), name@version, or a path.",
@@ -105,7 +108,12 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_database(cls, value: str) -> str:
         check_database_url(value)
-        return value
+        return re.sub(r"^(sqlite[^:]*:///)(~[^?]*)", lambda match: match[1] + _at_home(match[2]), value)
+
+    @field_validator("database_ca", "broker_ca", "source", "model", "bundles", "taxonomy", mode="before")
+    @classmethod
+    def _is_expanded(cls, value: Any) -> Any:
+        return _at_home(value) if isinstance(value, str) else value
 
     @field_validator("broker_url")
     @classmethod
@@ -146,12 +154,13 @@ class Settings(BaseSettings):
 
     @property
     def s3(self) -> S3Options:
-        secret = self.s3_secret_access_key
+        secret, token = self.s3_secret_access_key, self.s3_session_token
         return S3Options(
             endpoint_url=self.s3_endpoint_url,
             region=self.s3_region,
             access_key_id=self.s3_access_key_id,
             secret_access_key=secret.get_secret_value() if secret else None,
+            session_token=token.get_secret_value() if token else None,
             io_threads=self.io_threads,
         )
 
@@ -193,6 +202,22 @@ def env_file() -> tuple[Path | None, bool, str]:
     if status.st_mode & 0o002 or (status.st_mode & 0o020 and status.st_gid != os.getegid()):
         return None, False, "the .env of this folder is not read, as others may write to it: chmod go-w .env"
     return file, True, "the .env of this folder is read"
+
+
+def unknown_names() -> list[str]:
+    """Return a sentence for each TAGGER_* name that is no setting, with the nearest that is one."""
+    known = {f"TAGGER_{name.upper()}" for name in Settings.model_fields} | {"TAGGER_ENV_FILE"}
+    file, _, _ = env_file()
+    given = {*os.environ, *(dotenv_values(file, encoding="utf-8-sig") if file else ())}
+    sentences = []
+    for name in sorted(name for name in given if name.upper().startswith("TAGGER_") and name.upper() not in known):
+        nearest = get_close_matches(name.upper(), sorted(known), 1)
+        sentences.append(f"{name} is no setting" + (f"; is {nearest[0]} meant?" if nearest else ""))
+    return sentences
+
+
+def _at_home(path: str) -> str:
+    return os.path.expanduser(path)  # noqa: PTH111 -- a Path would lose ./ and raise for somebody unknown
 
 
 def masked(settings: Settings) -> dict[str, str]:

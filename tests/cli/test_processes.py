@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,33 @@ def test_a_named_file_of_settings_that_is_not_there_is_told() -> None:
 
     assert done.returncode == 3
     assert "nowhere.env" in done.stderr
+
+
+def test_the_version_is_shown() -> None:
+    assert re.fullmatch(r"tagger \d+\.\d+\S*\n", tagger("--version").stdout)
+
+
+def test_a_misspelt_setting_is_named_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TAGGER_MODLE=clothing\n")
+
+    config, doctor = tagger("config", TAGGER_BROKR_URL="redis://h"), tagger("doctor", TAGGER_BROKR_URL="redis://h")
+
+    for name, meant in (("TAGGER_MODLE", "TAGGER_MODEL"), ("TAGGER_BROKR_URL", "TAGGER_BROKER_URL")):
+        assert f"{name} is no setting; is {meant} meant?" in config.stderr
+        assert f"{name} is no setting; is {meant} meant?" in doctor.stderr
+
+
+def test_the_home_is_expanded_in_paths_and_lines_are_plain_where_no_terminal_is(tmp_path: Path) -> None:
+    done = tagger("config", HOME=str(tmp_path), TAGGER_SOURCE="~/photos", TAGGER_DATABASE_URL="sqlite:///~/tags.db")
+
+    lines = dict(line.split("\t")[:2] for line in done.stdout.splitlines())
+    assert lines["TAGGER_SOURCE"] == f"{tmp_path}/photos"
+    assert lines["TAGGER_DATABASE_URL"] == f"sqlite:///{tmp_path}/tags.db"
+
+
+def test_an_export_of_a_category_that_no_image_has_says_so() -> None:
+    assert tagger("db", "upgrade").returncode == 0
+
+    done = tagger("export", "--category", "Nosuch")
+
+    assert (done.returncode, done.stderr) == (1, "tagger: no image has the category 'Nosuch'; nothing is tagged yet\n")

@@ -3,6 +3,7 @@
 import pytest
 
 from worker import settings
+from worker.storage.s3_client import connect
 from worker.urls import hide_password
 
 
@@ -91,3 +92,12 @@ def test_a_database_driver_that_is_not_installed_is_named(monkeypatch: pytest.Mo
 
     with pytest.raises(settings.BadSettings, match=r"TAGGER_DATABASE_URL: .*psycopg is not installed"):
         settings.load(database_url="postgresql://h/d")
+
+
+def test_a_session_token_reaches_the_store_and_is_not_shown() -> None:
+    loaded = settings.load(s3_access_key_id="id", s3_secret_access_key="hunter2", s3_session_token="hunter3")
+
+    connection = connect(loaded.s3, "catalogue")
+
+    assert connection.client._request_signer._credentials.token == "hunter3"
+    assert "hunter" not in str(settings.masked(loaded)) + repr(loaded.s3)

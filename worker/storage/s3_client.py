@@ -35,6 +35,7 @@ def connect(options: S3Options, bucket: str) -> Connection:
             region_name=options.region or session.region_name or "us-east-1",
             aws_access_key_id=options.access_key_id,
             aws_secret_access_key=options.secret_access_key,
+            aws_session_token=options.session_token,
             config=_config(options),
         )
         return Connection(os.getpid(), client, quick_get(client, _credentials(options, session), bucket))
@@ -59,7 +60,7 @@ def _instant(text: Any) -> datetime:
 
 def _credentials(options: S3Options, session: Any) -> Credentials | None:
     if options.access_key_id and options.secret_access_key:
-        return Credentials(options.access_key_id, options.secret_access_key)
+        return Credentials(options.access_key_id, options.secret_access_key, options.session_token)
     return session.get_credentials()
 
 

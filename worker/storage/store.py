@@ -115,3 +115,4 @@ class S3Options:
     connect_timeout_s: float = 3
     read_timeout_s: float = 10
     deadline_s: float = 30
+    session_token: str | None = field(default=None, repr=False)
