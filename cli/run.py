@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -151,22 +152,29 @@ class _Job:
         if was_interrupted:
             print(f"tagger: continuing run {run.id}, which was interrupted", file=sys.stderr)
         request = discovery.scan_request(run, self.settings.product_pattern, allow_mass_removal=allow_mass_removal)
-        try:
-            with listing(self.settings, self.sessions) as tick:
-                return run.id, discovery.scan(self.sessions, self.store, run.id, request, on_page=tick)
-        except ScanTakenOver as error:
-            print(f"tagger: {error}; following it", file=sys.stderr)
-            return run.id, self._scanned_elsewhere(run.id)
+        scanned = None
+        while scanned is None:
+            try:
+                with listing(self.settings, self.sessions) as tick:
+                    scanned = discovery.scan(self.sessions, self.store, run.id, request, on_page=tick)
+            except ScanTakenOver as error:
+                print(f"tagger: {error}; following it", file=sys.stderr)
+                scanned = self._scanned_elsewhere(run.id)
+        return run.id, scanned
 
-    def _scanned_elsewhere(self, run_id: int) -> Scanned:
+    def _scanned_elsewhere(self, run_id: int) -> Scanned | None:
+        """Wait for another process to scan. None: it has stopped, and the scan is ours to go on with."""
+        from db import runs
         from db.schema import Run
-        from db.session import reading
+        from db.session import now, reading
         from scheduler.discovery import Scanned
+        from scheduler.scanning import STALE_SCAN_S
         from worker.storage.store import StoreMisconfigured
 
         while True:
             with reading(self.sessions) as session:
                 run = session.get_one(Run, run_id)
+                is_stale = run.updated_at < now(session) - timedelta(seconds=STALE_SCAN_S)
             if run.state == "failed":
                 raise StoreMisconfigured(run.counts["error"])
             if run.state not in ("planned", "scanning"):
@@ -174,6 +182,10 @@ class _Job:
                 return Scanned(
                     counts["seen"], counts["new"], counts["changed"], counts["gone"], counts["gone_refused"], known=0
                 )
+            if is_stale:
+                with self.sessions.begin() as session:
+                    if runs.take_over_scan(session, run_id, stale_s=STALE_SCAN_S):
+                        return None
             time.sleep(0.5)
 
 

@@ -94,6 +94,11 @@ def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
     return session.execute(waiting).scalars().all()
 
 
+def take_over_scan(session: Session, run_id: int, *, stale_s: float) -> bool:
+    """Set a run to scanning if its scan has made no progress for `stale_s` seconds; whether it had not."""
+    return any(run.id == run_id and begin_scan(session, run) for run in abandoned_scans(session, stale_s=stale_s))
+
+
 def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts: dict[str, int]) -> Run:
     """Move the scan from key `expected` to `cursor`, add `counts`. The cursor is a fence: one of two scanners wins."""
     run = _locked(session, run_id)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,7 @@ from model.data.photographs import product_of
 from worker.run_requests import SCAN
 from worker.storage.store import Store, StoredObject
 
+T = TypeVar("T")
 MASS_REMOVAL_SHARE = 0.20
 MASS_REMOVAL_LEAST = 10
 KNOWN_AT_ONCE = 5000  # rows of the catalogue in memory; a page whose range of keys holds more is recorded in pieces
@@ -88,7 +90,7 @@ def scan(
         covered = False
         while not covered and left != 0:
             record = partial(scanner.record, cursor=cursor, page=page, limit=left)
-            cursor, queued, covered = in_transaction(sessions, record)
+            cursor, queued, covered = scanner.once(sessions, record, partial(_has_moved, cursor))
             left = None if left is None else left - queued
         seen += len(page or ())
         on_page(seen)
@@ -100,7 +102,15 @@ def scan(
         if stopping():
             raise ScanStopped
         in_transaction(sessions, partial(scanner.find_again, cursor=cursor, page=page))
-    return in_transaction(sessions, partial(scanner.finish, complete=left != 0))
+    return scanner.once(sessions, partial(scanner.finish, complete=left != 0), _has_ended)
+
+
+def _has_moved(before: str, run: Run, recorded: tuple[str, int, bool]) -> bool:
+    return before != run.cursor == recorded[0]
+
+
+def _has_ended(run: Run, _: Scanned) -> bool:
+    return run.state in ("running", "finished")
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,17 @@ class _Scanner:
     store: Store
     run_id: int
     request: ScanRequest
+
+    def once(self, sessions: Sessions, work: Callable[[Session], T], has_landed: Callable[[Run, T], bool]) -> T:
+        """Do this work in a transaction. If the answer to a COMMIT is lost, the run's row shows whether it landed."""
+        results: list[T] = []
+
+        def attempt(session: Session) -> T:
+            if not results or not has_landed(session.get_one(Run, self.run_id), results[-1]):
+                results.append(work(session))
+            return results[-1]
+
+        return in_transaction(sessions, attempt)
 
     def record(
         self, session: Session, cursor: str, page: Sequence[StoredObject] | None, limit: int | None

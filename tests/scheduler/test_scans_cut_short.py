@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+from cli.run import _Job
 from db import objects, runs
+from db.schema import Run
+from scheduler import discovery
 from scheduler.discovery import Scanned
 from stack.processes import wait_until
-from tests.db.catalogues import Catalogue
+from tests.db.catalogues import Catalogue, ask, in_the_future
 from tests.scheduler.memory_store import Interrupted, Shelf
 from tests.scheduler.scans import items, present, scan
+from worker import run_requests
+from worker.settings import Settings
 from worker.storage.store import StoreUnavailable
 
 
@@ -103,6 +112,67 @@ def test_of_two_scanners_of_one_run_the_slower_stops_and_nothing_is_twice(catalo
     assert (counts["seen"], counts["new"]) == (6, 6)
     assert items(catalogue) == 6
     assert catalogue.violations() == []
+
+
+@pytest.mark.parametrize("lost", range(2, 8))
+def test_a_scan_goes_on_when_the_answer_to_a_commit_was_lost(catalogue: Catalogue, shelf: Shelf, lost: int) -> None:
+    run = catalogue.another_run("scan:lost", state="scanning")
+    shelf.put(*"abcdef")
+    commits = itertools.count(1)
+
+    def lose(_: Session) -> None:
+        if next(commits) == lost:
+            raise DBAPIError("COMMIT", {}, Exception("server closed the connection"), connection_invalidated=True)
+
+    event.listen(catalogue.sessions, "after_commit", lose)
+    scanned = scan(catalogue, shelf, run=run)
+    event.remove(catalogue.sessions, "after_commit", lose)
+
+    assert next(commits) > lost
+    assert (scanned.seen, scanned.new) == (6, 6)
+    assert catalogue.states() == dict.fromkeys("abcdef", "pending")
+    assert catalogue.violations() == []
+
+
+def test_a_scan_that_nobody_moves_is_taken_over(catalogue: Catalogue) -> None:
+    run = catalogue.another_run("scan:left", state="scanning")
+    with catalogue.sessions.begin() as session:
+        fresh = runs.take_over_scan(session, run, stale_s=60)
+    catalogue.sql("UPDATE run SET updated_at = :at WHERE id = :id", at=in_the_future(-61), id=run)
+    with catalogue.sessions.begin() as session:
+        stale = runs.take_over_scan(session, run, stale_s=60)
+    with catalogue.sessions.begin() as session:
+        again = runs.take_over_scan(session, run, stale_s=60)
+
+    assert (fresh, stale, again) == (False, True, False)
+
+
+def test_whoever_waits_for_a_scan_that_died_goes_on_with_it(
+    catalogue: Catalogue, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `tagger run` does, whose scan another process has taken over and then died."""
+    run = catalogue.another_run("scan:dies", state="scanning")
+    shelf.put(*"abcdef")
+    shelf.fails_after = 1
+    with pytest.raises(StoreUnavailable):
+        scan(catalogue, shelf, run=run)
+    catalogue.sql("UPDATE run SET updated_at = :at WHERE id = :id", at=in_the_future(-61), id=run)
+    shelf.fails_after = None
+    real_scan = discovery.scan
+
+    def overtaken(*_: Any, **__: Any) -> Scanned:
+        monkeypatch.setattr(discovery, "scan", real_scan)
+        raise runs.ScanTakenOver("taken over")
+
+    monkeypatch.setattr(discovery, "scan", overtaken)
+    row = ask(catalogue, lambda session: session.get_one(Run, run))
+    monkeypatch.setattr(run_requests, "open_or_continue", lambda *_, **__: (row, True))
+    job = _Job(Settings(), shelf, Any, catalogue.sessions)
+
+    run_id, scanned = job.scan(None, False)
+
+    assert (run_id, scanned.seen, scanned.new) == (run, 6, 6)
+    assert shelf.listed_from == ["", "b"]
 
 
 def test_two_runs_that_scan_at_once_queue_each_image_once(catalogue: Catalogue) -> None:
