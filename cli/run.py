@@ -18,7 +18,7 @@ from cli.context import actor, catalogue_if_any, load_settings, open_catalogue, 
 from cli.options import NAMED, AsLastLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from db.session import Sessions
     from model.bundle import Bundle
@@ -63,7 +63,8 @@ def run(
     else:
         _print_summary(result, job.bundle)
     _warn_of_removal(scanned)
-    raise typer.Exit(1 if counts["quarantined"] or scanned.refused else 0)
+    in_vain = _warn_of_nothing(job, scanned, counts)
+    raise typer.Exit(1 if counts["quarantined"] or scanned.refused or in_vain else 0)
 
 
 def scan(
@@ -80,7 +81,7 @@ def scan(
     result = _scan_result(run_id, scanned)
     print(json.dumps(result) if as_json else "  ".join(f"{name} {value}" for name, value in result.items()))
     _warn_of_removal(scanned)
-    raise typer.Exit(1 if scanned.refused else 0)
+    raise typer.Exit(1 if scanned.refused or _warn_of_nothing(job, scanned) else 0)
 
 
 @contextmanager
@@ -217,6 +218,18 @@ def _print_summary(result: dict[str, Any], bundle: Bundle) -> None:
         console.print("Not tagged: tagger failures")
     if result["needs_review"]:
         console.print("For review: tagger export --needs-review")
+
+
+def _warn_of_nothing(job: _Job, scanned: Scanned, counts: Mapping[str, int] | None = None) -> bool:
+    """Say so if the source is empty, though no image went, or if none of its files could be tagged."""
+    if not scanned.seen and not scanned.gone and not scanned.refused:
+        print(f"tagger: nothing was found under {job.store.bucket}/{job.store.prefix}", file=sys.stderr)
+        return True
+    failed = counts["skipped"] + counts["quarantined"] if counts else 0
+    if not scanned.seen or failed < scanned.seen:
+        return False
+    print(f"tagger: none of {scanned.seen:,} files could be tagged; `tagger failures` says why", file=sys.stderr)
+    return True
 
 
 def _warn_of_removal(scanned: Scanned) -> None:

@@ -43,3 +43,32 @@ def test_a_run_hashes_each_file_of_its_bundle_once_and_no_other(
     assert done.exit_code == 0, done.output
     bundle = bundles.read(bundles.find("fashion-mnist"), hash_files=False)
     assert sorted(hashed) == sorted(bundle.folder / name for name in bundle.files)
+
+
+def test_an_empty_source_is_told_with_exit_code_1(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    scanned = CliRunner().invoke(app, ["scan", str(tmp_path / "empty")])
+    done = run(tmp_path / "empty", "--json")
+
+    for result in (scanned, done):
+        assert result.exit_code == 1
+        assert f"nothing was found under file://{tmp_path / 'empty'}" in result.stderr
+
+
+def test_a_source_without_a_picture_is_told_with_exit_code_1(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    for name in ("a.jpg", "b.png"):
+        (tmp_path / "notes" / name).write_text("no picture")
+
+    done = run(tmp_path / "notes")
+
+    assert done.exit_code == 1
+    assert "none of 2 files could be tagged; `tagger failures` says why" in done.stderr
+
+
+def test_one_new_file_that_is_no_picture_fails_nobody(folder: Path) -> None:
+    assert run(folder).exit_code == 0
+    (folder / "zz.jpg").write_text("no picture")
+
+    assert run(folder).exit_code == 0
