@@ -13,13 +13,21 @@ from db.session import Sessions
 from stack.servers import Postgres, Seaweed, Valkey, valkey
 from tests.e2e.bundle_versions import Shelf
 from tests.e2e.deployment import Deployment
-from tests.e2e.drawn import draw_photographs
+from tests.e2e.drawn import blob, draw_photographs
 
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Deployment:
     """No setting at all: SQLite, no broker."""
     return Deployment(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten pictures in two sub-folders."""
+    for number in range(10):
+        blob(tmp_path / "photos" / "ab"[number % 2] / f"{number}.jpg", number)
+    return tmp_path / "photos"
 
 
 @dataclass

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from bench.images import picture
+from bench import images
 
 TEST, TRAIN = 372, 2_628
 _DRAWINGS = 40
@@ -31,5 +32,13 @@ def draw_photographs(folder: Path) -> Path:
 
 def _drawing(seed: int) -> bytes:
     file = BytesIO()
-    Image.fromarray(picture(seed)).resize((400, 534)).save(file, "JPEG", quality=82)
+    Image.fromarray(images.picture(seed)).resize((400, 534)).save(file, "JPEG", quality=82)
     return file.getvalue()
+
+
+def blob(path: Path, seed: int = 0, size: tuple[int, int] = (120, 160)) -> None:
+    """Draw a garment-like blob on a light background, different for each seed."""
+    noise = np.random.default_rng(seed).integers(200, 256, (size[1], size[0], 3), dtype=np.uint8)
+    noise[size[1] // 4 : -size[1] // 4, size[0] // 3 : -size[0] // 3] //= 3
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(noise).save(path)

@@ -12,12 +12,12 @@ from model import bundle
 from stack.processes import free_ports
 from stack.servers import Postgres, Seaweed, Valkey, valkey
 from tests.e2e.deployment import Deployment
-from tests.e2e.test_embedded import picture
+from tests.e2e.drawn import blob
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    picture(tmp_path / "photos" / "a.jpg")
+    blob(tmp_path / "photos" / "a.jpg")
     return tmp_path / "photos"
 
 

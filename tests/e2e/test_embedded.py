@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -13,29 +12,10 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pytest
-from PIL import Image
-
 from model import bundle
 from stack.processes import wait_until
 from tests.e2e.deployment import Deployment
-
-
-def picture(path: Path, seed: int = 0, size: tuple[int, int] = (120, 160)) -> None:
-    """Draw a garment-like blob on a light background, different for each seed."""
-    noise = np.random.default_rng(seed).integers(200, 256, (size[1], size[0], 3), dtype=np.uint8)
-    noise[size[1] // 4 : -size[1] // 4, size[0] // 3 : -size[0] // 3] //= 3
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(noise).save(path)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Ten pictures in two sub-folders."""
-    for number in range(10):
-        picture(tmp_path / "photos" / "ab"[number % 2] / f"{number}.jpg", number)
-    return tmp_path / "photos"
+from tests.e2e.drawn import blob
 
 
 def test_photographs_new_then_changed_then_gone(embedded: Deployment, drawn_photos: Path, tmp_path: Path) -> None:
@@ -172,36 +152,6 @@ def test_another_bundle_tags_known_images_too(embedded: Deployment, folder: Path
     assert embedded.clean()
 
 
-def test_export_writes_whole_files_in_three_formats(embedded: Deployment, folder: Path, tmp_path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    embedded.json("run", folder)
-
-    for name in ("csv", "jsonl", "parquet"):
-        done = embedded.tagger("export", "--format", name, "-o", tmp_path / f"tags.{name}")
-        assert done.returncode == 0, done.stderr
-
-    with (tmp_path / "tags.csv").open(newline="") as file:
-        from_csv = list(csv.DictReader(file))
-    from_jsonl = [json.loads(line) for line in (tmp_path / "tags.jsonl").read_text().splitlines()]
-    from_parquet = pq.read_table(tmp_path / "tags.parquet").to_pylist()
-    assert len(from_csv) == len(from_jsonl) == len(from_parquet) == 10
-    assert from_jsonl == from_parquet
-    assert list(from_csv[0]) == [
-        "bucket",
-        "key",
-        "product_id",
-        "category",
-        "confidence",
-        "needs_review",
-        "review_reason",
-        "source",
-        "model",
-        "tagged_at",
-    ]
-    assert from_csv[0]["key"] == from_jsonl[0]["key"] == "a/0.jpg"
-
-
 def test_products_come_from_the_pattern(embedded: Deployment, folder: Path) -> None:
     embedded.settings["TAGGER_PRODUCT_PATTERN"] = "^(?P<product>[^/]+)/"
     embedded.json("run", folder)
@@ -212,7 +162,7 @@ def test_products_come_from_the_pattern(embedded: Deployment, folder: Path) -> N
 
 
 def test_the_catalogue_in_the_folder_is_no_image_of_it(embedded: Deployment) -> None:
-    picture(embedded.folder / "a.jpg")
+    blob(embedded.folder / "a.jpg")
 
     first = embedded.json("run", ".")
     second = embedded.json("run", ".")
@@ -233,7 +183,7 @@ def test_help_comes_at_once(embedded: Deployment) -> None:
 
 def _many(folder: Path) -> Path:
     """Enough large pictures that a run can be met in its middle."""
-    picture(folder / "000.png", 0, (1200, 1600))
+    blob(folder / "000.png", 0, (1200, 1600))
     for number in range(1, 200):
         shutil.copyfile(folder / "000.png", folder / f"{number:03}.png")
     return folder
