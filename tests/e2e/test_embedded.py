@@ -90,8 +90,7 @@ def test_scan_records_and_the_next_run_tags(embedded: Deployment, folder: Path) 
 
 def test_a_source_that_lost_most_of_its_images_is_not_believed(embedded: Deployment, folder: Path) -> None:
     for number in range(10):
-        image = next(folder.rglob(f"{number}.jpg"))
-        shutil.copy(image, image.with_name(f"{number}-again.jpg"))
+        shutil.copy(image := next(folder.rglob(f"{number}.jpg")), image.with_name(f"{number}-again.jpg"))
     embedded.json("run", folder)
     for copied in list(folder.rglob("*-again.jpg")):
         copied.unlink()
