@@ -109,14 +109,27 @@ def replace_versions(session: Session, changes: Mapping[int, NewObject]) -> None
     """Store the new versions of objects that were overwritten, and end the open work on the old ones."""
     if not changes:
         return
-    rows = [asdict(new) | _PRESENT | {"id": row_id} for row_id, new in sorted(changes.items())]
+    present = _PRESENT | {"changed_at": now(session)}
+    rows = [asdict(new) | present | {"id": row_id} for row_id, new in sorted(changes.items())]
     session.execute(update(SourceObject), rows)
     _end_open_work(session, changes, "superseded")
 
 
 def bring_back(session: Session, object_ids: Collection[int]) -> None:
     """Note that these objects are in the store (again)."""
-    _set(session, object_ids, **_PRESENT)
+    _set(session, object_ids, **_PRESENT, changed_at=sql_now(session))
+
+
+def lock_older(session: Session, object_ids: Collection[int], since: datetime) -> set[int]:
+    """Lock those of these objects that no scan has written since then; returns their ids."""
+    written = func.coalesce(SourceObject.changed_at, SourceObject.first_seen)
+    older = (
+        SourceObject.id.in_(sorted(object_ids)),
+        written <= since,
+        func.coalesce(SourceObject.gone_at, since) <= since,
+    )
+    locked = select(SourceObject.id).where(*older).order_by(SourceObject.id).with_for_update(key_share=True)
+    return set(session.execute(locked).scalars()) if object_ids else set()
 
 
 def note_missing(session: Session, object_ids: Collection[int], run_id: int) -> None:

@@ -6,7 +6,8 @@ Unchanged keys cost a read and no write, and memory holds one page, however larg
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -14,10 +15,11 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from db import objects, runs
-from db.objects import KnownObject, NewObject
+from db.objects import NewObject
 from db.schema import Run
-from db.session import Sessions, in_transaction
+from db.session import Sessions, in_transaction, now
 from model.data.photographs import product_of
+from scheduler.differences import Difference, compare, shorten
 from worker.run_requests import SCAN
 from worker.storage.store import Store, StoredObject
 
@@ -29,18 +31,6 @@ KNOWN_AT_ONCE = 5000  # rows of the catalogue in memory; a page whose range of k
 
 class ScanStopped(Exception):
     """The scan was told to stop before it was complete."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The differences between one page of a listing and the catalogue."""
-
-    new: list[StoredObject] = field(default_factory=list)
-    changed: list[tuple[int, StoredObject]] = field(default_factory=list)
-    back: list[KnownObject] = field(default_factory=list)  # was gone; the same version is there again
-    refound: list[KnownObject] = field(default_factory=list)  # an earlier scan that did not end had missed it
-    unqueued: list[KnownObject] = field(default_factory=list)  # known, but never given to this model
-    missing: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +71,8 @@ def scan(
     `stopping` says so, ScanTakenOver when another process moves the same run's scan, and the store's errors. The pages
     recorded so far stay, and a later call goes on there.
     """
-    scanner = _Scanner(store, run_id, request)
-    cursor = begun_at = in_transaction(sessions, lambda session: session.get_one(Run, run_id).cursor)
+    began, cursor = in_transaction(sessions, lambda session: (now(session), session.get_one(Run, run_id).cursor))
+    scanner, begun_at = _Scanner(store, run_id, request, began), cursor
     seen, left = 0, request.limit
     for page in chain(store.list_pages(after=cursor), [None]):
         if stopping():
@@ -118,6 +108,7 @@ class _Scanner:
     store: Store
     run_id: int
     request: ScanRequest
+    began: datetime
 
     def once(self, sessions: Sessions, work: Callable[[Session], T], has_landed: Callable[[Run, T], bool]) -> T:
         """Do this work in a transaction. If the answer to a COMMIT is lost, the run's row shows whether it landed."""
@@ -144,11 +135,22 @@ class _Scanner:
         covered = len(known) < KNOWN_AT_ONCE
         reached = (up_to or cursor) if covered else known[-1].key
         listed = [stored for stored in page or () if cursor < stored.key <= reached]
-        difference = shorten(compare(known, listed), limit)
+        difference = shorten(self._without_newer(session, compare(known, listed)), limit)
         new = len(difference.new) + len(difference.back)
         counts = {"seen": len(listed), "new": new, "changed": len(difference.changed)}
         run = runs.advance(session, self.run_id, expected=cursor, cursor=reached, counts=counts)
         return run.cursor, self._write(session, run, difference), covered
+
+    def _without_newer(self, session: Session, difference: Difference) -> Difference:
+        """Leave out what another scan has written since this listing began: that one knows better."""
+        doubtful = {*dict(difference.changed), *(known.id for known in difference.back), *difference.missing}
+        older = objects.lock_older(session, doubtful, self.began)
+        return replace(
+            difference,
+            changed=[change for change in difference.changed if change[0] in older],
+            back=[known for known in difference.back if known.id in older],
+            missing=[object_id for object_id in difference.missing if object_id in older],
+        )
 
     def _write(self, session: Session, run: Run, difference: Difference) -> int:
         new = [self._row(stored) for stored in difference.new]
@@ -198,38 +200,6 @@ class _Scanner:
         total = run.counts
         refused = 0 if remove else missing
         return Scanned(total["seen"], total["new"], total["changed"], total["gone"], refused, known.present)
-
-
-def compare(known: Sequence[KnownObject], listed: Sequence[StoredObject]) -> Difference:
-    """Compare both over the same range of keys, in key order."""
-    difference = Difference()
-    by_key = {row.key: row for row in known}
-    for stored in listed:
-        row = by_key.pop(stored.key, None)
-        if row is None:
-            difference.new.append(stored)
-        elif row.version_token != stored.version_token:
-            difference.changed.append((row.id, stored))
-        elif row.is_gone:
-            difference.back.append(row)
-        else:
-            if row.was_missed:
-                difference.refound.append(row)
-            if not row.queued:
-                difference.unqueued.append(row)
-    difference.missing.extend(row.id for row in by_key.values() if not row.is_gone)
-    return difference
-
-
-def shorten(difference: Difference, limit: int | None) -> Difference:
-    """Keep at most `limit` images to queue. The rest is not recorded, so that the next scan finds it."""
-    if limit is None:
-        return difference
-    new = difference.new[:limit]
-    changed = difference.changed[: limit - len(new)]
-    back = difference.back[: limit - len(new) - len(changed)]
-    unqueued = difference.unqueued[: limit - len(new) - len(changed) - len(back)]
-    return Difference(new, changed, back, difference.refound, unqueued, difference.missing)
 
 
 def is_mass_removal(missing: int, known: int) -> bool:

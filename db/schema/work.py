@@ -30,6 +30,7 @@ class SourceObject(Base):
     first_seen: Mapped[datetime]
     gone_at: Mapped[datetime | None]
     missing_in_run: Mapped[int | None]  # the scan that did not list it; becomes gone_at once that listing is complete
+    changed_at: Mapped[datetime | None]  # when a scan last wrote another version, or found it again
 
 
 class Run(Base):

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from db import objects
-from scheduler import discovery
+from scheduler.differences import compare
 from tests.db.catalogues import Catalogue
 from tests.scheduler.memory_store import Shelf, stored
 from tests.scheduler.scans import items, present, scan, scan_again, shown, tag_all
@@ -211,7 +211,7 @@ def test_a_page_is_compared_with_what_is_known_in_its_range(catalogue: Catalogue
     with catalogue.sessions() as session:
         known = objects.known_between(session, "photos", "", None, "", catalogue.model_id, at_most=100)
 
-    difference = discovery.compare(known, [stored("changed", "v2"), stored("new", "v1"), stored("same", "v1")])
+    difference = compare(known, [stored("changed", "v2"), stored("new", "v1"), stored("same", "v1")])
 
     ids = {row.key: row.id for row in known}
     assert [row.key for row in difference.new] == ["new"]
