@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -77,12 +76,6 @@ def sessions(database_url: str) -> Iterator[Sessions]:
     migrations.upgrade(engine)
     yield sessions_of(engine)
     engine.dispose()
-
-
-@pytest.fixture(autouse=True)
-def same_chance() -> None:
-    """Start every test from the same seed: Keras draws new weights from it, whatever ran before."""
-    random.seed(0)
 
 
 @pytest.fixture(autouse=True)
