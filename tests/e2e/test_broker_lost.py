@@ -14,7 +14,7 @@ import pytest
 from stack.processes import wait_until
 from stack.servers import Valkey
 from tests.conftest import SAMPLES
-from tests.e2e.deployment import Deployment
+from tests.e2e.deployment import Deployment, tagged
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_worker_that_works_by_itself_stops_in_order(rung: Deployment, own_valk
     worker = rung.start_worker(1)
     own_valkey.kill()
     rung.json("scan", str(drawn_photos))
-    wait_until(lambda: rung.json("status")["items"].get("done", 0) > 50, "the first images", 60, 0.2)
+    wait_until(lambda: tagged(rung) > 50, "the first images", 60)
 
     assert worker.stop(timeout_s=60) == 0, worker.tail()
 

@@ -6,15 +6,13 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from model import bundle
 from stack.processes import wait_until
-from tests.e2e.deployment import Deployment
+from tests.e2e.deployment import Deployment, tagged
 from tests.e2e.drawn import blob
 
 
@@ -108,7 +106,7 @@ def test_ctrl_c_leaves_what_the_next_run_continues(embedded: Deployment, tmp_pat
     many = _many(tmp_path / "many")
     embedded.settings["TAGGER_MICRO_BATCH"] = "2"
     running = embedded.start("run", str(many))
-    wait_until(lambda: _tagged(embedded) >= 2, "the first tags", 60, 0.05)
+    wait_until(lambda: tagged(embedded) >= 2, "the first tags", 60, 0.05)
 
     running.process.send_signal(signal.SIGINT)
     status = running.wait(timeout_s=60)
@@ -128,7 +126,7 @@ def test_a_run_killed_in_the_middle_is_continued_and_nothing_is_tagged_twice(
     many = _many(tmp_path / "many")
     embedded.settings |= {"TAGGER_MICRO_BATCH": "2", "TAGGER_LEASE_S": "5"}
     running = embedded.start("run", str(many))
-    wait_until(lambda: _tagged(embedded) >= 2, "the first tags", 60, 0.05)
+    wait_until(lambda: tagged(embedded) >= 2, "the first tags", 60, 0.05)
 
     running.kill()
     result = embedded.json("run", many)
@@ -185,15 +183,3 @@ def _many(folder: Path) -> Path:
     for number in range(1, 200):
         shutil.copyfile(folder / "000.png", folder / f"{number:03}.png")
     return folder
-
-
-def _tagged(deployment: Deployment) -> int:
-    """Look into the catalogue beside the running command, more quickly than another command could."""
-    file = deployment.folder / "tagger.db"
-    if not file.exists():
-        return 0
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as connection:
-        try:
-            return int(connection.execute("SELECT count(*) FROM image_tag").fetchone()[0])
-        except sqlite3.OperationalError:  # no tables yet
-            return 0
