@@ -98,7 +98,7 @@ class Reading:
 def prepare(
     store_of: Callable[[str], Store], limits: DecodeLimits, decode: Callable[[bytes], np.ndarray], item: ClaimedItem
 ) -> Prepared | Fault:
-    """Read one image and decode it as the classifier takes it. Raises nothing: what went wrong is the answer then."""
+    """Read one image and decode it as the classifier takes it. Never raises; returns a Fault on failure."""
     try:
         data = store_of(item.bucket).read(item.key, item.version_token, max_bytes=limits.max_bytes)
         return Prepared(item, decode(data))

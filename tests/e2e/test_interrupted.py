@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from stack.processes import Child, wait_until
 from tests.conftest import SAMPLES
-from tests.e2e.deployment import Deployment
+from tests.e2e.deployment import Deployment, rows_of
 from tests.faults.s3_server import LISTING, Fault, FaultyS3
 
 MANY = 10_000
@@ -49,14 +47,7 @@ def interrupt(running: Child, number: signal.Signals) -> str:
 
 def seen(deployment: Deployment) -> int:
     """Count the images in the catalogue, which may have no tables yet."""
-    file = deployment.folder / "tagger.db"
-    if not file.exists():
-        return 0
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as connection:
-        try:
-            return int(connection.execute("SELECT count(*) FROM source_object").fetchone()[0])
-        except sqlite3.OperationalError:
-            return 0
+    return rows_of("source_object", deployment)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
