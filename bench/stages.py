@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.scan import catalogue, scan_in_run
-from db import queue, tags
-from db.queue import ClaimedItem
+from db import tags
+from db.queue import claims
+from db.queue.leases import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
 from db.session import Sessions
 from db.tags import Tagged
@@ -85,7 +86,7 @@ def _record(sessions: Sessions, store: Store, classifier: Classifier) -> Stage:
 
 def _claim(sessions: Sessions, model_version_id: int) -> list[ClaimedItem]:
     with sessions.begin() as session:
-        return queue.claim(session, queue="nightly", model_version_id=model_version_id, owner="bench", limit=_CLAIM)
+        return claims.claim(session, queue="nightly", model_version_id=model_version_id, owner="bench", limit=_CLAIM)
 
 
 def _options(running: Topology) -> S3Options:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import Session
 
 from cli.progress import listing_spinner, tagging_bar
-from db import heartbeats, queue, runs, throttle
+from db import heartbeats, runs
+from db.queue import claims, throttle
 from db.session import Sessions, in_transaction, now, read_with_retry
 from worker.settings import Settings
 
@@ -124,7 +125,7 @@ class _Embedded:
 
         try:
             while not self._tagger.stopping():
-                outcomes = [work(self._tagger, name, run_id=self._run_id) for name in queue.QUEUES]
+                outcomes = [work(self._tagger, name, run_id=self._run_id) for name in claims.QUEUES]
                 if any(outcome != Outcome() for outcome in outcomes):
                     self._idle.set()
                 time.sleep(0.05)

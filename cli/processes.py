@@ -19,7 +19,7 @@ def worker(
     queues: Annotated[str, typer.Option(help="Queues in order of preference.")] = "ops,nightly",
 ) -> None:
     """Start a worker, which tags what the doorbells call it to until SIGTERM or Ctrl-C."""
-    from db.queue import QUEUES
+    from db.queue.claims import QUEUES
     from db.session import engine_of
     from worker.bootstrap import check_taxonomy
     from worker.bundle_lookup import resolve

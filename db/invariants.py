@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db import actors
-from db.queue import LEASE_S, MAX_BACKOFF_S
+from db.queue.leases import LEASE_S, MAX_BACKOFF_S
 from db.schema import Classification, ImageTag, Run, SourceObject, TagEvent, WorkItem
 from db.schema.vocabulary import OPEN_STATES
 from db.session import sql_now

@@ -5,10 +5,11 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from db import heartbeats, queue
+from db import heartbeats
+from db.queue import claims
+from db.queue.throttle import throttled_until
 from db.schema import Run, WorkItem
 from db.session import sql_now
-from db.throttle import throttled_until
 
 FAILED_SHOWN_S = 7 * 86_400.0
 
@@ -25,7 +26,7 @@ def status(session: Session) -> dict[str, Any]:
             for worker in heartbeats.alive(session)
         ],
         "scheduler": leader.holder if leader else None,
-        "queues": {name: {"claimable": queue.claimable(session, name)} for name in queue.QUEUES},
+        "queues": {name: {"claimable": claims.claimable(session, name)} for name in claims.QUEUES},
         "held_until": held_until.isoformat() if held_until else None,
     }
 

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Row, insert, or_, select
 from sqlalchemy.orm import Session
 
-from db import actors, queue
-from db.queue import ClaimedItem
+from db import actors
+from db.queue import leases
+from db.queue.leases import ClaimedItem
 from db.schema import Classification, ImageTag, SourceObject, TagEvent
 from db.schema.columns import table_of
 from db.session import now, upsert
@@ -40,7 +41,7 @@ def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int)
     if not tagged:
         return 0
     tokens = lock_objects(session, [result.item.object_id for result in tagged])
-    ours = queue.lock_held(session, [result.item for result in tagged])
+    ours = leases.lock_held(session, [result.item for result in tagged])
     results = sorted((result for result in tagged if result.item.id in ours), key=lambda result: result.item.id)
     if not results:
         return 0
@@ -48,7 +49,7 @@ def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int)
     _append_classifications(session, results, model_version_id, tagged_at)
     current = [result for result in results if tokens[result.item.object_id] == result.item.version_token]
     _tag(session, current, model_version_id, tagged_at)
-    queue.finish(session, ours)
+    leases.finish(session, ours)
     return len(ours)
 
 

@@ -8,7 +8,8 @@ import structlog
 from celery import Celery
 from sqlalchemy.orm import Session
 
-from db import heartbeats, queue
+from db import heartbeats
+from db.queue import claims
 from db.session import Sessions, in_transaction
 from worker import celery as broker
 
@@ -49,4 +50,4 @@ def ring_all(app: Celery, sessions: Sessions, *, chunk: int) -> int:
 def _look(session: Session, chunk: int) -> tuple[dict[str, int], int]:
     """Count claimable items by queue, as far as they matter, and slots of workers."""
     slots = max(1, heartbeats.slots(session))
-    return {name: queue.claimable(session, name, at_most=2 * slots * chunk) for name in queue.QUEUES}, slots
+    return {name: claims.claimable(session, name, at_most=2 * slots * chunk) for name in claims.QUEUES}, slots

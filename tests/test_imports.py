@@ -39,7 +39,7 @@ def test_help_loads_neither_celery_nor_sql_nor_arrays() -> None:
 
 
 def test_the_catalogue_loads_no_celery_boto3_or_tensorflow() -> None:
-    assert not loaded_by("import db.catalogue, db.queue, db.runs, db.invariants, db.objects") & {
+    assert not loaded_by("import db.catalogue, db.queue.claims, db.runs, db.invariants, db.objects") & {
         "celery",
         "boto3",
         "tensorflow",

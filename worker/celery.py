@@ -9,7 +9,7 @@ from celery import Celery
 from kombu import Connection, Queue
 from kombu.exceptions import ChannelError, OperationalError
 
-from db.queue import QUEUES
+from db.queue.claims import QUEUES
 from worker import WorkerError
 from worker.broker import transport
 from worker.broker.transport import DOORBELL, MESSAGE_VERSION

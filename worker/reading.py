@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 import numpy as np
 import structlog
 
-from db.queue import ClaimedItem
+from db.queue.leases import ClaimedItem
 from model.images.decoder_pool import DecoderKilled, DecodersClosed
 from model.images.decoding import DecodeLimits, ImageRejected
 from worker.storage.store import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable

@@ -13,7 +13,7 @@ from celery import Celery, signals
 from sqlalchemy.exc import SQLAlchemyError
 
 from db import heartbeats
-from db.queue import QUEUES
+from db.queue.claims import QUEUES
 from db.session import connect, sessions_of
 from model.bundle import BundleError
 from model.decisions.taxonomy import TaxonomyWrong

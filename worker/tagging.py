@@ -17,8 +17,9 @@ import numpy as np
 import structlog
 from sqlalchemy.orm import Session
 
-from db import queue, tags, throttle
-from db.queue import ClaimedItem
+from db import tags
+from db.queue import claims, leases, throttle
+from db.queue.leases import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
 from db.session import Sessions, in_transaction
 from db.tags import Tagged
@@ -58,7 +59,7 @@ class Tagger:
     decoders: Decoders | None = None  # without them images are decoded in this process
     chunk: int = 256
     micro_batch: int = 64
-    lease_s: float = queue.LEASE_S
+    lease_s: float = leases.LEASE_S
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     stopping: Callable[[], bool] = lambda: False
 
@@ -90,13 +91,13 @@ def work(tagger: Tagger, queue_name: str, *, budget_s: float = 60.0, run_id: int
 def _claim(tagger: Tagger, queue_name: str, run_id: int | None) -> tuple[int, Classifier, list[ClaimedItem]] | None:
     """Lease a chunk, after its bundle was loaded: if that fails, no item is held up by a lease."""
     with tagger.sessions.begin() as session:
-        model_version_id = queue.next_model(session, queue_name, run_id)
+        model_version_id = claims.next_model(session, queue_name, run_id)
     if model_version_id is None:
         return None
     classifier = tagger.classifier_of(model_version_id)
 
     def claim(session: Session) -> list[ClaimedItem]:
-        return queue.claim(
+        return claims.claim(
             session,
             queue=queue_name,
             model_version_id=model_version_id,
@@ -152,7 +153,7 @@ class _Chunk:
             return
         self.renewed_at = time.monotonic()
         items, lease_s = list(self.open.values()), self.tagger.lease_s
-        ours = in_transaction(self.tagger.sessions, lambda session: queue.renew(session, items, lease_s))
+        ours = in_transaction(self.tagger.sessions, lambda session: leases.renew(session, items, lease_s))
         self.outcome.lost += len(items) - len(ours)
         self.open = {item.id: item for item in items if item.id in ours}
 
@@ -167,7 +168,7 @@ class _Chunk:
 
         def write(session: Session) -> tuple[int, int, int]:
             recorded = tags.record(session, tagged, model_version_id=self.model_version_id)
-            return recorded, _end_each(session, queue.skip, lasting), _end_each(session, queue.strike, struck)
+            return recorded, _end_each(session, leases.skip, lasting), _end_each(session, leases.strike, struck)
 
         recorded, skipped, retried = in_transaction(self.tagger.sessions, write)
         ended = [*(result.item for result in tagged), *(fault.item for fault in (*lasting, *struck))]
@@ -203,7 +204,7 @@ class _Chunk:
             log.warning("store_outage", images=len(faults), pause_s=pause_s, detail=faults[0].detail)
             return
         self.outcome.retried += in_transaction(
-            self.tagger.sessions, lambda session: _end_each(session, queue.retry, faults)
+            self.tagger.sessions, lambda session: _end_each(session, leases.retry, faults)
         )
         for fault in faults:
             del self.open[fault.item.id]
@@ -216,7 +217,7 @@ class _Chunk:
 
     def _release(self, items: list[ClaimedItem]) -> None:
         if items:
-            self.outcome.released += in_transaction(self.tagger.sessions, lambda s: queue.release(s, items))
+            self.outcome.released += in_transaction(self.tagger.sessions, lambda s: leases.release(s, items))
 
 
 def _tagged(item: ClaimedItem, prediction: Prediction) -> Tagged:

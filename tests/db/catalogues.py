@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import Row, select, text
 
-from db import objects, queue, reviews, runs, tags
+from db import objects, reviews, runs, tags
 from db.invariants import Violation, violations
 from db.objects import NewObject
-from db.queue import ClaimedItem
+from db.queue import claims
+from db.queue.leases import ClaimedItem
 from db.schema import ModelVersion, Run
 from db.schema.columns import UtcTime
 from db.session import Sessions
@@ -75,7 +76,7 @@ class Catalogue:
     def claim(self, limit: int = 100, *, queue_name: str = "nightly", **options: Any) -> list[ClaimedItem]:
         options = {"model_version_id": self.model_id, "owner": "worker:1"} | options
         with self.sessions.begin() as session:
-            return queue.claim(session, queue=queue_name, limit=limit, **options)
+            return claims.claim(session, queue=queue_name, limit=limit, **options)
 
     def record(self, items: Collection[ClaimedItem], category: str = "Bag", **fields: Any) -> int:
         with self.sessions.begin() as session:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from db import catalogue as reads, queue
+from db import catalogue as reads
+from db.queue import leases
 from db.reviews import HumanTag, human_tags
 from tests.db.catalogues import LONG_AGO, Catalogue, an_image_tagged, reprocess
 
@@ -141,7 +142,7 @@ def test_failures_are_what_ended_without_a_tag_or_waits_to_be_tried_again(catalo
     catalogue.items("waiting", "new")
     waiting, _ = catalogue.claim()
     with catalogue.sessions.begin() as session:
-        queue.retry(session, waiting, "store_unavailable", "503")
+        leases.retry(session, waiting, "store_unavailable", "503")
 
     assert failures(catalogue) == [
         ("corrupt", "skipped", "corrupt"),

@@ -18,8 +18,9 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import queue, tags
-from db.queue import ClaimedItem
+from db import tags
+from db.queue import claims, leases
+from db.queue.leases import ClaimedItem
 from db.schema import WorkItem
 from db.session import Sessions, engine_of, in_transaction, sql_now
 from tests.db.catalogues import Catalogue, a_catalogue, tagged
@@ -78,7 +79,7 @@ class Chaos:
         model_id = self.catalogue.model_id
 
         def claim(session: Session) -> list[ClaimedItem]:
-            return queue.claim(session, queue="nightly", model_version_id=model_id, owner=owner, limit=limit)
+            return claims.claim(session, queue="nightly", model_version_id=model_id, owner=owner, limit=limit)
 
         return in_transaction(self.catalogue.sessions, claim)
 
@@ -86,7 +87,7 @@ class Chaos:
         """At once, so that nobody has to wait; only while they are ours."""
 
         def end(session: Session) -> None:
-            queue.renew(session, items, lease_s=-1)
+            leases.renew(session, items, lease_s=-1)
 
         in_transaction(self.catalogue.sessions, end)
 
@@ -139,14 +140,14 @@ def unfenced(monkeypatch: pytest.MonkeyPatch) -> None:
     def held(items: Iterable[ClaimedItem]) -> Any:
         return WorkItem.id.in_([item.id for item in items])
 
-    monkeypatch.setattr(queue, "_lease", lease_without_a_fence)
-    monkeypatch.setattr(queue, "held", held)
+    monkeypatch.setattr(claims, "_lease", lease_without_a_fence)
+    monkeypatch.setattr(leases, "held", held)
 
 
 def lease_without_a_fence(
     session: Session, conditions: Any, owner: str, limit: int, lease_s: float, *, alone: bool
 ) -> list[ClaimedItem]:
-    """Lease like `queue._lease`, but leave the fence as it was."""
+    """Lease like `claims._lease`, but leave the fence as it was."""
     pick = (
         select(WorkItem.id)
         .where(*conditions)
@@ -163,7 +164,7 @@ def lease_without_a_fence(
         .execution_options(synchronize_session=False)
     )
     fences = dict(session.execute(claimed).all())
-    return queue._with_objects(session, fences, alone) if fences else []
+    return claims._with_objects(session, fences, alone) if fences else []
 
 
 @pytest.mark.usefixtures("unfenced")

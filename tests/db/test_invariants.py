@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from db import queue, runs
+from db import runs
 from db.invariants import INVARIANTS
+from db.queue import leases
 from db.session import Sessions
 from tests.db.catalogues import LONG_AGO, Catalogue, a_catalogue, in_the_future
 
@@ -18,8 +19,8 @@ def healthy(catalogue: Catalogue) -> Catalogue:
     catalogue.record([done, human])
     catalogue.decide(human.object_id, "Coat")
     with catalogue.sessions.begin() as session:
-        queue.skip(session, skipped, "corrupt", "")
-        queue.retry(session, failed, "internal", "")
+        leases.skip(session, skipped, "corrupt", "")
+        leases.retry(session, failed, "internal", "")
     catalogue.items("pending")
     finished = catalogue.another_run("scan:finished")
     catalogue.items("of another run", run_id=finished)

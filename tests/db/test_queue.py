@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db import queue
+from db.queue import claims, leases
 from tests.db.catalogues import LONG_AGO, Catalogue, ask, in_the_future, keys_of, row
 
 # Claims
@@ -67,9 +67,9 @@ def test_a_claim_may_be_confined_to_one_run(catalogue: Catalogue) -> None:
     catalogue.items("a")
     catalogue.items("b", run_id=other)
 
-    assert ask(catalogue, queue.next_model, "nightly", other) == catalogue.model_id
+    assert ask(catalogue, claims.next_model, "nightly", other) == catalogue.model_id
     assert keys_of(catalogue.claim(run_id=other)) == ["b"]
-    assert ask(catalogue, queue.next_model, "nightly", other) is None
+    assert ask(catalogue, claims.next_model, "nightly", other) is None
 
 
 def test_a_claim_never_mixes_models(catalogue: Catalogue) -> None:
@@ -78,9 +78,9 @@ def test_a_claim_never_mixes_models(catalogue: Catalogue) -> None:
     catalogue.items("a", "b")
     catalogue.items("urgent", run_id=other, priority=10)
 
-    first_model = ask(catalogue, queue.next_model, "nightly")
+    first_model = ask(catalogue, claims.next_model, "nightly")
     first = catalogue.claim(model_version_id=first_model)
-    second_model = ask(catalogue, queue.next_model, "nightly")
+    second_model = ask(catalogue, claims.next_model, "nightly")
     second = catalogue.claim(model_version_id=second_model)
 
     assert (first_model, keys_of(first)) == (other_model, ["urgent"])
@@ -94,8 +94,8 @@ def test_items_of_a_paused_or_cancelled_run_are_not_claimed(catalogue: Catalogue
     catalogue.let_leases_end()
     catalogue.sql("UPDATE run SET state = :state", state=state)
 
-    assert ask(catalogue, queue.next_model, "nightly") is None
-    assert ask(catalogue, queue.claimable, "nightly") == 0
+    assert ask(catalogue, claims.next_model, "nightly") is None
+    assert ask(catalogue, claims.claimable, "nightly") == 0
     assert catalogue.claim() == []
 
 
@@ -130,7 +130,7 @@ def test_a_claim_steps_over_items_that_another_transaction_holds(postgres_catalo
 
     with postgres_catalogue.sessions.begin() as slow:
         model = postgres_catalogue.model_id
-        first = queue.claim(slow, queue="nightly", model_version_id=model, owner="slow", limit=2)
+        first = claims.claim(slow, queue="nightly", model_version_id=model, owner="slow", limit=2)
         second = postgres_catalogue.claim(3)
 
     assert keys_of(first) == ["a", "b"]
@@ -178,9 +178,9 @@ def test_three_crashes_alone_quarantine_an_image_and_spare_its_neighbours(catalo
             catalogue.record(items)
 
     assert catalogue.states() == {"good": "done", "killer": "quarantined"}
-    assert seen.count("killer") == 1 + queue.MAX_CRASHES
+    assert seen.count("killer") == 1 + leases.MAX_CRASHES
     ended = catalogue.sql("SELECT reason, crashes, lease_owner FROM work_item WHERE state = 'quarantined'")
-    assert ended == [("crashed_worker", queue.MAX_CRASHES, None)]
+    assert ended == [("crashed_worker", leases.MAX_CRASHES, None)]
     assert catalogue.violations() == []
 
 
@@ -191,7 +191,7 @@ def test_renew_puts_the_end_off_and_names_only_what_is_still_ours(catalogue: Cat
     catalogue.claim()
     catalogue.sql("UPDATE work_item SET state = 'cancelled' WHERE id = :id", id=items[2].id)
 
-    ours = ask(catalogue, queue.renew, items, 600.0)
+    ours = ask(catalogue, leases.renew, items, 600.0)
 
     assert ours == {items[0].id}
     (until,) = catalogue.sql("SELECT count(*) FROM work_item WHERE eligible_at > :at", at=in_the_future(500))
@@ -204,7 +204,7 @@ def test_release_gives_items_back_at_once_and_counts_nothing(catalogue: Catalogu
     catalogue.let_leases_end([items[2]])
     catalogue.claim()
 
-    released = ask(catalogue, queue.release, items)
+    released = ask(catalogue, leases.release, items)
 
     assert released == 2
     counted = catalogue.sql("SELECT DISTINCT failures, crashes, state, lease_owner FROM work_item WHERE fence = 1")
@@ -217,7 +217,7 @@ def test_a_release_of_an_image_claimed_alone_is_no_crash(catalogue: Catalogue) -
     catalogue.claim()
     catalogue.let_leases_end()
     (alone,) = catalogue.claim()
-    ask(catalogue, queue.release, [alone])
+    ask(catalogue, leases.release, [alone])
 
     (again,) = catalogue.claim()
     catalogue.let_leases_end()

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db import queue, throttle
+from db.queue import claims, leases, throttle
 from tests.db.catalogues import LONG_AGO, Catalogue, ask, row
 
 
 def test_a_failed_image_waits_longer_each_time_and_is_quarantined_at_last(catalogue: Catalogue) -> None:
     catalogue.items("a")
     waits = []
-    for _ in range(queue.MAX_FAILURES - 1):
+    for _ in range(leases.MAX_FAILURES - 1):
         (item,) = catalogue.claim()
-        assert ask(catalogue, queue.retry, item, "internal", "boom")
+        assert ask(catalogue, leases.retry, item, "internal", "boom")
         assert catalogue.claim() == []
         state = row(catalogue, item.id)
         assert (state["state"], state["reason"], state["detail"]) == ("pending", "internal", "boom")
@@ -23,25 +23,25 @@ def test_a_failed_image_waits_longer_each_time_and_is_quarantined_at_last(catalo
         catalogue.let_backoffs_end()
     (item,) = catalogue.claim()
 
-    ask(catalogue, queue.retry, item, "internal", "boom")
+    ask(catalogue, leases.retry, item, "internal", "boom")
 
     assert waits == sorted(waits)
     ended = row(catalogue, item.id)
-    assert (ended["state"], ended["failures"], ended["lease_owner"]) == ("quarantined", queue.MAX_FAILURES, None)
+    assert (ended["state"], ended["failures"], ended["lease_owner"]) == ("quarantined", leases.MAX_FAILURES, None)
     assert catalogue.violations() == []
 
 
 def test_the_back_off_doubles_up_to_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue.random, "uniform", lambda low, high: (low + high) / 2)
+    monkeypatch.setattr(leases.random, "uniform", lambda low, high: (low + high) / 2)
 
-    assert [queue.backoff_s(failures) for failures in (1, 2, 3, 10, 1000)] == [10, 20, 40, 3600, 3600]
+    assert [leases.backoff_s(failures) for failures in (1, 2, 3, 10, 1000)] == [10, 20, 40, 3600, 3600]
 
 
 def test_skip_is_final_and_says_why(catalogue: Catalogue) -> None:
     catalogue.items("a")
     (item,) = catalogue.claim()
 
-    skipped = ask(catalogue, queue.skip, item, "corrupt", "cut short")
+    skipped = ask(catalogue, leases.skip, item, "corrupt", "cut short")
 
     ended = row(catalogue, item.id)
     assert skipped is True
@@ -49,7 +49,7 @@ def test_skip_is_final_and_says_why(catalogue: Catalogue) -> None:
     assert catalogue.claim() == []
 
 
-@pytest.mark.parametrize("end", [queue.skip, queue.retry])
+@pytest.mark.parametrize("end", [leases.skip, leases.retry])
 def test_who_lost_the_lease_cannot_end_the_item(catalogue: Catalogue, end: object) -> None:
     catalogue.items("a")
     (zombie,) = catalogue.claim()
@@ -72,11 +72,11 @@ def test_a_throttle_holds_everybody_until_it_is_over(catalogue: Catalogue) -> No
     pause_s = ask(catalogue, throttle.throttle_all, "503")
 
     assert pause_s == 5.0
-    assert ask(catalogue, queue.next_model, "nightly") is None
-    assert ask(catalogue, queue.claimable, "nightly") == 0
+    assert ask(catalogue, claims.next_model, "nightly") is None
+    assert ask(catalogue, claims.claimable, "nightly") == 0
     catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
-    assert ask(catalogue, queue.next_model, "nightly") == catalogue.model_id
-    assert ask(catalogue, queue.claimable, "nightly") == 1
+    assert ask(catalogue, claims.next_model, "nightly") == catalogue.model_id
+    assert ask(catalogue, claims.claimable, "nightly") == 1
 
 
 def test_outages_in_a_row_wait_longer_up_to_five_minutes_however_many(catalogue: Catalogue) -> None:

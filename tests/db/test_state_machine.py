@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies as st
 from hypothesis.stateful import Bundle as Rules, invariant, multiple, rule, run_state_machine_as_test
 
-from db import queue, runs, tags, throttle
-from db.queue import ClaimedItem
+from db import runs, tags
+from db.queue import claims, leases, throttle
+from db.queue.leases import ClaimedItem
 from tests.db.catalogues import LONG_AGO
 from tests.db.walks import KEYS, Walk
 
@@ -31,7 +32,7 @@ class Tagging(Walk):
     @rule(target=claims, limit=st.integers(1, 4))
     def claim(self, limit: int) -> Any:
         with self.catalogue.sessions.begin() as session:
-            if queue.next_model(session, "nightly") is None:
+            if claims.next_model(session, "nightly") is None:
                 return multiple()
         items = self.catalogue.claim(limit)
         assert len(items) <= limit
@@ -62,7 +63,7 @@ class Tagging(Walk):
     def fail(self, items: list[ClaimedItem], part: int, lasting: bool) -> None:
         items = items[:part]
         ours = self.held(items)
-        end = queue.skip if lasting else queue.retry
+        end = leases.skip if lasting else leases.retry
         with self.catalogue.sessions.begin() as session:
             ended = {item.id for item in items if end(session, item, "corrupt" if lasting else "internal", "")}
         assert ended == ours
@@ -71,8 +72,8 @@ class Tagging(Walk):
     def renew_then_release(self, items: list[ClaimedItem]) -> None:
         ours = self.held(items)
         with self.catalogue.sessions.begin() as session:
-            assert queue.renew(session, items) == ours
-            assert queue.release(session, items) == len(ours)
+            assert leases.renew(session, items) == ours
+            assert leases.release(session, items) == len(ours)
 
     def crash(self, items: list[ClaimedItem]) -> None:
         if ours := self.held(items):
@@ -92,7 +93,7 @@ class Tagging(Walk):
         with self.catalogue.sessions.begin() as session:
             if outage:
                 assert 0 < throttle.throttle_all(session, "503") <= 300
-                assert queue.next_model(session, "nightly") is None
+                assert claims.next_model(session, "nightly") is None
             else:
                 throttle.outage_over(session)
 

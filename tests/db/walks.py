@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from sqlalchemy import Engine
 
 from db import runs
-from db.queue import ClaimedItem
+from db.queue.leases import ClaimedItem
 from db.schema import ModelVersion
 from db.session import connect, sessions_of
 from scheduler import discovery

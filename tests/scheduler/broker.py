@@ -2,7 +2,7 @@
 
 from celery import Celery
 
-from db.queue import QUEUES
+from db.queue.claims import QUEUES
 
 
 def forget_doorbells(app: Celery) -> None:

@@ -13,7 +13,8 @@ from celery import Celery
 from hypothesis import given, strategies as st
 from structlog.testing import capture_logs
 
-from db import heartbeats, queue, throttle
+from db import heartbeats
+from db.queue import claims, throttle
 from scheduler import doorbells
 from stack.servers import Valkey
 from tests.db.catalogues import Catalogue
@@ -70,7 +71,7 @@ def test_each_queue_is_rung_for_its_own_work(catalogue: Catalogue, app: Celery) 
     again = doorbells.ring_all(app, catalogue.sessions, chunk=2)
 
     assert (rung, again) == (4, 0)
-    assert {name: broker.depth(app, name) for name in queue.QUEUES} == {"nightly": 3, "ops": 1}
+    assert {name: broker.depth(app, name) for name in claims.QUEUES} == {"nightly": 3, "ops": 1}
 
 
 def test_lost_doorbells_are_rung_again(catalogue: Catalogue, app: Celery) -> None:

@@ -8,8 +8,9 @@ import time
 import pytest
 from sqlalchemy import text, update
 
-from db import queue, runs
+from db import runs
 from db.invariants import violations
+from db.queue import claims, leases
 from db.schema import WorkItem
 from db.session import Sessions, reading, sql_now
 from model.images.decoder_pool import DecoderKilled, DecodersClosed
@@ -52,7 +53,7 @@ def test_three_strikes_quarantine_an_image_and_no_other(sessions: Sessions, reas
 
     assert work(it, "nightly") == Outcome(tagged=20, retried=1)
     assert item(sessions, "05b.jpg") == ("pending", 1, 0, reason)
-    for _ in range(queue.MAX_CRASHES - 1):
+    for _ in range(leases.MAX_CRASHES - 1):
         no_backoff(sessions)
         assert work(it, "nightly") == Outcome(retried=1)
 
@@ -72,9 +73,9 @@ def test_a_struck_image_is_claimed_alone_and_after_those_without_a_strike(sessio
 
     def claim() -> list[tuple[str, bool]]:
         with sessions.begin() as session:
-            model = queue.next_model(session, "nightly")
+            model = claims.next_model(session, "nightly")
             assert model is not None
-            items = queue.claim(session, queue="nightly", model_version_id=model, owner="me", limit=10)
+            items = claims.claim(session, queue="nightly", model_version_id=model, owner="me", limit=10)
             return [(each.key, each.alone) for each in items]
 
     assert [claim(), claim(), claim()] == [[("z.jpg", False)], [("a.jpg", True)], [("b.jpg", True)]]

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text, update
 
-from db import catalogue, queue, runs, throttle
+from db import catalogue, runs
 from db.invariants import violations
+from db.queue import claims, leases, throttle
 from db.schema import Run, WorkItem
 from db.session import Sessions, reading
 from tests.worker.fakes import FakeClassifier, FakeStore, scanned_run, tagger
@@ -96,7 +97,7 @@ def test_an_outage_burns_no_attempts_and_holds_everybody(sessions: Sessions) -> 
     assert outcome.released == 8
     with reading(sessions) as session:
         assert throttle.throttled_until(session) is not None
-        assert queue.claimable(session, "nightly") == 0
+        assert claims.claimable(session, "nightly") == 0
         assert session.execute(text("SELECT sum(failures) FROM work_item")).scalar_one() == 0
 
 
@@ -105,11 +106,11 @@ def test_a_single_unreachable_image_waits_and_is_quarantined_in_the_end(sessions
     run_id = scanned_run(sessions, store)
     it = tagger(sessions, store, FakeClassifier())
 
-    for _ in range(queue.MAX_FAILURES):
+    for _ in range(leases.MAX_FAILURES):
         work(it, "nightly")
         with sessions.begin() as session:
             session.execute(
-                update(WorkItem).where(WorkItem.state == "pending").values(eligible_at=queue.sql_now(session))
+                update(WorkItem).where(WorkItem.state == "pending").values(eligible_at=leases.sql_now(session))
             )
 
     assert counts(sessions, run_id)["tagged"] == 3
@@ -161,7 +162,7 @@ def test_a_result_that_comes_after_its_lease_was_lost_is_dropped(sessions: Sessi
 
     def lose_the_lease() -> None:
         with sessions.begin() as session:
-            session.execute(update(WorkItem).values(eligible_at=queue.sql_now(session, -1)))
+            session.execute(update(WorkItem).values(eligible_at=leases.sql_now(session, -1)))
         assert work(quick, "nightly").tagged == 1
 
     outcome = work(tagger(sessions, store, FakeClassifier(before=lose_the_lease)), "nightly")
@@ -197,7 +198,7 @@ def test_a_stopping_process_gives_its_chunk_back_uncounted(sessions: Sessions) -
     assert outcome.tagged >= 10
     assert left["open"] == 100 - outcome.tagged
     with reading(sessions) as session:
-        assert queue.claimable(session, "nightly") == left["open"]
+        assert claims.claimable(session, "nightly") == left["open"]
 
 
 def test_a_bundle_that_cannot_be_loaded_costs_no_item_its_lease(sessions: Sessions) -> None:

@@ -1,0 +1,105 @@
+"""The leases of claimed items: renewed, and ended under the fence they were claimed with."""
+
+import random
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from db.schema import WorkItem
+from db.session import sql_now
+
+LEASE_S = 180.0
+MAX_FAILURES = 5
+MAX_CRASHES = 3
+BACKOFF_S = 10.0
+MAX_BACKOFF_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedItem:
+    """A leased item: the right to record one result for one object version, until the lease ends."""
+
+    id: int
+    fence: int
+    object_id: int
+    bucket: str
+    key: str
+    version_token: str
+    run_id: int
+    failures: int
+    alone: bool
+
+
+def held(items: Collection[ClaimedItem]) -> ColumnElement[bool]:
+    """Match items still leased under this very claim: the fence, which every write of a result checks."""
+    claims = [(item.id, item.fence) for item in items]
+    return tuple_(WorkItem.id, WorkItem.fence).in_(claims) & (WorkItem.state == "leased")
+
+
+def lock_held(session: Session, items: Collection[ClaimedItem]) -> set[int]:
+    """Lock the items still ours, in id order; returns their ids. The others were taken over or cancelled."""
+    if not items:
+        return set()
+    ours = select(WorkItem.id).where(held(items)).order_by(WorkItem.id).with_for_update()
+    return set(session.execute(ours).scalars())
+
+
+def renew(session: Session, items: Collection[ClaimedItem], lease_s: float = LEASE_S) -> set[int]:
+    """Extend the leases; returns the ids of the items still ours. The caller drops the others."""
+    ours = lock_held(session, items)
+    if ours:
+        _set(session, ours, eligible_at=sql_now(session, lease_s))
+    return ours
+
+
+def finish(session: Session, item_ids: Collection[int]) -> None:
+    """Set leased -> done, in the transaction that records the classifications, for ids from `lock_held`."""
+    if item_ids:
+        _set(session, item_ids, state="done", lease_owner=None, reason=None, detail=None)
+
+
+def skip(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
+    """Set leased -> skipped(reason), final for this object version. False when the item is no longer ours."""
+    return _end(session, item, state="skipped", reason=reason, detail=detail)
+
+
+def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
+    """Set leased -> pending with back-off, or quarantined after MAX_FAILURES. False when it is no longer ours."""
+    failures = item.failures + 1
+    ended: dict[str, Any] = {"state": "quarantined"}
+    if failures < MAX_FAILURES:
+        ended = {"state": "pending", "eligible_at": sql_now(session, backoff_s(failures))}
+    return _end(session, item, failures=failures, reason=reason, detail=detail, claimed_alone=False, **ended)
+
+
+def strike(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
+    """leased -> pending with back-off, to be claimed alone, or quarantined after MAX_CRASHES. False when not ours."""
+    state = case((WorkItem.crashes >= MAX_CRASHES - 1, "quarantined"), else_="pending")
+    values: dict[str, Any] = {"crashes": WorkItem.crashes + 1, "eligible_at": sql_now(session, backoff_s(1))}
+    return _end(session, item, state=state, reason=reason, detail=detail, claimed_alone=False, **values)
+
+
+def release(session: Session, items: Collection[ClaimedItem]) -> int:
+    """Set leased -> pending, with nothing counted against the items; returns how many were still ours."""
+    ours = lock_held(session, items)
+    if ours:
+        _set(session, ours, state="pending", lease_owner=None, claimed_alone=False, eligible_at=sql_now(session))
+    return len(ours)
+
+
+def backoff_s(failures: int) -> float:
+    """Return the wait after the n-th failure: doubling, capped, with jitter so that retries spread out."""
+    return min(BACKOFF_S * 2.0 ** (failures - 1), MAX_BACKOFF_S) * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
+
+
+def _end(session: Session, item: ClaimedItem, **values: Any) -> bool:
+    ended = update(WorkItem).where(held([item])).values(lease_owner=None, **values).returning(WorkItem.id)
+    return session.execute(ended.execution_options(synchronize_session=False)).first() is not None
+
+
+def _set(session: Session, item_ids: Collection[int], **values: Any) -> None:
+    statement = update(WorkItem).where(WorkItem.id.in_(sorted(item_ids))).values(values)
+    session.execute(statement.execution_options(synchronize_session=False))
