@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cli import catalogue, processes, run
+from cli import catalogue, processes
 from cli.errors import ReportingGroup, prepare_streams
 from cli.models import app as models
+from cli.tagging import run
 
 app = typer.Typer(
     name="tagger",

@@ -25,7 +25,7 @@ def loaded_by(code: str) -> set[str]:
     [
         "import cli.app",
         "import scheduler.service, worker.service, worker.tasks",
-        "import cli.run, cli.follow, cli.catalogue, cli.processes, cli.doctor",
+        "import cli.tagging.run, cli.tagging.follow, cli.catalogue, cli.processes, cli.doctor",
         "from model.classifier import Classifier; from model import bundle;"
         "Classifier.load(bundle.find('fashion-mnist'))",
     ],

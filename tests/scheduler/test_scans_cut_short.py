@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from cli.run import _Job
+from cli.tagging.job import Job
 from db import objects, runs
 from db.schema import Run
 from scheduler import discovery
@@ -167,7 +167,7 @@ def test_whoever_waits_for_a_scan_that_died_goes_on_with_it(
     monkeypatch.setattr(discovery, "scan", overtaken)
     row = ask(catalogue, lambda session: session.get_one(Run, run))
     monkeypatch.setattr(run_requests, "open_or_continue", lambda *_, **__: (row, True))
-    job = _Job(Settings(), shelf, Any, catalogue.sessions)
+    job = Job(Settings(), shelf, Any, catalogue.sessions)
 
     run_id, scanned = job.scan(None, False)
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cli import follow
+from cli.tagging import follow
 from db import runs
 from db.session import Sessions
 

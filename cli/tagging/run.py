@@ -8,24 +8,18 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import actor, catalogue_if_any, load_settings, open_catalogue, refuse
 from cli.options import NAMED, AsLastLine
+from cli.tagging.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from db.session import Sessions
     from model.bundle import Bundle
     from scheduler.discovery import Scanned
-    from worker.bootstrap import Classifiers
-    from worker.settings import Settings
-    from worker.storage.store import Store
 
 Source = Annotated[str | None, typer.Argument(help="A folder, or s3://bucket/prefix. Default: TAGGER_SOURCE.")]
 Model = Annotated[str | None, typer.Option(help=NAMED)]
@@ -46,10 +40,10 @@ def run(
     # Before numpy is imported, as in a worker's child: a second thread for its small products waits busily.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with _interruptible():
-        from cli import model_hint
-        from cli.follow import follow
+        from cli.tagging import model_hint
+        from cli.tagging.follow import follow
 
-        job = _Job.prepare(source, model, needs_broker=True)
+        job = Job.prepare(source, model, needs_broker=True)
         classifiers = job.classifiers()
         for line in () if as_json else model_hint.lines(job.settings, job.bundle):
             print(f"tagger: {line}", file=sys.stderr)
@@ -74,7 +68,7 @@ def scan(
     from db import runs
 
     with _interruptible():
-        job = _Job.prepare(source, model, needs_broker=False)
+        job = Job.prepare(source, model, needs_broker=False)
         run_id, scanned = job.scan(None, allow_mass_removal)
     with job.sessions.begin() as session:
         runs.close_finished(session, [run_id])
@@ -95,99 +89,6 @@ def _interruptible() -> Iterator[None]:
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, handler)
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A source, a bundle and a catalogue, all checked before anything is changed."""
-
-    settings: Settings
-    store: Store
-    bundle: Bundle
-    sessions: Sessions
-
-    @classmethod
-    def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool) -> _Job:
-        from worker import bundle_lookup
-        from worker.bootstrap import check_taxonomy, source_store
-        from worker.settings import cores
-
-        settings = load_settings(model=model)
-        source = source or settings.source
-        if source is None:
-            raise refuse("nothing to tag: name a folder or s3://bucket/prefix, or set TAGGER_SOURCE", code=2)
-        known = catalogue_if_any(settings)
-        bundle = bundle_lookup.resolve(settings.model, settings.bundle_folders, known)
-        check_taxonomy(settings, bundle)
-        store = source_store(settings, source)
-        store.check()
-        if needs_broker and not settings.embedded:
-            from worker.celery import check_broker, create_app
-
-            check_broker(create_app(settings))
-        if store.bucket.startswith("file:"):
-            # Nobody waits for a folder, so threads beyond the cores only wait for each other: 600 images/s, not 800.
-            settings = settings.model_copy(update={"io_threads": min(settings.io_threads, max(2, cores()))})
-        return cls(settings, store, bundle, known or open_catalogue(settings, create=True))
-
-    def classifiers(self) -> Classifiers:
-        """Return what tags in this process. A bundle that cannot run is found before anything is recorded."""
-        from worker.bootstrap import Classifiers
-
-        classifiers = Classifiers(self.settings, self.sessions)
-        if self.settings.embedded:
-            classifiers.load(self.bundle)
-        return classifiers
-
-    def scan(self, limit: int | None, allow_mass_removal: bool) -> tuple[int, Scanned]:
-        """Open a run, or continue one that was interrupted, and list the source."""
-        from cli.follow import listing
-        from db.runs import ScanTakenOver
-        from scheduler import discovery
-        from worker import run_requests
-
-        with self.sessions.begin() as session:
-            run, was_interrupted = run_requests.open_or_continue(
-                session, self.store, self.bundle, requested_by=actor(), limit=limit
-            )
-        if was_interrupted:
-            print(f"tagger: continuing run {run.id}, which was interrupted", file=sys.stderr)
-        request = discovery.scan_request(run, self.settings.product_pattern, allow_mass_removal=allow_mass_removal)
-        scanned = None
-        while scanned is None:
-            try:
-                with listing(self.settings, self.sessions) as tick:
-                    scanned = discovery.scan(self.sessions, self.store, run.id, request, on_page=tick)
-            except ScanTakenOver as error:
-                print(f"tagger: {error}; following it", file=sys.stderr)
-                scanned = self._scanned_elsewhere(run.id)
-        return run.id, scanned
-
-    def _scanned_elsewhere(self, run_id: int) -> Scanned | None:
-        """Wait for another process to scan. None: it has stopped, and the scan is ours to go on with."""
-        from db import runs
-        from db.schema import Run
-        from db.session import now, reading
-        from scheduler.discovery import Scanned
-        from scheduler.scanning import STALE_SCAN_S
-        from worker.storage.store import StoreMisconfigured
-
-        while True:
-            with reading(self.sessions) as session:
-                run = session.get_one(Run, run_id)
-                is_stale = run.updated_at < now(session) - timedelta(seconds=STALE_SCAN_S)
-            if run.state == "failed":
-                raise StoreMisconfigured(run.counts["error"])
-            if run.state not in ("planned", "scanning"):
-                counts = run.counts
-                return Scanned(
-                    counts["seen"], counts["new"], counts["changed"], counts["gone"], counts["gone_refused"], known=0
-                )
-            if is_stale:
-                with self.sessions.begin() as session:
-                    if runs.take_over_scan(session, run_id, stale_s=STALE_SCAN_S):
-                        return None
-            time.sleep(0.5)
 
 
 def _scan_result(run_id: int, scanned: Scanned) -> dict[str, Any]:
@@ -220,7 +121,7 @@ def _print_summary(result: dict[str, Any], bundle: Bundle) -> None:
         console.print("For review: tagger export --needs-review")
 
 
-def _warn_of_nothing(job: _Job, scanned: Scanned, counts: Mapping[str, int] | None = None) -> bool:
+def _warn_of_nothing(job: Job, scanned: Scanned, counts: Mapping[str, int] | None = None) -> bool:
     """Say so if the source is empty, though no image went, or if none of its files could be tagged."""
     if not scanned.seen and not scanned.gone and not scanned.refused:
         print(f"tagger: nothing was found under {job.store.bucket}/{job.store.prefix}", file=sys.stderr)

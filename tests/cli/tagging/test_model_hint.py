@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cli.model_hint import lines, lines_of
+from cli.tagging.model_hint import lines, lines_of
 from model import bundle as bundles
 from model.bundle import Bundle
 from worker.settings import Settings
