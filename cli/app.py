@@ -9,6 +9,7 @@ import typer
 from cli import catalogue, processes
 from cli.errors import ReportingGroup, prepare_streams
 from cli.models import app as models
+from cli.operations import runs
 from cli.tagging import run
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ for group, command, example in (
     group.command(epilog=f"Example: {example}")(command)
 app.add_typer(db, name="db")
 app.add_typer(models, name="model")
+app.add_typer(runs.app, name="runs")
 
 
 def _show_version(asked: bool) -> None:

@@ -101,7 +101,7 @@ def take_over_scan(session: Session, run_id: int, *, stale_s: float) -> bool:
 
 def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts: dict[str, int]) -> Run:
     """Move the scan from key `expected` to `cursor`, add `counts`. The cursor is a fence: one of two scanners wins."""
-    run = _locked(session, run_id)
+    run = locked(session, run_id)
     if run.state != "scanning" or run.cursor != expected:
         raise ScanTakenOver(
             f"run {run_id} is {run.state} and its scan is at another key: another process has taken it over"
@@ -113,7 +113,7 @@ def advance(session: Session, run_id: int, *, expected: str, cursor: str, counts
 
 def begin_scan(session: Session, run: Run) -> bool:
     """Set a run to scanning, unless it has ended meanwhile. After a complete listing it starts over, to see changes."""
-    run = _locked(session, run.id)
+    run = locked(session, run.id)
     if run.state not in ("planned", "scanning", "running"):
         return False
     if run.state == "running":
@@ -135,13 +135,13 @@ def others_scan(session: Session, run_id: int) -> bool:
 
 def fail(session: Session, run_id: int, reason: str) -> None:
     """End a run that cannot be scanned until somebody acts. What it has queued so far is still tagged."""
-    run = _locked(session, run_id)
+    run = locked(session, run_id)
     if run.state in ("planned", "scanning"):
         run.state, run.finished_at = "failed", sql_now(session)
         run.counts = run.counts | {"error": reason}
 
 
-def _locked(session: Session, run_id: int) -> Run:
+def locked(session: Session, run_id: int) -> Run:
     """Lock a run and read it anew."""
     return session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
 

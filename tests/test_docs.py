@@ -28,11 +28,11 @@ def _text(path: Path) -> str:
 
 
 def _commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Yield every command with the words that call it; groups are left out."""
-    if not hasattr(command, "commands"):
+    """Yield every command with the words that call it; groups are left out that do nothing by themselves."""
+    subcommands = getattr(command, "commands", {})
+    if not subcommands or (words[1:] and command.invoke_without_command):
         yield " ".join(words), command
-        return
-    for name, subcommand in command.commands.items():
+    for name, subcommand in subcommands.items():
         yield from _commands(subcommand, (*words, name))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from cli.progress import listing_spinner, tagging_bar
 from db import heartbeats, runs
 from db.queue import claims, throttle
+from db.schema import Run
 from db.session import Sessions, in_transaction, now, read_with_retry
 from worker.settings import Settings
 
@@ -182,6 +183,8 @@ def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:
 
 def _hint(session: Session, run_id: int, settings: Settings) -> str:
     """Say why nothing moves, if the run waits for something."""
+    if session.get_one(Run, run_id).state == "paused":
+        return f"paused: tagger runs resume {run_id}"
     until = throttle.throttled_until(session)
     if until is not None:
         return f"the store does not answer; trying again at {until:%H:%M:%S} UTC"

@@ -54,13 +54,13 @@ class TagEvent(Base):
     """One change of one tag: who, why, from what, to what. Append-only; audit and undo are built on it."""
 
     __tablename__ = "tag_event"
-    __table_args__ = (UniqueConstraint("object_id", "seq"),)
+    __table_args__ = (UniqueConstraint("object_id", "seq"), Index("ix_tag_event_actor", "actor", "id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"))
     seq: Mapped[int]
     old: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    new: Mapped[dict[str, Any]]
+    new: Mapped[dict[str, Any]]  # all fields null: the tag was withdrawn, as there was none before the run undone
     actor: Mapped[str]  # see db.actors
     why: Mapped[str]
     at: Mapped[datetime]

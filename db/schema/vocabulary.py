@@ -5,6 +5,7 @@ FINAL_STATES = ("done", "skipped", "quarantined", "cancelled")
 ITEM_STATES = OPEN_STATES + FINAL_STATES
 PROMOTION_ACTIONS = ("promote", "rollback")
 RUN_STATES = ("planned", "scanning", "running", "paused", "finished", "cancelled", "failed")
+NOTE_ACTIONS = ("opened", "paused", "resumed", "cancelled", "note")
 REASONS = (
     "not_found",
     "access_denied",

@@ -49,6 +49,7 @@ class Run(Base):
     model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))
     requested_by: Mapped[str]
     state: Mapped[str]
+    held_in: Mapped[str | None]  # the state in which it was paused or cancelled, and is resumed
     cursor: Mapped[str] = mapped_column(Key)
     counts: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]

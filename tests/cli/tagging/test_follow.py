@@ -9,6 +9,8 @@ import pytest
 from cli.tagging import follow
 from db import runs
 from db.session import Sessions
+from tests.db.catalogues import a_catalogue
+from worker.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,12 @@ def test_a_count_takes_no_longer_than_its_query(sessions: Sessions, monkeypatch:
 
     assert counts == {"open": 0}
     assert time.monotonic() - begun < 0.6
+
+
+def test_who_follows_a_paused_run_is_told_how_it_goes_on(sessions: Sessions) -> None:
+    run = a_catalogue(sessions).another_run("scan:2", state="paused")
+
+    with sessions() as session:
+        hint = follow._hint(session, run, Settings())
+
+    assert hint == f"paused: tagger runs resume {run}"

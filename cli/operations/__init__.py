@@ -1,0 +1,1 @@
+"""Commands of operators: runs and re-runs."""

@@ -1,0 +1,130 @@
+"""`tagger runs`: list runs, look at one, pause, resume and cancel it, and write notes at it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.catalogue import print_table
+from cli.context import actor, load_settings, open_catalogue, refuse
+from cli.errors import ReportingGroup
+from cli.operations.why import Why, reason
+from cli.options import AsJson
+
+if TYPE_CHECKING:
+    from db.schema import Run
+    from db.session import Sessions
+
+Name = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its logical key.")]
+_SHOWN = ("id", "kind", "state", "model", "requested_by", "created_at", "tagged", "open", "skipped", "quarantined")
+
+
+app = typer.Typer(cls=ReportingGroup, invoke_without_command=True, epilog="Example: tagger runs --limit 5 --json")
+
+
+@app.callback()
+def list_(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest runs, with their counts."""
+    if context.invoked_subcommand is not None:
+        return
+    from db.operations import overview
+    from db.session import reading
+
+    with reading(open_catalogue(load_settings())) as session:
+        rows = overview.list_runs(session, limit)
+    if as_json:
+        print(json.dumps(rows))
+    else:
+        print_table([{name: row[name] for name in _SHOWN} for row in rows], empty="There is no run yet.")
+
+
+@app.command(epilog="Example: tagger runs show nightly:2026-11-22 --json")
+def show(run: Name, as_json: AsJson = False) -> None:
+    """Show a run: who asked for it, its items by state and reason, its pace, and the notes at it."""
+    from db.operations import overview
+    from db.session import reading
+
+    with reading(open_catalogue(load_settings())) as session:
+        shown = overview.show(session, _found(session, run))
+    if as_json:
+        print(json.dumps(shown))
+        return
+    notes, reasons = shown.pop("notes"), shown.pop("reasons")
+    shown["selection"] = json.dumps(shown["selection"], ensure_ascii=False)
+    rows = [{"": name.replace("_", " "), "value": value} for name, value in shown.items() if value is not None]
+    rows += [
+        {"": f"{state}: {why}", "value": n} for state, by_reason in reasons.items() for why, n in by_reason.items()
+    ]
+    print_table(rows)
+    for note in notes:
+        print(f"{note['at']:.16} {note['by']}, {note['action']}: {note['text']}")
+
+
+@app.command(epilog="Example: tagger runs pause 7 --why 'the store is slow'")
+def pause(run: Name, why: Why = None) -> None:
+    """Pause a run: workers finish the chunk at hand and claim no more of it."""
+    from worker.operations import control
+
+    _change(run, why, control.pause, "is paused", "is paused already")
+
+
+@app.command(epilog="Example: tagger runs resume 7")
+def resume(run: Name, why: Why = None) -> None:
+    """Go on with a run that was paused or cancelled."""
+    from worker.operations import control
+
+    _change(run, why, control.resume, "goes on", "goes on by itself; nothing keeps it")
+
+
+@app.command(epilog="Example: tagger runs cancel 7 --why 'wrong model'")
+def cancel(run: Name, why: Why = None) -> None:
+    """Cancel what is still open of a run; what it has tagged so far stays. It can be resumed."""
+    from worker.operations import control
+
+    _change(run, why, control.cancel, "is cancelled", "is cancelled already")
+
+
+@app.command(epilog="Example: tagger runs note 7 'the studio changed its backdrop'")
+def note(run: Name, text: Annotated[str, typer.Argument(help="What people should know of this run.")]) -> None:
+    """Write a note at a run, which later reports show."""
+    from db.operations import notes
+
+    with open_catalogue(load_settings()).begin() as session:
+        found = _found(session, run)
+        notes.add(session, found.id, text, actor=actor())
+    print(f"Noted at run {found.id}.")
+
+
+def _change(name: str, why: str | None, change: Callable[..., bool], done: str, was_so: str) -> None:
+    """Change the state of a run and say what it is now. Exit code 1 if its state does not allow that."""
+    from db import runs
+    from db.operations.control import RunRefused
+    from db.session import reading
+
+    sessions: Sessions = open_catalogue(load_settings())
+    with reading(sessions) as session:
+        run = _found(session, name)
+        counts = runs.work_counts(session, run.id)
+    touched = counts["open"] + (counts["cancelled"] if run.state == "cancelled" else 0)
+    text = reason(why, touched)
+    try:
+        changed = change(sessions, run.id, actor=actor(), why=text)
+    except RunRefused as error:
+        raise refuse(str(error), code=1) from None
+    print(f"Run {run.id} {done if changed else was_so}.")
+
+
+def _found(session: Any, name: str) -> Run:
+    from db.operations import control
+
+    try:
+        return control.find(session, name)
+    except control.NoSuchRun as error:
+        raise typer.BadParameter(str(error), param_hint="RUN") from None

@@ -1,0 +1,1 @@
+"""What operators do to runs: look, note, pause, resume, cancel, plan, reprocess and undo."""

@@ -1,0 +1,32 @@
+"""Pausing, resuming and cancelling of runs by those who hold connections: the command, and the dashboard."""
+
+from functools import partial
+
+from db.operations import control
+from db.session import Sessions, in_transaction
+
+
+def pause(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
+    """Pause a run; whether it was not paused before. Raises RunRefused."""
+    return in_transaction(sessions, lambda session: control.pause(session, run_id, actor=actor, why=why))
+
+
+def cancel(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
+    """Cancel a run's open items; whether it was not cancelled before. Killed on the way, it leaves the run paused."""
+    if not in_transaction(sessions, lambda session: control.begin_cancel(session, run_id)):
+        return False
+    while in_transaction(sessions, lambda session: control.cancel_some(session, run_id)):
+        pass
+    in_transaction(sessions, lambda session: control.end_cancel(session, run_id, actor=actor, why=why))
+    return True
+
+
+def resume(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
+    """Go on with a run that was paused or cancelled; False if it goes on by itself. Raises RunRefused."""
+    if not in_transaction(sessions, lambda session: control.begin_resume(session, run_id)):
+        return False
+    after: int | None = 0
+    while after is not None:
+        after = in_transaction(sessions, partial(control.revive_some, run_id=run_id, after=after))
+    in_transaction(sessions, lambda session: control.end_resume(session, run_id, actor=actor, why=why))
+    return True
