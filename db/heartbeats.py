@@ -1,4 +1,4 @@
-"""Living processes: workers by their heartbeat, the one acting scheduler by its lease."""
+"""Living processes by their heartbeats, and the one acting scheduler by its lease."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,30 +9,43 @@ from sqlalchemy.orm import Session
 from db.schema import LeaderLease, WorkerHeartbeat
 from db.session import sql_now, upsert
 
+WORKER = "worker"
 SCHEDULER = "scheduler"
-"""The lease of the one acting scheduler."""
+"""The role of each scheduler, and the lease of the one that acts."""
+ROLES = (WORKER, SCHEDULER)
 ALIVE_S = 45.0
 LEADER_S = 30.0
 FORGOTTEN_S = 3600.0
-"""How long the row of a worker that was killed stays; one that ends in order takes its row with it."""
+"""How long the row of a process that was killed stays; one that ends in order takes its row with it."""
 
 
-def beat(session: Session, name: str, *, slots: int, started_at: datetime) -> None:
-    """Note that this worker is alive and answers `slots` doorbells at once, and forget the long dead."""
+def beat(
+    session: Session, name: str, *, slots: int, started_at: datetime, role: str = WORKER, queues: Sequence[str] = ()
+) -> None:
+    """Note that this process, host:pid, is alive and answers `slots` doorbells at once, and forget the long dead."""
     session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.seen_at < sql_now(session, -FORGOTTEN_S)))
-    row = {"slots": slots, "started_at": started_at, "seen_at": sql_now(session)}
+    row = {"role": role, "slots": slots, "queues": ",".join(queues), "started_at": started_at}
+    row["seen_at"] = sql_now(session)
     statement = upsert(session, WorkerHeartbeat).values(name=name, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
 
 
 def forget(session: Session, name: str) -> None:
-    """Note that this worker stops."""
+    """Note that this process stops."""
     session.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.name == name))
 
 
 def alive(session: Session) -> Sequence[WorkerHeartbeat]:
-    living = select(WorkerHeartbeat).where(WorkerHeartbeat.seen_at > sql_now(session, -ALIVE_S))
-    return session.execute(living.order_by(WorkerHeartbeat.name)).scalars().all()
+    """List the living workers."""
+    living = (WorkerHeartbeat.role == WORKER) & (WorkerHeartbeat.seen_at > sql_now(session, -ALIVE_S))
+    return session.execute(select(WorkerHeartbeat).where(living).order_by(WorkerHeartbeat.name)).scalars().all()
+
+
+def last_seen(session: Session, host: str, role: str | None = None) -> WorkerHeartbeat | None:
+    """Return the newest heartbeat of a process of this host, of this role if one is given; None if there is none."""
+    of_host = WorkerHeartbeat.name.startswith(f"{host}:", autoescape=True)
+    statement = select(WorkerHeartbeat).where(of_host).order_by(WorkerHeartbeat.seen_at.desc()).limit(1)
+    return session.execute(statement.where(WorkerHeartbeat.role == role) if role else statement).scalar_one_or_none()
 
 
 def slots(session: Session) -> int:

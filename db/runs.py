@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from db import CatalogueError
-from db.schema import Classification, ModelVersion, Run, WorkItem
+from db import CatalogueError, counts
+from db.schema import ModelVersion, Run, WorkItem
 from db.schema.vocabulary import OPEN_STATES
 from db.session import sql_now, upsert
 
@@ -147,35 +147,44 @@ def locked(session: Session, run_id: int) -> Run:
 
 
 def work_counts(session: Session, run_id: int) -> dict[str, int]:
-    """Count a run's items by outcome so far."""
-    of_run = WorkItem.run_id == run_id
-    states = select(WorkItem.state, func.count()).where(of_run).group_by(WorkItem.state)
-    by_state = dict(session.execute(states).all())
-    reviews = select(func.count()).join_from(Classification, WorkItem).where(of_run, Classification.needs_review)
+    """Return the number of a run's items by outcome so far."""
+    kept = counts.of_run(session, run_id)
     return {
-        "tagged": by_state.get("done", 0),
-        "needs_review": session.execute(reviews).scalar_one(),
-        "skipped": by_state.get("skipped", 0),
-        "quarantined": by_state.get("quarantined", 0),
-        "cancelled": by_state.get("cancelled", 0),
-        "open": sum(by_state.get(state, 0) for state in OPEN_STATES),
+        "tagged": kept.get("done", 0),
+        "needs_review": kept.get(counts.NEEDS_REVIEW, 0),
+        "skipped": kept.get("skipped", 0),
+        "quarantined": kept.get("quarantined", 0),
+        "cancelled": kept.get("cancelled", 0),
+        "open": sum(kept.get(state, 0) for state in OPEN_STATES),
     }
 
 
 def close_finished(session: Session, run_ids: Iterable[int] | None = None) -> list[int]:
-    """Finish the running runs without open items, and store their final counts; returns their ids. Idempotent."""
-    still_open = select(WorkItem.id).where(WorkItem.run_id == Run.id, WorkItem.state.in_(OPEN_STATES)).exists()
-    ready = select(Run).where(Run.state == "running", ~still_open).order_by(Run.id).with_for_update()
+    """Finish the running runs without open items, and store their final counts; returns their ids. Idempotent.
+
+    The counts tell at once which runs may have ended, the items themselves whether they have.
+    """
+    counts.fold(session)
+    ready = select(Run).where(Run.state == "running", Run.id.not_in(counts.runs_with(OPEN_STATES)))
     if run_ids is not None:
         ready = ready.where(Run.id.in_(list(run_ids)))
-    closed = list(session.execute(ready).scalars())
+    candidates = session.execute(ready.order_by(Run.id).with_for_update()).scalars().all()
+    closed = [run for run in candidates if not _has_open_items(session, run.id)]
     for run in closed:
         run.counts = run.counts | work_counts(session, run.id)
         run.state, run.finished_at = "finished", sql_now(session)
     return [run.id for run in closed]
 
 
+def _has_open_items(session: Session, run_id: int) -> bool:
+    still_open = select(WorkItem.id).where(WorkItem.run_id == run_id, WorkItem.state.in_(OPEN_STATES)).limit(1)
+    return session.execute(still_open).first() is not None
+
+
 def next_retry_at(session: Session, run_id: int) -> datetime | None:
-    """Return when the first of a run's waiting items may be tried again."""
-    waiting = select(func.min(WorkItem.eligible_at)).where(WorkItem.run_id == run_id, WorkItem.state == "pending")
-    return session.execute(waiting).scalar_one()
+    """Return when the first of a run's waiting items may be tried again; None if one may be now, or none waits."""
+    waits = (WorkItem.run_id == run_id) & (WorkItem.state == "pending")
+    is_due = select(WorkItem.id).where(waits, WorkItem.eligible_at <= sql_now(session)).limit(1)
+    if session.execute(is_due).first() is not None:
+        return None
+    return session.execute(select(func.min(WorkItem.eligible_at)).where(waits)).scalar_one()

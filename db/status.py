@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from db import heartbeats
+from db import counts, heartbeats
 from db.queue import claims
 from db.queue.throttle import throttled_until
-from db.schema import Run, WorkItem
+from db.schema import Run
 from db.session import sql_now
 
 FAILED_SHOWN_S = 7 * 86_400.0
@@ -19,7 +19,7 @@ def status(session: Session) -> dict[str, Any]:
     leader = heartbeats.leader(session, heartbeats.SCHEDULER)
     held_until = throttled_until(session)
     return {
-        "items": items_by_state(session),
+        "items": counts.of_all(session),
         "runs": _runs(session),
         "workers": [
             {"name": worker.name, "slots": worker.slots, "seen_at": worker.seen_at.isoformat()}
@@ -29,11 +29,6 @@ def status(session: Session) -> dict[str, Any]:
         "queues": {name: {"claimable": claims.claimable(session, name)} for name in claims.QUEUES},
         "held_until": held_until.isoformat() if held_until else None,
     }
-
-
-def items_by_state(session: Session) -> dict[str, int]:
-    counted = select(WorkItem.state, func.count()).group_by(WorkItem.state)
-    return dict(session.execute(counted).all())
 
 
 def _runs(session: Session) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+from datetime import UTC, datetime
 
 import structlog
 from celery import Celery
@@ -50,11 +51,13 @@ class Scheduler:
         self.app = app
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self.scans = Scans(settings, sessions)
+        self._started_at = datetime.now(UTC)
 
     def tick(self) -> bool:
         """Take each step, if this scheduler leads; whether it did. A database that is down is met again next time."""
         try:
             with self.sessions.begin() as session:
+                heartbeats.beat(session, self.holder, slots=0, started_at=self._started_at, role=heartbeats.SCHEDULER)
                 leads = heartbeats.lead(session, heartbeats.SCHEDULER, self.holder)
             if not leads:
                 self.scans.stop()
@@ -74,6 +77,7 @@ class Scheduler:
         try:
             with self.sessions.begin() as session:
                 heartbeats.resign(session, heartbeats.SCHEDULER, self.holder)
+                heartbeats.forget(session, self.holder)
         except SQLAlchemyError as error:
             log.warning("resign_failed", error=str(error))
 

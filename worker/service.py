@@ -173,7 +173,8 @@ class _Heartbeat:
         while True:
             try:
                 with self._sessions.begin() as session:
-                    heartbeats.beat(session, self._name, slots=self._slots, started_at=self._started_at)
+                    began, queues = self._started_at, _Process.queues
+                    heartbeats.beat(session, self._name, slots=self._slots, started_at=began, queues=queues)
             except SQLAlchemyError as error:
                 log.warning("heartbeat_failed", error=str(error))
             if self._stopped.wait(HEARTBEAT_S):

@@ -9,4 +9,4 @@ from db.schema.operations import Plan as Plan, PlanItem as PlanItem, RunNote as 
 from db.schema.people import ApiToken as ApiToken, ReviewClaim as ReviewClaim, User as User
 from db.schema.processes import LeaderLease as LeaderLease, Throttle as Throttle, WorkerHeartbeat as WorkerHeartbeat
 from db.schema.tags import Classification as Classification, ImageTag as ImageTag, TagEvent as TagEvent
-from db.schema.work import Run as Run, SourceObject as SourceObject, WorkItem as WorkItem
+from db.schema.work import Run as Run, RunCount as RunCount, SourceObject as SourceObject, WorkItem as WorkItem

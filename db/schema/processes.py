@@ -19,12 +19,14 @@ class LeaderLease(Base):
 
 
 class WorkerHeartbeat(Base):
-    """A worker process that was alive at `seen_at`, and how many doorbells it answers at once."""
+    """A process that was alive at `seen_at`: a worker, and how many doorbells it answers at once; or a scheduler."""
 
     __tablename__ = "worker_heartbeat"
 
     name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str] = mapped_column(server_default="worker")
     slots: Mapped[int]
+    queues: Mapped[str] = mapped_column(server_default="ops,nightly")  # those that a worker serves, between commas
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
 

@@ -57,6 +57,18 @@ class Run(Base):
     finished_at: Mapped[datetime | None]
 
 
+class RunCount(Base):
+    """A part of the number of a run's items in one state: triggers add the difference that each change makes."""
+
+    __tablename__ = "run_count"
+    __table_args__ = (Index("ix_run_count_name", "run_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int]  # no foreign key, whose check would wait for whoever has locked the run
+    name: Mapped[str]  # a state, or "needs_review" for flagged results
+    items: Mapped[int]
+
+
 class WorkItem(Base):
     """One object version x model x request. A narrow table, because workers compete for its pages."""
 
@@ -68,6 +80,8 @@ class WorkItem(Base):
         partial_index("state = 'pending'", "ix_work_item_claim", "queue", "priority", "eligible_at", "id"),
         partial_index("state = 'leased'", "ix_work_item_leases", "queue", "eligible_at", "id"),
         Index("ix_work_item_run", "run_id", "state"),
+        partial_index("reason IS NOT NULL", "ix_work_item_reason", "reason", "object_id"),
+        partial_index(f"state IN {OPEN_STATES} AND fence > 50", "ix_work_item_often_claimed", "id"),
         {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"}},
     )
 

@@ -207,3 +207,18 @@ def test_the_revision_named_head_is_the_newest_migration() -> None:
     newest = ScriptDirectory.from_config(migrations._config(None)).get_current_head()
 
     assert newest == migrations.HEAD
+
+
+def test_the_triggers_that_count_items_are_there_and_count_what_was_there_before(empty: Engine) -> None:
+    """SQLite drops a table's triggers with the copy that a later migration may make of it."""
+    migrations.upgrade(empty, "0005")
+    with empty.begin() as connection:
+        for statement in A_RUN_WITH_AN_ITEM:
+            connection.execute(text(statement))
+
+    migrations.upgrade(empty)
+
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE work_item SET state = 'cancelled'"))
+        kept = connection.execute(text("SELECT name, sum(items) FROM run_count GROUP BY name")).all()
+    assert {name: int(items) for name, items in kept if items} == {"cancelled": 1}
