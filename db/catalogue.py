@@ -35,7 +35,7 @@ def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple
     statement = (
         select(image.bucket, image.key, item.state, item.reason, item.detail, item.failures, item.crashes)
         .join(image, image.id == item.object_id)
-        .where(item.reason.is_not(None), item.state.not_in(("done", "cancelled")))
+        .where(item.reason.is_not(None), item.reason != "superseded", item.state.not_in(("done", "cancelled")))
         .where(item.version_token == image.version_token, image.gone_at.is_(None), ~superseded)
         .order_by(image.bucket, image.key)
     )

@@ -16,7 +16,7 @@ from db.schema.vocabulary import OPEN_STATES
 from db.session import now, sql_now, upsert
 
 # Items that ended because their object version was not there to be read do not count as work on it.
-_UNREAD = ("superseded", "not_found", "changed_during_read")
+UNREAD = ("superseded", "not_found", "changed_during_read")
 _PRESENT: dict[str, Any] = {"gone_at": None, "missing_in_run": None}
 LATELY_S = 12 * 3600.0  # two nights are two removals, two scans in one night are not
 
@@ -60,7 +60,7 @@ def known_between(
         item.object_id == image.id,
         item.model_version_id == model_version_id,
         item.version_token == image.version_token,
-        or_(item.state != "skipped", item.reason.not_in(_UNREAD)),
+        or_(item.state != "skipped", item.reason.not_in(UNREAD)),
     )
     is_gone, was_missed = image.gone_at.is_not(None), image.missing_in_run.is_not(None)
     statement = (

@@ -40,7 +40,7 @@ def run(
     # Before numpy is imported, as in a worker's child: a second thread for its small products waits busily.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with _interruptible():
-        from cli.tagging import model_hint
+        from cli.tagging import left_open, model_hint
         from cli.tagging.follow import follow
 
         job = Job.prepare(source, model, needs_broker=True)
@@ -49,6 +49,8 @@ def run(
             print(f"tagger: {line}", file=sys.stderr)
         begun = time.monotonic()
         run_id, scanned = job.scan(limit, allow_mass_removal)
+        if job.settings.embedded:
+            left_open.adopt(job, run_id, limit)
         counts = follow(job.settings, job.sessions, run_id, classifiers)
         seconds = time.monotonic() - begun
     result = _run_result(run_id, scanned, counts, seconds)
@@ -58,7 +60,8 @@ def run(
         _print_summary(result, job.bundle)
     _warn_of_removal(scanned)
     in_vain = _warn_of_nothing(job, scanned, counts)
-    raise typer.Exit(1 if counts["quarantined"] or scanned.refused or in_vain else 0)
+    left_behind = job.settings.embedded and left_open.warn_of_waiting(job.sessions, run_id)
+    raise typer.Exit(1 if counts["quarantined"] or scanned.refused or in_vain or left_behind else 0)
 
 
 def scan(
