@@ -32,6 +32,7 @@ for group, command, example in (
     (app, catalogue.export, "tagger export --format csv -o tags.csv --needs-review"),
     (app, processes.worker, "TAGGER_BROKER_URL=redis://localhost:6379/0 tagger worker --concurrency 4"),
     (app, processes.scheduler, "TAGGER_BROKER_URL=redis://localhost:6379/0 tagger scheduler"),
+    (app, processes.alive, "tagger alive --role worker"),
     (app, processes.doctor, "tagger doctor"),
     (app, processes.config, "tagger config --json"),
     (db, processes.upgrade, "tagger db upgrade"),

@@ -1,15 +1,24 @@
-"""`tagger worker`, `scheduler`, `db`, `doctor` and `config`: start processes and look after them."""
+"""`tagger worker`, `scheduler`, `alive`, `db`, `doctor` and `config`: start processes and look after them."""
 
 import json
+import socket
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from cli.catalogue import print_table
-from cli.context import load_settings, open_catalogue
+from cli.context import load_settings, open_catalogue, refuse
 from cli.errors import describe
 from cli.options import AsJson
+
+
+class Role(StrEnum):
+    """A process that `tagger alive` asks for."""
+
+    worker = "worker"
+    scheduler = "scheduler"
 
 
 def worker(
@@ -52,6 +61,28 @@ def scheduler() -> None:
         check_broker(create_app(settings))
     open_catalogue(settings, create=True)
     raise typer.Exit(serve(settings))
+
+
+def alive(
+    role: Annotated[Role | None, typer.Option(help="Only a worker, or only a scheduler. Default: either.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether a worker or scheduler of this host lives, for health checks. Exit code 1 if none does."""
+    from db import heartbeats
+    from db.session import connect, reading, sessions_of
+
+    settings = load_settings()
+    if settings.embedded:
+        raise refuse("TAGGER_BROKER_URL is memory://, so no worker or scheduler runs; `tagger run` does it all", code=1)
+    with reading(sessions_of(connect(settings.database_url, pooled=False))) as session:
+        living = heartbeats.alive_on(session, socket.gethostname(), role)
+    if as_json:
+        print(json.dumps({"alive": living is not None, "role": living and living.role, "name": living and living.name}))
+    elif living is not None:
+        print(f"{living.role} {living.name} is alive")
+    else:
+        raise refuse(f"no {role or 'worker or scheduler'} of this host has been alive in the last 45 s", code=1)
+    raise typer.Exit(0 if living is not None else 1)
 
 
 def upgrade() -> None:

@@ -41,11 +41,12 @@ def alive(session: Session) -> Sequence[WorkerHeartbeat]:
     return session.execute(select(WorkerHeartbeat).where(living).order_by(WorkerHeartbeat.name)).scalars().all()
 
 
-def last_seen(session: Session, host: str, role: str | None = None) -> WorkerHeartbeat | None:
-    """Return the newest heartbeat of a process of this host, of this role if one is given; None if there is none."""
+def alive_on(session: Session, host: str, role: str | None = None) -> WorkerHeartbeat | None:
+    """Return the newest heartbeat of the living processes of this host, of this role if one is given."""
     of_host = WorkerHeartbeat.name.startswith(f"{host}:", autoescape=True)
-    statement = select(WorkerHeartbeat).where(of_host).order_by(WorkerHeartbeat.seen_at.desc()).limit(1)
-    return session.execute(statement.where(WorkerHeartbeat.role == role) if role else statement).scalar_one_or_none()
+    living = select(WorkerHeartbeat).where(of_host, WorkerHeartbeat.seen_at > sql_now(session, -ALIVE_S))
+    newest = living.order_by(WorkerHeartbeat.seen_at.desc()).limit(1)
+    return session.execute(newest.where(WorkerHeartbeat.role == role) if role else newest).scalar_one_or_none()
 
 
 def slots(session: Session) -> int:

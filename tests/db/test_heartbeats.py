@@ -30,3 +30,29 @@ def test_a_killed_worker_is_forgotten_after_an_hour(sessions: Sessions, minutes:
 
     assert names(sessions) == left
     assert alive == ["living"]
+
+
+def test_a_host_is_alive_by_its_own_processes_alone(sessions: Sessions) -> None:
+    at = datetime.now(UTC)
+    with sessions.begin() as session:
+        heartbeats.beat(session, "shop:7", slots=2, started_at=at)
+        heartbeats.beat(session, "shop:8", slots=0, started_at=at, role=heartbeats.SCHEDULER)
+        heartbeats.beat(session, "shop2:9", slots=2, started_at=at)
+        session.execute(update(WorkerHeartbeat).filter_by(name="shop:7").values(seen_at=at - timedelta(seconds=60)))
+
+    def alive(host: str, role: str | None = None) -> str | None:
+        with sessions() as session:
+            living = heartbeats.alive_on(session, host, role)
+            return living.name if living else None
+
+    assert alive("shop") == alive("shop", heartbeats.SCHEDULER) == "shop:8"
+    assert alive("shop", heartbeats.WORKER) is None
+    assert alive("sho") is None
+    assert alive("shop2", heartbeats.WORKER) == "shop2:9"
+
+
+def test_a_scheduler_answers_no_doorbells(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        heartbeats.beat(session, "shop:8", slots=0, started_at=datetime.now(UTC), role=heartbeats.SCHEDULER)
+
+        assert (heartbeats.alive(session), heartbeats.slots(session)) == ([], 0)

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from db import heartbeats
 from db.session import connect, sessions_of
 from scheduler.service import Scheduler
-from tests.db.catalogues import LONG_AGO, Catalogue, in_the_future
+from tests.db.catalogues import LONG_AGO, Catalogue, ask, in_the_future
 from worker import celery as broker
 from worker.settings import Settings
 
@@ -69,6 +69,20 @@ def test_a_scheduler_that_resigns_need_not_be_waited_for(
 
     assert leader(catalogue) is None
     assert second.tick() is True
+
+
+def test_one_that_waits_for_its_turn_is_alive_until_it_stops(
+    catalogue: Catalogue, first: Scheduler, second: Scheduler
+) -> None:
+    first.tick()
+    assert second.tick() is False
+
+    def living() -> object:
+        return ask(catalogue, heartbeats.alive_on, "host", heartbeats.SCHEDULER)
+
+    assert living().name == "host:2"  # type: ignore[attr-defined]
+    second.stop()
+    assert living().name == "host:1"  # type: ignore[attr-defined]
 
 
 def test_only_the_leader_can_resign(catalogue: Catalogue, first: Scheduler, second: Scheduler) -> None:
