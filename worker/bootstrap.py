@@ -40,7 +40,7 @@ def build_tagger(
         classifier_of=classifiers,
         pool=ThreadPoolExecutor(settings.io_threads, thread_name_prefix="read-decode"),
         limits=settings.decode_limits,
-        decoders=Decoders(max(2, cores() // children), settings.image_deadline_s),
+        decoders=Decoders(max(1, cores() // children), settings.image_deadline_s),
         chunk=settings.chunk,
         micro_batch=settings.micro_batch,
         lease_s=settings.lease_s,

@@ -20,6 +20,7 @@ _MARKER_OR_END = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _SCAN, _END = 0xDA, 0xD9
 _COMMENT = 0xFE
+_SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 _COLOUR_SEGMENTS = (0xE0, 0xEE)  # JFIF and Adobe say what the components mean
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS")
 
@@ -34,10 +35,12 @@ class Contents:
 
 
 def open_jpeg(data: bytes) -> Contents:
-    """Leave out the application segments and comments before the first scan."""
-    contents, kept, profile, position = Contents(data), [data[:2]], [], 2
+    """Leave out the application segments and comments before the first scan, and count the scans."""
+    contents, kept, profile, position, components = Contents(data), [data[:2]], [], 2, 0
     for marker, start, position in _segments(data):
         body = data[start + 4 : position]
+        if marker in _SEQUENTIAL_FRAMES and len(body) > 5:
+            components = body[5]
         if marker in _COLOUR_SEGMENTS or not (0xE0 <= marker <= 0xEF or marker == _COMMENT):
             kept.append(data[start:position])
         elif marker == 0xE1 and body.startswith(b"Exif\0\0"):
@@ -50,7 +53,15 @@ def open_jpeg(data: bytes) -> Contents:
         contents.info["icc_profile"] = _joined(profile)
     if sum(map(len, kept)) < position:
         contents.pixels = b"".join([*kept, data[position:]])
+    if not _is_one_scan(data, position, components):
+        contents.scans = scans(contents.pixels)
     return contents
+
+
+def _is_one_scan(data: bytes, position: int, components: int) -> bool:
+    """Tell whether the first scan has all components of a sequential image: decoders read no other after it."""
+    head = data[position : position + 5]
+    return components > 0 and head[:2] == b"\xff\xda" and head[4:] == bytes([components])
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -73,8 +84,9 @@ def _joined(parts: list[bytes]) -> bytes | None:
 
 def scans(data: bytes) -> int:
     """Count the scans of a JPEG up to its end marker; what follows that, a video for example, does not count."""
-    if data.count(b"\xff\xda") <= MOST_SCANS:  # the bytes may also be part of something else, so there are no more
-        return data.count(b"\xff\xda")
+    at_most = data.count(b"\xff\xda")  # the bytes may also be part of something else, so there are no more
+    if at_most <= MOST_SCANS:
+        return at_most
     count, position = 0, 2
     while (match := _MARKER_OR_END.search(data, position)) and match[1][0] != _END:
         count += match[1][0] == _SCAN

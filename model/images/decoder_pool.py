@@ -117,6 +117,7 @@ class _Decoder:
     """One decoder process and the socket to it."""
 
     def __init__(self) -> None:
+        self._encoded: tuple[Preprocessing, DecodeLimits, bytes] | None = None
         self._channel, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
@@ -135,7 +136,7 @@ class _Decoder:
     def prepare(
         self, data: bytes, spec: Preprocessing, limits: DecodeLimits, deadline_s: float
     ) -> npt.NDArray[np.uint8]:
-        job, shape = json.dumps([spec.as_json(), astuple(limits)]).encode(), (spec.size, spec.size, spec.channels)
+        job, shape = self._job(spec, limits), (spec.size, spec.size, spec.channels)
         ends_at = time.monotonic() + deadline_s
         self._channel.settimeout(deadline_s)
         self._channel.sendall(REQUEST.pack(len(job), len(data), int(deadline_s) + 1) + job)
@@ -149,6 +150,12 @@ class _Decoder:
         if kind == FAILED:
             raise RuntimeError(answer)
         raise ImageRejected(*map(str, answer))
+
+    def _job(self, spec: Preprocessing, limits: DecodeLimits) -> bytes:
+        """Encode the recipe and the limits, once for all images of a bundle."""
+        if self._encoded is None or self._encoded[:2] != (spec, limits):
+            self._encoded = spec, limits, json.dumps([spec.as_json(), astuple(limits)]).encode()
+        return self._encoded[2]
 
     def end(self) -> None:
         """Kill the process and wait for its end."""

@@ -22,7 +22,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from model import ModelError
 from model.images.colour import to_rgb
-from model.images.containers import MOST_SCANS, Contents, canvas_of_webp, open_jpeg, open_png, scans
+from model.images.containers import MOST_SCANS, Contents, canvas_of_webp, open_jpeg, open_png
 from model.images.file_type import DECODED, type_of
 from model.images.memory import MOST, Reserve, bytes_of, bytes_of_scans, bytes_of_webp, no_limit
 from model.images.orientation import turn_upright
@@ -167,7 +167,6 @@ def _contents(data: bytes, file_type: str) -> Contents:
     if file_type != "JPEG":
         return Contents(data)
     contents = open_jpeg(data)
-    contents.scans = scans(contents.pixels)
     if contents.scans > MOST_SCANS:
         raise ImageRejected("corrupt", f"the JPEG has {contents.scans:,} scans, and over {MOST_SCANS} are no picture")
     return contents

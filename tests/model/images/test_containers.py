@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from model.images.containers import LONGEST_PROFILE, open_png
+from model.images.containers import LONGEST_PROFILE, open_jpeg, open_png
 from model.images.decoding import ImageRejected, decode
 from tests.model.pictures import encode, noise, photograph
 
@@ -144,6 +144,16 @@ def test_scans_are_counted_before_anything_is_decoded() -> None:
 
     with pytest.raises(ImageRejected, match=r"6,\d\d\d scans"):
         decode(bomb)
+
+
+def test_scans_that_no_decoder_reads_are_not_counted() -> None:
+    last = JPEG.rindex(b"\xff\xda")
+    repeated = JPEG[:last] + 150 * JPEG[last:-2] + JPEG[-2:]
+
+    assert open_jpeg(repeated).scans == 1
+    with pytest.raises(ImageRejected, match="broken data stream"):  # the decoder stops at the second
+        decode(repeated)
+    assert open_jpeg(with_scans(150)).scans == 150
 
 
 def test_an_end_marker_inside_a_comment_hides_no_scans() -> None:
