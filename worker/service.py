@@ -15,8 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import heartbeats
 from db.queue.claims import QUEUES
 from db.session import connect, sessions_of
-from model.bundle import BundleError
-from model.decisions.taxonomy import TaxonomyWrong
+from model import ModelError
 from worker import bundle_lookup
 from worker.bootstrap import Classifiers, build_tagger, open_sessions, source_store
 from worker.broker.idle import Child
@@ -78,15 +77,17 @@ def _make_tagger() -> Tagger:
 
 
 def _warm_up(settings: Settings, tagger: Tagger, classifiers: Classifiers) -> None:
-    """Load the bundle and connect to the source that the settings name, before the first image needs them.
+    """Start the decoders, load the bundle, connect to the source that the settings name, before an image needs them.
 
     The work may need others. So an error is only logged here; it comes up again when such work is claimed.
     """
     try:
+        if tagger.decoders:
+            tagger.decoders.start()
         classifiers.load(bundle_lookup.resolve(settings.model, settings.bundle_folders, tagger.sessions))
         if settings.source is not None:
             tagger.store_of(source_store(settings, settings.source).bucket).check()
-    except (BundleError, TaxonomyWrong, StorageError, SQLAlchemyError) as error:
+    except (ModelError, StorageError, SQLAlchemyError, RuntimeError) as error:
         log.warning("not_warmed_up", error=str(error))
 
 

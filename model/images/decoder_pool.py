@@ -47,13 +47,22 @@ class Decoders:
     """Up to `count` decoder processes, started when they are needed."""
 
     def __init__(self, count: int, deadline_s: float = DEADLINE_S) -> None:
-        self._deadline_s = deadline_s
+        self._count, self._deadline_s = count, deadline_s
         self._idle: LifoQueue[_Decoder | None] = LifoQueue()
         for _ in range(count):
             self._idle.put(None)
         self._running: set[_Decoder] = set()
         self._closed = False
         self._lock = Lock()
+
+    def start(self) -> None:
+        """Start all of them before the first image needs one."""
+        places = [self._idle.get() for _ in range(self._count)]
+        try:
+            places = [decoder or self._start() for decoder in places]
+        finally:
+            for decoder in places:
+                self._idle.put(decoder)
 
     def prepare(self, data: bytes, spec: Preprocessing, limits: DecodeLimits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
         """Turn a file's bytes into uint8[H, W, C]. Raises ImageRejected, DecoderKilled, DecodersClosed."""

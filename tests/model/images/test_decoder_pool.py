@@ -69,6 +69,15 @@ def test_a_decoder_holds_no_credential_and_no_file_of_ours(
         assert decoder.net_connections("inet") == []
 
 
+def test_all_decoders_can_be_started_before_the_first_image(decoders: Decoders) -> None:
+    decoders.start()
+    started = {process.pid for process in processes()}
+    decoders.prepare(GOOD, FASHION_MNIST)
+
+    assert len(started) == 2
+    assert {process.pid for process in processes()} == started
+
+
 def test_a_decoder_that_hangs_is_killed_at_the_deadline_and_others_go_on() -> None:
     pool = Decoders(2, deadline_s=3)
     pool.prepare(GOOD, FASHION_MNIST)
