@@ -1,16 +1,20 @@
-"""Claims: who may lease which item next. An item whose lease ran out is claimed anew, alone."""
+"""Claims: who may lease which item next. Runs are looked at first, then the items of those that have work now."""
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, case, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, case, func, select, update
+from sqlalchemy.orm import Session, aliased
 
-from db.queue.leases import LEASE_S, MAX_CRASHES, ClaimedItem
+from db.queue.leases import LEASE_S, MAX_LOSSES, ClaimedItem
 from db.queue.throttle import throttled_until
 from db.schema import Run, SourceObject, WorkItem
 from db.session import sql_now
 
 QUEUES = ("ops", "nightly")
+HELD_RUNS = ("paused", "cancelled", "finished")
+SMALLER = 16
+"""How many times smaller each next claim is of items whose lease was lost."""
+_RUNS_AT_ONCE = 16
 _IN_TURN = (WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
 
 
@@ -18,12 +22,12 @@ def next_model(session: Session, queue: str, run_id: int | None = None) -> int |
     """Return the model of the next claimable item; None when nothing is claimable now."""
     if throttled_until(session) is not None:
         return None
-    for state in ("leased", "pending"):
-        waiting = select(WorkItem.model_version_id).where(*_claimable(session, queue, state, run_id))
-        model_version_id = session.execute(waiting.order_by(*_IN_TURN).limit(1)).scalar_one_or_none()
-        if model_version_id is not None:
-            return model_version_id
-    return None
+    lost = select(WorkItem.model_version_id).where(*_lost(session, queue, run_id)).order_by(*_IN_TURN).limit(1)
+    model_version_id = session.execute(lost).scalar_one_or_none()
+    if model_version_id is not None:
+        return model_version_id
+    first = session.execute(_first_of_runs(session, queue, run_id).limit(1)).first()
+    return first.model_version_id if first else None
 
 
 def claim(
@@ -36,36 +40,73 @@ def claim(
     lease_s: float = LEASE_S,
     run_id: int | None = None,
 ) -> list[ClaimedItem]:
-    """Lease up to `limit` items of one model. One whose lease ran out comes alone: it may have killed its worker.
+    """Lease up to `limit` items of one model; those whose lease was lost first, and in ever smaller groups.
 
-    One with a strike comes alone, too, and after all that have none.
+    One with a strike comes alone, and after all that have none.
     """
-    of_model = WorkItem.model_version_id == model_version_id
-    lost = [*_claimable(session, queue, "leased", run_id), of_model]
-    _quarantine_killers(session, lost)
-    items = _lease(session, lost, owner, 1, lease_s, alone=True)
-    waiting = [*_claimable(session, queue, "pending", run_id), of_model]
-    if not items:
-        items = _lease(session, [*waiting, WorkItem.crashes == 0], owner, limit, lease_s, alone=False)
-    return items or _lease(session, [*waiting, WorkItem.crashes > 0], owner, 1, lease_s, alone=True)
+    lost = [*_lost(session, queue, run_id), WorkItem.model_version_id == model_version_id]
+    _quarantine_hopeless(session, lost)
+    losses = session.execute(select(WorkItem.losses).where(*lost).order_by(*_IN_TURN).limit(1)).scalar_one_or_none()
+    if losses is not None:
+        group = max(1, limit // SMALLER ** (losses + 1))
+        return _lease(session, [*lost, WorkItem.losses == losses], owner, group, lease_s, alone=group == 1)
+    items: list[ClaimedItem] = []
+    waiting = _waiting(session, queue, run_id, model_version_id)
+    for of_run in waiting:
+        items += _lease(session, [*of_run, WorkItem.crashes == 0], owner, limit - len(items), lease_s, alone=False)
+        if len(items) == limit:
+            return items
+    struck = (_lease(session, [*of_run, WorkItem.crashes > 0], owner, 1, lease_s, alone=True) for of_run in waiting)
+    return items or next(filter(None, struck), [])
 
 
 def claimable(session: Session, queue: str, *, at_most: int | None = None) -> int:
     """Count the items of a queue that could be claimed now, up to `at_most`; 0 while an outage is waited for."""
     if throttled_until(session) is not None:
         return 0
+    open_runs = list(session.execute(select(Run.id).where(Run.state.not_in(HELD_RUNS))).scalars())
+    waiting = [*_due(session, queue, "pending"), WorkItem.run_id.in_(open_runs)]
     count = 0
-    for state in ("leased", "pending"):
-        some = select(WorkItem.id).where(*_claimable(session, queue, state, None)).limit(at_most).subquery()
+    for conditions in (_lost(session, queue, None), waiting):
+        some = select(WorkItem.id).where(*conditions).limit(at_most).subquery()
         count += session.execute(select(func.count()).select_from(some)).scalar_one()
     return count if at_most is None else min(count, at_most)
 
 
-def _claimable(session: Session, queue: str, state: str, run_id: int | None) -> list[ColumnElement[bool]]:
-    held_back = select(Run.id).where(Run.state.in_(("paused", "cancelled")))
-    is_due = WorkItem.eligible_at <= sql_now(session)
-    conditions = [WorkItem.state == state, WorkItem.queue == queue, is_due, WorkItem.run_id.not_in(held_back)]
+def _due(session: Session, queue: str, state: str) -> list[ColumnElement[bool]]:
+    return [WorkItem.state == state, WorkItem.queue == queue, WorkItem.eligible_at <= sql_now(session)]
+
+
+def _lost(session: Session, queue: str, run_id: int | None) -> list[ColumnElement[bool]]:
+    """Match items whose lease has ended. Only what workers hold is leased, so they are few."""
+    held_runs = select(Run.id).where(Run.state.in_(HELD_RUNS))
+    conditions = [*_due(session, queue, "leased"), WorkItem.run_id.not_in(held_runs)]
     return conditions if run_id is None else [*conditions, WorkItem.run_id == run_id]
+
+
+def _waiting(
+    session: Session, queue: str, run_id: int | None, model_version_id: int
+) -> list[list[ColumnElement[bool]]]:
+    """Match what waits in the runs of a model whose turn it is, run by run: the items of the run's first priority."""
+    in_turn = _first_of_runs(session, queue, run_id).where(WorkItem.model_version_id == model_version_id)
+    return [
+        [*_due(session, queue, "pending"), WorkItem.run_id == first.run_id, WorkItem.priority == first.priority]
+        for first in session.execute(in_turn.limit(_RUNS_AT_ONCE))
+    ]
+
+
+def _first_of_runs(session: Session, queue: str, run_id: int | None) -> Select[int, int, int]:
+    """Select the first waiting item of each run that is worked on, in the order of their turn.
+
+    Each is the first row of its part of an index, however much waits in runs that are held, or for other models.
+    """
+    item = aliased(WorkItem)
+    of_run = (item.state == "pending") & (item.queue == queue) & (item.run_id == Run.id)
+    due = select(item.id).where(of_run, item.eligible_at <= sql_now(session))
+    first = due.order_by(item.priority, item.eligible_at, item.id).limit(1).correlate(Run).scalar_subquery()
+    statement = select(WorkItem.run_id, WorkItem.priority, WorkItem.model_version_id)
+    statement = statement.join_from(Run, WorkItem, WorkItem.id == first).where(Run.state.not_in(HELD_RUNS))
+    return (statement if run_id is None else statement.where(Run.id == run_id)).order_by(*_IN_TURN)
 
 
 def _lease(
@@ -81,7 +122,7 @@ def _lease(
             fence=WorkItem.fence + 1,
             eligible_at=sql_now(session, lease_s),
             lease_owner=owner,
-            crashes=WorkItem.crashes + case((WorkItem.claimed_alone & (WorkItem.state == "leased"), 1), else_=0),
+            losses=WorkItem.losses + case((WorkItem.state == "leased", 1), else_=0),
             claimed_alone=alone,
         )
         .returning(WorkItem.id, WorkItem.fence)
@@ -102,12 +143,12 @@ def _with_objects(session: Session, fences: dict[int, int], alone: bool) -> list
     return [ClaimedItem(row[0], fences[row[0]], *row[1:], alone=alone) for row in session.execute(statement)]
 
 
-def _quarantine_killers(session: Session, lost: Iterable[ColumnElement[bool]]) -> None:
-    """End items that were claimed alone and lost once too often; only a person can have them tried again."""
-    ended = {"state": "quarantined", "reason": "crashed_worker", "crashes": WorkItem.crashes + 1, "lease_owner": None}
+def _quarantine_hopeless(session: Session, lost: Iterable[ColumnElement[bool]]) -> None:
+    """End items that no worker ever came to the end of; only a person can have them tried again."""
+    ended = {"state": "quarantined", "reason": "crashed_worker", "losses": WorkItem.losses + 1, "lease_owner": None}
     session.execute(
         update(WorkItem)
-        .where(*lost, WorkItem.claimed_alone, WorkItem.crashes >= MAX_CRASHES - 1)
-        .values(ended | {"detail": "the worker died while it worked on this image alone"})
+        .where(*lost, WorkItem.claimed_alone, WorkItem.losses >= MAX_LOSSES - 1)
+        .values(ended | {"detail": f"{MAX_LOSSES} times a worker lost its lease, at last while it worked on it alone"})
         .execution_options(synchronize_session=False)
     )

@@ -14,8 +14,11 @@ from db.session import sql_now
 LEASE_S = 180.0
 MAX_FAILURES = 5
 MAX_CRASHES = 3
+MAX_LOSSES = 10
+"""Whatever the cause: an image that takes its whole worker with it leaves nobody who could tell."""
 BACKOFF_S = 10.0
 MAX_BACKOFF_S = 3600.0
+_DIED = "the worker process died while it worked on this image alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +53,13 @@ def lock_held(session: Session, items: Collection[ClaimedItem]) -> set[int]:
 def renew(session: Session, items: Collection[ClaimedItem], lease_s: float = LEASE_S) -> set[int]:
     """Extend the leases; returns the ids of the items still ours. The caller drops the others."""
     ours = lock_held(session, items)
-    if ours:
-        _set(session, ours, eligible_at=sql_now(session, lease_s))
+    _set(session, ours, eligible_at=sql_now(session, lease_s))
     return ours
 
 
 def finish(session: Session, item_ids: Collection[int]) -> None:
     """Set leased -> done, in the transaction that records the classifications, for ids from `lock_held`."""
-    if item_ids:
-        _set(session, item_ids, state="done", lease_owner=None, reason=None, detail=None)
+    _set(session, item_ids, state="done", lease_owner=None, reason=None, detail=None)
 
 
 def skip(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
@@ -77,16 +78,29 @@ def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool
 
 def strike(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
     """leased -> pending with back-off, to be claimed alone, or quarantined after MAX_CRASHES. False when not ours."""
-    state = case((WorkItem.crashes >= MAX_CRASHES - 1, "quarantined"), else_="pending")
-    values: dict[str, Any] = {"crashes": WorkItem.crashes + 1, "eligible_at": sql_now(session, backoff_s(1))}
-    return _end(session, item, state=state, reason=reason, detail=detail, claimed_alone=False, **values)
+    return _end(session, item, reason=reason, detail=detail, claimed_alone=False, **_struck(session))
+
+
+def end_of(session: Session, owner: str) -> int:
+    """End the leases of a process that is known to be dead; returns how many it held.
+
+    What it worked on alone has a strike. The others can be claimed at once, as if their leases had run out.
+    """
+    mine = (WorkItem.state == "leased") & (WorkItem.lease_owner == owner)
+    locked = select(WorkItem.id, WorkItem.claimed_alone).where(mine).order_by(WorkItem.id).with_for_update()
+    alone_by_id = dict(session.execute(locked).all())
+    alone = [item_id for item_id, was_alone in alone_by_id.items() if was_alone]
+    _set(session, alone_by_id, eligible_at=sql_now(session))
+    _set(
+        session, alone, reason="crashed_worker", detail=_DIED, lease_owner=None, claimed_alone=False, **_struck(session)
+    )
+    return len(alone_by_id)
 
 
 def release(session: Session, items: Collection[ClaimedItem]) -> int:
     """Set leased -> pending, with nothing counted against the items; returns how many were still ours."""
     ours = lock_held(session, items)
-    if ours:
-        _set(session, ours, state="pending", lease_owner=None, claimed_alone=False, eligible_at=sql_now(session))
+    _set(session, ours, state="pending", lease_owner=None, claimed_alone=False, eligible_at=sql_now(session))
     return len(ours)
 
 
@@ -95,11 +109,18 @@ def backoff_s(failures: int) -> float:
     return min(BACKOFF_S * 2.0 ** (failures - 1), MAX_BACKOFF_S) * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
 
 
+def _struck(session: Session) -> dict[str, Any]:
+    state = case((WorkItem.crashes >= MAX_CRASHES - 1, "quarantined"), else_="pending")
+    return {"state": state, "crashes": WorkItem.crashes + 1, "eligible_at": sql_now(session, backoff_s(1))}
+
+
 def _end(session: Session, item: ClaimedItem, **values: Any) -> bool:
     ended = update(WorkItem).where(held([item])).values(lease_owner=None, **values).returning(WorkItem.id)
     return session.execute(ended.execution_options(synchronize_session=False)).first() is not None
 
 
 def _set(session: Session, item_ids: Collection[int], **values: Any) -> None:
+    if not item_ids:
+        return
     statement = update(WorkItem).where(WorkItem.id.in_(sorted(item_ids))).values(values)
     session.execute(statement.execution_options(synchronize_session=False))

@@ -77,7 +77,7 @@ class WorkItem(Base):
         UniqueConstraint("object_id", "model_version_id", "version_token", "request_id", name="uq_work_item_request"),
         CheckConstraint(f"state IN {ITEM_STATES}", name="state"),
         partial_index(f"state IN {OPEN_STATES}", "uq_work_item_open", "object_id", "model_version_id", unique=True),
-        partial_index("state = 'pending'", "ix_work_item_claim", "queue", "priority", "eligible_at", "id"),
+        partial_index("state = 'pending'", "ix_work_item_claim", "queue", "run_id", "priority", "eligible_at", "id"),
         partial_index("state = 'leased'", "ix_work_item_leases", "queue", "eligible_at", "id"),
         Index("ix_work_item_run", "run_id", "state"),
         partial_index("reason IS NOT NULL", "ix_work_item_reason", "reason", "object_id"),
@@ -98,6 +98,7 @@ class WorkItem(Base):
     fence: Mapped[int] = mapped_column(server_default="0")
     failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    losses: Mapped[int] = mapped_column(SmallInteger, server_default="0")  # leases that ended with nothing settled
     claimed_alone: Mapped[bool] = mapped_column(server_default=false())
     lease_owner: Mapped[str | None]
     reason: Mapped[str | None]

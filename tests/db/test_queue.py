@@ -140,50 +140,6 @@ def test_a_claim_steps_over_items_that_another_transaction_holds(postgres_catalo
 # Leases
 
 
-def test_an_item_whose_lease_ended_comes_alone(catalogue: Catalogue) -> None:
-    catalogue.items("a", "b", "c", "waiting")
-    catalogue.claim(3)
-    catalogue.let_leases_end()
-
-    again = catalogue.claim(100)
-
-    assert [(item.key, item.alone, item.fence) for item in again] == [("a", True, 2)]
-    lost = row(catalogue, again[0].id)
-    assert (lost["claimed_alone"], lost["crashes"]) == (True, 0)
-
-
-def test_only_crashes_of_items_claimed_alone_count(catalogue: Catalogue) -> None:
-    catalogue.items("a", "b")
-    catalogue.claim()
-    catalogue.let_leases_end()
-    (alone,) = catalogue.claim()
-    catalogue.let_leases_end()
-
-    again = [*catalogue.claim(), *catalogue.claim()]
-
-    crashes = {item.key: row(catalogue, item.id)["crashes"] for item in again}
-    assert alone.key == "a"
-    assert crashes == {"a": 1, "b": 0}
-
-
-def test_three_crashes_alone_quarantine_an_image_and_spare_its_neighbours(catalogue: Catalogue) -> None:
-    catalogue.items("good", "killer")
-    seen = []
-    for _ in range(12):
-        items = catalogue.claim()
-        seen += keys_of(items)
-        if any(item.key == "killer" for item in items):
-            catalogue.let_leases_end()
-        else:
-            catalogue.record(items)
-
-    assert catalogue.states() == {"good": "done", "killer": "quarantined"}
-    assert seen.count("killer") == 1 + leases.MAX_CRASHES
-    ended = catalogue.sql("SELECT reason, crashes, lease_owner FROM work_item WHERE state = 'quarantined'")
-    assert ended == [("crashed_worker", leases.MAX_CRASHES, None)]
-    assert catalogue.violations() == []
-
-
 def test_renew_puts_the_end_off_and_names_only_what_is_still_ours(catalogue: Catalogue) -> None:
     catalogue.items("kept", "lost", "cancelled")
     items = catalogue.claim()

@@ -79,6 +79,13 @@ class Tagging(Walk):
         if ours := self.held(items):
             self.catalogue.let_leases_end([item for item in items if item.id in ours])
 
+    @rule()
+    def a_process_dies(self) -> None:
+        """All claims are of one process; its parent sees it die."""
+        held = len(self.sql("SELECT id FROM work_item WHERE state = 'leased'"))
+        with self.catalogue.sessions.begin() as session:
+            assert leases.end_of(session, "worker:1") == held
+
     @rule(target=claims, items=claims)
     def take_over(self, items: list[ClaimedItem]) -> Any:
         """Give the work to somebody else after its lease has ended, while the first may still come back."""
