@@ -76,11 +76,17 @@ def verify(as_json: AsJson = False) -> None:
     """Check the catalogue's invariants and name every row that breaks one. Exit code 1 if there is any."""
     from dataclasses import asdict
 
-    from db.invariants import INVARIANTS, violations
-    from db.session import reading
+    from cli.progress import counter
+    from db.invariants import INVARIANTS, steps
+    from db.session import read_with_retry
 
-    with reading(open_catalogue(load_settings())) as session:
-        broken = [asdict(violation) for violation in violations(session)]
+    sessions = open_catalogue(load_settings())
+    checks = read_with_retry(sessions, steps)
+    broken: list[dict[str, Any]] = []
+    with counter("checking", len(checks)) as advance:
+        for check in checks:
+            broken += map(asdict, read_with_retry(sessions, check.violations))
+            advance()
     if as_json:
         print(json.dumps({"ok": not broken, "violations": broken}))
     elif broken:
@@ -157,6 +163,8 @@ def _status_table(snapshot: dict[str, Any]) -> Any:
     for name, queue in snapshot["queues"].items():
         bells = "" if queue["doorbells"] is None else f", {queue['doorbells']} doorbells"
         table.add_row(f"queue {name}", f"{queue['claimable']:,} claimable{bells}")
+    for stuck in snapshot["stuck"]:
+        table.add_row("stuck", f"{stuck['items']:,} images: {stuck['why']}")
     if snapshot["held_until"]:
         table.add_row("store outage", f"nobody claims until {snapshot['held_until']}")
     return table

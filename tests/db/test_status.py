@@ -57,3 +57,29 @@ def test_workers_and_the_scheduler_are_shown_while_they_live(catalogue: Catalogu
 
     assert [(worker["name"], worker["slots"]) for worker in shown["workers"]] == [("host:1", 4)]
     assert (shown["scheduler"], shown["held_until"]) == ("host:2", None)
+
+
+def test_what_nobody_will_ever_tag_is_named(catalogue: Catalogue) -> None:
+    ended = catalogue.another_run("scan:ended")
+    catalogue.items("a", "b", run_id=ended)
+    catalogue.sql("UPDATE run SET state = 'cancelled' WHERE id = :id", id=ended)
+    catalogue.items("round and round")
+    catalogue.sql("UPDATE work_item SET fence = 51 WHERE run_id = :id", id=catalogue.run_id)
+    with catalogue.sessions.begin() as session:
+        heartbeats.beat(session, "host:1", slots=4, started_at=datetime.now(UTC), queues=["ops"])
+
+    stuck = {row["why"]: row["items"] for row in status_of(catalogue)["stuck"]}
+
+    assert stuck == {
+        "they are claimed again and again, and nothing comes of it": 1,
+        f"their run {ended} is cancelled": 2,
+        "no living worker serves their queue nightly": 1,
+    }
+
+
+def test_a_paused_run_and_a_catalogue_without_workers_are_not_stuck(catalogue: Catalogue) -> None:
+    paused = catalogue.another_run("scan:paused", state="paused")
+    catalogue.items("a", run_id=paused)
+    catalogue.items("b")
+
+    assert status_of(catalogue)["stuck"] == []
