@@ -165,8 +165,8 @@ def _status_table(snapshot: dict[str, Any]) -> Any:
         table.add_row(f"queue {name}", f"{queue['claimable']:,} claimable{bells}")
     for stuck in snapshot["stuck"]:
         table.add_row("stuck", f"{stuck['items']:,} images: {stuck['why']}")
-    if snapshot["held_until"]:
-        table.add_row("store outage", f"nobody claims until {snapshot['held_until']}")
+    for store in snapshot["held_stores"]:
+        table.add_row("store outage", Text(f"nobody claims from {store['bucket']} until {store['until']}"))
     return table
 
 

@@ -122,6 +122,13 @@ def begin_scan(session: Session, run: Run) -> bool:
     return True
 
 
+def of_store(session: Session, run_id: int, bucket: str) -> str:
+    """Note which store a run's items are of; returns the key up to which it is listed."""
+    run = session.get_one(Run, run_id)
+    run.bucket = bucket
+    return run.cursor
+
+
 def scanned(session: Session, run_id: int) -> None:
     """Note that the listing is complete; from here on only open items are left of the run."""
     values: dict[str, Any] = {"state": "running", "updated_at": sql_now(session)}

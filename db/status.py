@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 
 from db import counts, heartbeats
 from db.invariants.items import claimed_too_often
-from db.queue import claims
-from db.queue.throttle import throttled_until
+from db.queue import claims, throttle
 from db.schema import Run, WorkItem
 from db.schema.vocabulary import OPEN_STATES
 from db.session import sql_now
@@ -23,7 +22,7 @@ def status(session: Session) -> dict[str, Any]:
     """Collect images by state, runs, workers, the leading scheduler and the queues, as JSON takes them."""
     leader = heartbeats.leader(session, heartbeats.SCHEDULER)
     claimable = {name: claims.claimable(session, name, at_most=COUNTED_AT_MOST) for name in claims.QUEUES}
-    held_until = throttled_until(session)
+    held = throttle.held(session)
     return {
         "items": counts.of_all(session),
         "runs": _runs(session),
@@ -34,7 +33,10 @@ def status(session: Session) -> dict[str, Any]:
         "scheduler": leader.holder if leader else None,
         "queues": {name: {"claimable": count} for name, count in claimable.items()},
         "stuck": [*_claimed_in_vain(session), *_left_behind(session), *_unserved(session, claimable)],
-        "held_until": held_until.isoformat() if held_until else None,
+        "held_until": max((store.until.isoformat() for store in held), default=None),
+        "held_stores": [
+            {"bucket": store.name, "until": store.until.isoformat(), "reason": store.reason} for store in held
+        ],
     }
 
 

@@ -71,7 +71,7 @@ def scan(
     `stopping` says so, ScanTakenOver when another process moves the same run's scan, and the store's errors. The pages
     recorded so far stay, and a later call goes on there.
     """
-    began, cursor = in_transaction(sessions, lambda session: (now(session), session.get_one(Run, run_id).cursor))
+    began, cursor = in_transaction(sessions, lambda s: (now(s), runs.of_store(s, run_id, store.bucket)))
     scanner, begun_at = _Scanner(store, run_id, request, began), cursor
     seen, left = 0, request.limit
     for page in chain(store.list_pages(after=cursor), [None]):

@@ -32,6 +32,11 @@ class Fault:
     lasting: bool
     strike: bool = False  # it took its decoder too long, or with it
 
+    @property
+    def of_store(self) -> bool:
+        """Whether the store may be the cause, and not the image."""
+        return not self.lasting and self.reason in ("store_unavailable", "access_denied")
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:

@@ -8,10 +8,11 @@ No transaction is open while images are read or classified. A faulty image never
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import structlog
@@ -27,7 +28,8 @@ from model.classifier import Classifier, Prediction
 from model.images.decoder_pool import Decoders
 from model.images.decoding import DecodeLimits
 from worker.reading import Fault, Prepared, Reading, prepare
-from worker.storage.store import Store, StoreMisconfigured, StoreUnavailable
+from worker.storage.outages import Outages
+from worker.storage.store import Store
 
 log = structlog.get_logger()
 
@@ -62,6 +64,11 @@ class Tagger:
     lease_s: float = leases.LEASE_S
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     stopping: Callable[[], bool] = lambda: False
+
+    @cached_property
+    def outages(self) -> Outages:
+        """What this process knows of its stores."""
+        return Outages(self.sessions, self.store_of, self.limits.max_bytes)
 
     def prepare(self, classifier: Classifier, data: bytes) -> np.ndarray:
         """Decode a file's bytes as a classifier takes them."""
@@ -164,7 +171,10 @@ class _Chunk:
         self.transient += [fault for fault in faults if not fault.lasting and not fault.strike]
         lasting = [fault for fault in faults if fault.lasting]
         struck = [fault for fault in faults if fault.strike]
-        tagged = self._classify([image for image in ours if isinstance(image, Prepared)])
+        read = [image for image in ours if isinstance(image, Prepared)]
+        for image in read:
+            self.tagger.outages.note_read(image.item.bucket, image.item.key, image.item.version_token)
+        tagged = self._classify(read)
 
         def write(session: Session) -> tuple[int, int, int]:
             recorded = tags.record(session, tagged, model_version_id=self.model_version_id)
@@ -193,27 +203,25 @@ class _Chunk:
         return [_tagged(image.item, prediction) for image, prediction in zip(prepared, predictions, strict=True)]
 
     def _settle_transient(self) -> None:
-        """Count a failure against each faulty image, but in an outage against none: then all go back and wait."""
+        """Count a failure against each faulty image; but if its store is out, it goes back uncounted, and waits."""
+        outages = self.tagger.outages
+        doubtful = Counter(fault.item.bucket for fault in self.transient if fault.of_store)
+        out = outages.among(doubtful, self.tagger.pool, meanwhile=self._renew)
         faults = [fault for fault in self.transient if fault.item.id in self.open]
-        if not faults:
-            if len(self.items) > len(self.open):
-                in_transaction(self.tagger.sessions, throttle.outage_over)
-            return
-        if self._is_outage(faults):
-            pause_s = in_transaction(self.tagger.sessions, lambda s: throttle.throttle_all(s, faults[0].detail))
-            log.warning("store_outage", images=len(faults), pause_s=pause_s, detail=faults[0].detail)
-            return
-        self.outcome.retried += in_transaction(
-            self.tagger.sessions, lambda session: _end_each(session, leases.retry, faults)
-        )
-        for fault in faults:
-            del self.open[fault.item.id]
+        counted = [fault for fault in faults if not (fault.of_store and fault.item.bucket in out)]
+        answering = {*doubtful, *(item.bucket for item in self.items if item.id not in self.open)} - out.keys()
 
-    def _is_outage(self, faults: list[Fault]) -> bool:
-        of_store = [fault for fault in faults if fault.reason in ("store_unavailable", "access_denied")]
-        if len(self.items) >= 4:
-            return 2 * len(of_store) >= len(self.items)
-        return bool(of_store) and not _reachable(self.tagger.store_of(of_store[0].item.bucket))
+        def write(session: Session) -> int:
+            throttle.answered(session, answering)
+            return _end_each(session, leases.retry, counted)
+
+        self.outcome.retried += in_transaction(self.tagger.sessions, write)
+        for fault in counted:
+            del self.open[fault.item.id]
+        lost = [bucket for bucket, error in out.items() if outages.hold(bucket, error, doubtful[bucket])]
+        self._release([self.open.pop(fault.item.id) for fault in faults if fault.item.id in self.open])
+        for bucket in lost:
+            outages.give_up(bucket, out[bucket])
 
     def _release(self, items: list[ClaimedItem]) -> None:
         if items:
@@ -236,11 +244,3 @@ def _end_each(session: Session, end: Callable[[Session, ClaimedItem, str, str], 
     """End items in the order of their ids, as everybody locks them; return how many were still ours."""
     by_id = sorted(faults, key=lambda fault: fault.item.id)
     return sum(end(session, fault.item, fault.reason, fault.detail) for fault in by_id)
-
-
-def _reachable(store: Store) -> bool:
-    try:
-        store.check()
-    except (StoreUnavailable, StoreMisconfigured):
-        return False
-    return True

@@ -185,7 +185,7 @@ def _hint(session: Session, run_id: int, settings: Settings) -> str:
     """Say why nothing moves, if the run waits for something."""
     if session.get_one(Run, run_id).state == "paused":
         return f"paused: tagger runs resume {run_id}"
-    until = throttle.throttled_until(session)
+    until = throttle.held_until(session, run_id)
     if until is not None:
         return f"the store does not answer; trying again at {until:%H:%M:%S} UTC"
     if not settings.embedded and not heartbeats.slots(session):

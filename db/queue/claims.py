@@ -1,12 +1,16 @@
-"""Claims: who may lease which item next. Runs are looked at first, then the items of those that have work now."""
+"""Claims: who may lease which item next. Runs are looked at first, then the items of those that have work now.
 
-from collections.abc import Iterable
+Nothing of a store that is held is claimed. A run of such a store is left out whole; in one over several stores each
+item is looked up.
+"""
 
-from sqlalchemy import ColumnElement, Select, case, func, select, update
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from db.queue.leases import LEASE_S, MAX_LOSSES, ClaimedItem
-from db.queue.throttle import throttled_until
+from db.queue.throttle import bucket_of, held_buckets
 from db.schema import Run, SourceObject, WorkItem
 from db.session import sql_now
 
@@ -20,13 +24,12 @@ _IN_TURN = (WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
 
 def next_model(session: Session, queue: str, run_id: int | None = None) -> int | None:
     """Return the model of the next claimable item; None when nothing is claimable now."""
-    if throttled_until(session) is not None:
-        return None
-    lost = select(WorkItem.model_version_id).where(*_lost(session, queue, run_id)).order_by(*_IN_TURN).limit(1)
+    held = held_buckets(session)
+    lost = select(WorkItem.model_version_id).where(*_lost(session, queue, run_id, held)).order_by(*_IN_TURN).limit(1)
     model_version_id = session.execute(lost).scalar_one_or_none()
     if model_version_id is not None:
         return model_version_id
-    first = session.execute(_first_of_runs(session, queue, run_id).limit(1)).first()
+    first = session.execute(_first_of_runs(session, queue, run_id, held).limit(1)).first()
     return first.model_version_id if first else None
 
 
@@ -44,14 +47,15 @@ def claim(
 
     One with a strike comes alone, and after all that have none.
     """
-    lost = [*_lost(session, queue, run_id), WorkItem.model_version_id == model_version_id]
+    held = held_buckets(session)
+    lost = [*_lost(session, queue, run_id, held), WorkItem.model_version_id == model_version_id]
     _quarantine_hopeless(session, lost)
     losses = session.execute(select(WorkItem.losses).where(*lost).order_by(*_IN_TURN).limit(1)).scalar_one_or_none()
     if losses is not None:
         group = max(1, limit // SMALLER ** (losses + 1))
         return _lease(session, [*lost, WorkItem.losses == losses], owner, group, lease_s, alone=group == 1)
     items: list[ClaimedItem] = []
-    waiting = _waiting(session, queue, run_id, model_version_id)
+    waiting = _waiting(session, queue, run_id, model_version_id, held)
     for of_run in waiting:
         items += _lease(session, [*of_run, WorkItem.crashes == 0], owner, limit - len(items), lease_s, alone=False)
         if len(items) == limit:
@@ -61,51 +65,60 @@ def claim(
 
 
 def claimable(session: Session, queue: str, *, at_most: int | None = None) -> int:
-    """Count the items of a queue that could be claimed now, up to `at_most`; 0 while an outage is waited for."""
-    if throttled_until(session) is not None:
-        return 0
-    open_runs = list(session.execute(select(Run.id).where(Run.state.not_in(HELD_RUNS))).scalars())
-    waiting = [*_due(session, queue, "pending"), WorkItem.run_id.in_(open_runs)]
+    """Count the items of a queue that could be claimed now, up to `at_most`."""
+    held = held_buckets(session)
+    open_runs = list(session.execute(select(Run.id).where(_is_open(held))).scalars())
+    waiting = [*_due(session, queue, "pending", held), WorkItem.run_id.in_(open_runs)]
     count = 0
-    for conditions in (_lost(session, queue, None), waiting):
+    for conditions in (_lost(session, queue, None, held), waiting):
         some = select(WorkItem.id).where(*conditions).limit(at_most).subquery()
         count += session.execute(select(func.count()).select_from(some)).scalar_one()
     return count if at_most is None else min(count, at_most)
 
 
-def _due(session: Session, queue: str, state: str) -> list[ColumnElement[bool]]:
-    return [WorkItem.state == state, WorkItem.queue == queue, WorkItem.eligible_at <= sql_now(session)]
+def _is_open(held: Collection[str]) -> ColumnElement[bool]:
+    """Match runs that are worked on, but for those of a store that is held."""
+    of_others = or_(Run.bucket.is_(None), Run.bucket.not_in(held)) if held else true()
+    return and_(Run.state.not_in(HELD_RUNS), of_others)
 
 
-def _lost(session: Session, queue: str, run_id: int | None) -> list[ColumnElement[bool]]:
+def _due(
+    session: Session, queue: str, state: str, held: Collection[str], item: type[WorkItem] = WorkItem
+) -> list[ColumnElement[bool]]:
+    conditions = [item.state == state, item.queue == queue, item.eligible_at <= sql_now(session)]
+    return [*conditions, bucket_of(item).not_in(held)] if held else conditions
+
+
+def _lost(session: Session, queue: str, run_id: int | None, held: Collection[str]) -> list[ColumnElement[bool]]:
     """Match items whose lease has ended. Only what workers hold is leased, so they are few."""
     held_runs = select(Run.id).where(Run.state.in_(HELD_RUNS))
-    conditions = [*_due(session, queue, "leased"), WorkItem.run_id.not_in(held_runs)]
+    conditions = [*_due(session, queue, "leased", held), WorkItem.run_id.not_in(held_runs)]
     return conditions if run_id is None else [*conditions, WorkItem.run_id == run_id]
 
 
 def _waiting(
-    session: Session, queue: str, run_id: int | None, model_version_id: int
+    session: Session, queue: str, run_id: int | None, model_version_id: int, held: Collection[str]
 ) -> list[list[ColumnElement[bool]]]:
     """Match what waits in the runs of a model whose turn it is, run by run: the items of the run's first priority."""
-    in_turn = _first_of_runs(session, queue, run_id).where(WorkItem.model_version_id == model_version_id)
+    in_turn = _first_of_runs(session, queue, run_id, held).where(WorkItem.model_version_id == model_version_id)
     return [
-        [*_due(session, queue, "pending"), WorkItem.run_id == first.run_id, WorkItem.priority == first.priority]
+        [*_due(session, queue, "pending", held), WorkItem.run_id == first.run_id, WorkItem.priority == first.priority]
         for first in session.execute(in_turn.limit(_RUNS_AT_ONCE))
     ]
 
 
-def _first_of_runs(session: Session, queue: str, run_id: int | None) -> Select[int, int, int]:
+def _first_of_runs(
+    session: Session, queue: str, run_id: int | None, held: Collection[str]
+) -> Select[int, int, int]:
     """Select the first waiting item of each run that is worked on, in the order of their turn.
 
     Each is the first row of its part of an index, however much waits in runs that are held, or for other models.
     """
     item = aliased(WorkItem)
-    of_run = (item.state == "pending") & (item.queue == queue) & (item.run_id == Run.id)
-    due = select(item.id).where(of_run, item.eligible_at <= sql_now(session))
+    due = select(item.id).where(item.run_id == Run.id, *_due(session, queue, "pending", held, item))
     first = due.order_by(item.priority, item.eligible_at, item.id).limit(1).correlate(Run).scalar_subquery()
     statement = select(WorkItem.run_id, WorkItem.priority, WorkItem.model_version_id)
-    statement = statement.join_from(Run, WorkItem, WorkItem.id == first).where(Run.state.not_in(HELD_RUNS))
+    statement = statement.join_from(Run, WorkItem, WorkItem.id == first).where(_is_open(held))
     return (statement if run_id is None else statement.where(Run.id == run_id)).order_by(*_IN_TURN)
 
 

@@ -1,39 +1,84 @@
-"""The throttle: while it is on nothing is claimed, so that everybody waits for an outage of the store together."""
+"""The throttle, a row a store: one that does not answer is held for a while, and nothing of it is claimed meanwhile.
 
+Who meets a store that stays away once too often gives up on it: what waits for it is quarantined, so that runs end.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ScalarSelect, select, update
 from sqlalchemy.orm import Session
 
-from db.schema import Throttle
+from db.schema import Run, SourceObject, Throttle, WorkItem
 from db.session import now, sql_now, upsert
 
-_STORE = "store"
+ANEW_AFTER_S = 3600.0
+"""A strike so long after the last hold belongs to another outage."""
 
 
-def throttled_until(session: Session) -> datetime | None:
-    """Return until when an outage is waited for, if one is."""
-    waiting = select(Throttle.until).where(Throttle.name == _STORE, Throttle.until > sql_now(session))
-    return session.execute(waiting).scalar_one_or_none()
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The seconds for which a store is held, and how often in a row it did not answer."""
+
+    pause_s: float
+    strikes: int
 
 
-def throttle_all(session: Session, reason: str) -> float:
-    """Keep everybody from claiming for a while, longer each time in a row, 5 minutes at most; returns the seconds.
+def held(session: Session) -> Sequence[Throttle]:
+    """List the stores that are held now, by name."""
+    waiting = select(Throttle).where(Throttle.until > sql_now(session))
+    return session.execute(waiting.order_by(Throttle.name)).scalars().all()
 
-    While an outage is waited for, further reports add nothing: ten workers at once are one strike.
+
+def held_buckets(session: Session) -> list[str]:
+    """Return the names of the stores that are held now."""
+    return [row.name for row in held(session)]
+
+
+def held_until(session: Session, run_id: int) -> datetime | None:
+    """Return until when the store of a run is held, if it is."""
+    of_run = select(Throttle.until).join(Run, Run.bucket == Throttle.name)
+    return session.execute(of_run.where(Run.id == run_id, Throttle.until > sql_now(session))).scalar_one_or_none()
+
+
+def hold(session: Session, bucket: str, reason: str) -> Hold:
+    """Keep everybody from claiming images of a store for a while, longer each time in a row, 5 minutes at most.
+
+    While it is held, further reports add nothing: ten workers at once are one strike.
     """
-    before = session.execute(select(Throttle).where(Throttle.name == _STORE)).scalar_one_or_none()
-    left_s = (before.until - now(session)).total_seconds() if before else 0.0
-    if left_s > 0:
-        return left_s
-    strikes = before.strikes + 1 if before else 1
+    before = session.execute(select(Throttle).where(Throttle.name == bucket)).scalar_one_or_none()
+    left_s = (before.until - now(session)).total_seconds() if before else -ANEW_AFTER_S
+    if before and left_s > 0:
+        return Hold(left_s, before.strikes)
+    strikes = before.strikes + 1 if before and left_s > -ANEW_AFTER_S else 1
     pause_s = min(5.0 * 2.0 ** min(strikes - 1, 10), 300.0)
     row = {"until": sql_now(session, pause_s), "strikes": strikes, "reason": reason}
-    statement = upsert(session, Throttle).values(name=_STORE, **row)
+    statement = upsert(session, Throttle).values(name=bucket, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
-    return pause_s
+    return Hold(pause_s, strikes)
 
 
-def outage_over(session: Session) -> None:
-    """Note that the store answers again: the next outage starts with a short wait."""
-    session.execute(update(Throttle).where(Throttle.name == _STORE, Throttle.strikes > 0).values(strikes=0))
+def answered(session: Session, buckets: Collection[str]) -> None:
+    """Note that these stores answer again: their next outage starts with a short wait."""
+    struck = Throttle.name.in_(sorted(buckets)), Throttle.strikes > 0
+    session.execute(update(Throttle).where(*struck).values(strikes=0))
+
+
+def give_up(session: Session, bucket: str, detail: str, *, at_most: int = 1000) -> int:
+    """Quarantine some items that wait for a store, and hold it no longer; returns how many they were."""
+    session.execute(update(Throttle).where(Throttle.name == bucket).values(until=sql_now(session)))
+    going_on = Run.state.in_(("planned", "scanning", "running", "failed"))
+    runs = select(Run.id).where(going_on, (Run.bucket == bucket) | Run.bucket.is_(None))
+    waiting = WorkItem.state == "pending", WorkItem.run_id.in_(runs), bucket_of(WorkItem) == bucket
+    # What others have locked is left to them, so that nobody waits and no order of locks is needed.
+    some = select(WorkItem.id).where(*waiting).limit(at_most).with_for_update(skip_locked=True)
+    ids = list(session.execute(some).scalars())
+    ended = {"state": "quarantined", "reason": "store_unavailable", "detail": detail, "lease_owner": None}
+    session.execute(update(WorkItem).where(WorkItem.id.in_(ids)).values(ended))
+    return len(ids)
+
+
+def bucket_of(item: type[WorkItem]) -> ScalarSelect[str]:
+    """Look up an item's store row by row: as a join, PostgreSQL may read all of source_object for it."""
+    return select(SourceObject.bucket).where(SourceObject.id == item.object_id).correlate(item).scalar_subquery()

@@ -1,4 +1,4 @@
-"""Processes: which scheduler leads, which workers live, and until when an outage is waited for."""
+"""Processes: which scheduler leads, which workers live, and which stores are held."""
 
 from datetime import datetime
 
@@ -32,7 +32,7 @@ class WorkerHeartbeat(Base):
 
 
 class Throttle(Base):
-    """A wait for the end of an outage: nobody claims before `until`."""
+    """A wait for the end of a store's outage: nobody claims its images before `until`. The name is the bucket's."""
 
     __tablename__ = "throttle"
 

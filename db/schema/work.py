@@ -46,6 +46,7 @@ class Run(Base):
     logical_key: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
     selection: Mapped[dict[str, Any]]
+    bucket: Mapped[str | None]  # of all its items; NULL: they may be of several
     model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))
     requested_by: Mapped[str]
     state: Mapped[str]
@@ -103,3 +104,4 @@ class WorkItem(Base):
     lease_owner: Mapped[str | None]
     reason: Mapped[str | None]
     detail: Mapped[str | None]
+    cap: Mapped[int | None]  # the limit it was over, of bytes or pixels

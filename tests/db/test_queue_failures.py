@@ -1,4 +1,4 @@
-"""The queue: what becomes of an item whose image fails, and of all of them while the storage is away."""
+"""The queue: what becomes of an item whose image fails."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db.queue import claims, leases, throttle
-from tests.db.catalogues import LONG_AGO, Catalogue, ask, row
+from db.queue import leases
+from tests.db.catalogues import Catalogue, ask, row
 
 
 def test_a_failed_image_waits_longer_each_time_and_is_quarantined_at_last(catalogue: Catalogue) -> None:
@@ -61,52 +61,6 @@ def test_who_lost_the_lease_cannot_end_the_item(catalogue: Catalogue, end: objec
     assert ended is False
     leased = row(catalogue, owner.id)
     assert (leased["state"], leased["reason"], leased["failures"]) == ("leased", None, 0)
-
-
-# Outages
-
-
-def test_a_throttle_holds_everybody_until_it_is_over(catalogue: Catalogue) -> None:
-    catalogue.items("a")
-
-    pause_s = ask(catalogue, throttle.throttle_all, "503")
-
-    assert pause_s == 5.0
-    assert ask(catalogue, claims.next_model, "nightly") is None
-    assert ask(catalogue, claims.claimable, "nightly") == 0
-    catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
-    assert ask(catalogue, claims.next_model, "nightly") == catalogue.model_id
-    assert ask(catalogue, claims.claimable, "nightly") == 1
-
-
-def test_outages_in_a_row_wait_longer_up_to_five_minutes_however_many(catalogue: Catalogue) -> None:
-    def next_outage() -> object:
-        catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
-        return ask(catalogue, throttle.throttle_all, "503")
-
-    pauses = [next_outage() for _ in range(8)]
-    catalogue.sql("UPDATE throttle SET strikes = 2000")
-    days_later = next_outage()
-
-    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300]
-    assert days_later == 300
-
-
-def test_many_workers_that_meet_one_outage_count_it_once(catalogue: Catalogue) -> None:
-    for _ in range(10):
-        ask(catalogue, throttle.throttle_all, "503")
-
-    assert catalogue.value("SELECT strikes FROM throttle") == 1
-
-
-def test_after_an_outage_the_next_wait_is_short_again(catalogue: Catalogue) -> None:
-    for _ in range(3):
-        ask(catalogue, throttle.throttle_all, "503")
-        catalogue.sql("UPDATE throttle SET until = :at", at=LONG_AGO)
-
-    ask(catalogue, throttle.outage_over)
-
-    assert ask(catalogue, throttle.throttle_all, "503") == 5.0
 
 
 def _seconds_until(catalogue: Catalogue, item_id: int) -> float:

@@ -18,7 +18,7 @@ from hypothesis.stateful import Bundle as Rules, invariant, multiple, rule, run_
 from db import runs, tags
 from db.queue import claims, leases, throttle
 from db.queue.leases import ClaimedItem
-from tests.db.catalogues import LONG_AGO
+from tests.db.catalogues import BUCKET, LONG_AGO
 from tests.db.walks import KEYS, Walk
 
 
@@ -94,15 +94,15 @@ class Tagging(Walk):
 
     @rule(outage=st.sampled_from([False, False, False, True]))
     def time_passes(self, outage: bool) -> None:
-        """Back-offs and throttles end; sometimes another outage begins, and holds everybody."""
+        """Back-offs and throttles end; sometimes another outage of the one store begins."""
         self.catalogue.let_backoffs_end()
         self.sql("UPDATE throttle SET until = :then", then=LONG_AGO)
         with self.catalogue.sessions.begin() as session:
             if outage:
-                assert 0 < throttle.throttle_all(session, "503") <= 300
+                assert 0 < throttle.hold(session, BUCKET, "503").pause_s <= 300
                 assert claims.next_model(session, "nightly") is None
             else:
-                throttle.outage_over(session)
+                throttle.answered(session, [BUCKET])
 
     # People
 

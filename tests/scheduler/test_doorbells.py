@@ -17,7 +17,7 @@ from db import heartbeats
 from db.queue import claims, throttle
 from scheduler import doorbells
 from stack.servers import Valkey
-from tests.db.catalogues import Catalogue
+from tests.db.catalogues import BUCKET, Catalogue
 from tests.scheduler.broker import forget_doorbells
 from worker import celery as broker
 from worker.celery import create_app
@@ -103,7 +103,7 @@ def test_nobody_is_rung_for_what_cannot_be_claimed(catalogue: Catalogue, app: Ce
 def test_nobody_is_rung_for_during_an_outage(catalogue: Catalogue, app: Celery) -> None:
     catalogue.items("a")
     with catalogue.sessions.begin() as session:
-        throttle.throttle_all(session, "503")
+        throttle.hold(session, BUCKET, "503")
 
     assert doorbells.ring_all(app, catalogue.sessions, chunk=1) == 0
 
