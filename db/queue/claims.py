@@ -107,9 +107,7 @@ def _waiting(
     ]
 
 
-def _first_of_runs(
-    session: Session, queue: str, run_id: int | None, held: Collection[str]
-) -> Select[int, int, int]:
+def _first_of_runs(session: Session, queue: str, run_id: int | None, held: Collection[str]) -> Select[int, int, int]:
     """Select the first waiting item of each run that is worked on, in the order of their turn.
 
     Each is the first row of its part of an index, however much waits in runs that are held, or for other models.
