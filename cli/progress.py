@@ -53,8 +53,12 @@ def tagging_bar() -> Iterator[Callable[[Mapping[str, int], str], None]]:
     )
     with Progress(*columns, console=_console(), refresh_per_second=4) as progress:
         task = progress.add_task("", total=None, needs_review=0, failed=0, hint="")
+        said = {""}
 
         def show(counts: Mapping[str, int], hint: str) -> None:
+            if hint not in said and not progress.console.is_terminal:  # where no bar is drawn
+                progress.console.print(f"tagger: {hint}", highlight=False, markup=False, soft_wrap=True)
+                said.add(hint)
             failed = counts["skipped"] + counts["quarantined"]
             done = counts["tagged"] + failed + counts["cancelled"]
             progress.update(

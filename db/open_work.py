@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
@@ -92,6 +93,23 @@ def waiting(session: Session, *, but_run: int) -> Sequence[Waiting]:
         Waiting(run.id, run.kind, run.state, run.selection.get("source"), model.bundle_id, images)
         for run, model, images in session.execute(statement)
     ]
+
+
+def owners(session: Session) -> list[str]:
+    """List who holds leases that have not run out."""
+    held = (WorkItem.state == "leased") & (WorkItem.eligible_at > sql_now(session))
+    return [owner for owner in session.execute(select(WorkItem.lease_owner).where(held).distinct()).scalars() if owner]
+
+
+def held_until(session: Session, run_id: int, owner: str) -> tuple[str, datetime] | None:
+    """Return who else holds images of a run, and when the first lease of theirs ends; None if this owner has some."""
+    of_run = (WorkItem.run_id == run_id) & (WorkItem.state == "leased")
+    mine = select(WorkItem.id).where(of_run, WorkItem.lease_owner == owner).limit(1)
+    if session.execute(mine).first() is not None:
+        return None
+    first = select(WorkItem.lease_owner, WorkItem.eligible_at).where(of_run).order_by(WorkItem.eligible_at).limit(1)
+    row = session.execute(first).first()
+    return (row.lease_owner or "somebody", row.eligible_at) if row else None
 
 
 def _is_open() -> ColumnElement[bool]:

@@ -62,7 +62,7 @@ def _catalogue_files(database_url: str) -> list[Path]:
     if url.get_backend_name() != "sqlite" or not url.database:
         return []
     path = Path(url.database).absolute()
-    return [path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))]
+    return [path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal", "-holders"))]
 
 
 def taxonomy_of(settings: Settings) -> Taxonomy | None:

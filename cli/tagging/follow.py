@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
+from cli.context import sqlite_file
 from cli.progress import listing_spinner, tagging_bar
-from db import heartbeats, runs
+from cli.tagging.holders import Holder
+from db import heartbeats, open_work, runs
 from db.queue import claims, throttle
 from db.schema import Run
 from db.session import Sessions, in_transaction, now, read_with_retry
@@ -76,7 +79,7 @@ def _work_off(settings: Settings, sessions: Sessions, run_id: int, classifiers: 
                 asked = time.monotonic()
                 counts = _counts(sessions, run_id)
                 counting_s = time.monotonic() - asked
-                show(counts, read_with_retry(sessions, lambda session: _hint(session, run_id, settings)))
+                show(counts, read_with_retry(sessions, lambda session: _hint(session, run_id, settings, engine.owner)))
                 if counts["open"] == 0 or stopped.is_set():
                     break
                 first = counts["open"] if first is None else first
@@ -94,7 +97,10 @@ class _Embedded:
 
         # Alone with the catalogue, a larger chunk costs nobody a wait, and fewer ends of chunks leave the pool idle.
         settings = settings.model_copy(update={"chunk": max(settings.chunk, _EMBEDDED_CHUNK)})
-        self._tagger = build_tagger(settings, sessions, classifiers, stopping=lambda: stopped.is_set() or self._ended)
+        tagger = build_tagger(settings, sessions, classifiers, stopping=lambda: stopped.is_set() or self._ended)
+        self._holder = Holder(sqlite_file(settings.database_url))
+        self.owner = self._holder.owner
+        self._tagger = replace(tagger, owner=self.owner)
         self._run_id = run_id
         self._ended = False
         self._idle = threading.Event()
@@ -110,11 +116,13 @@ class _Embedded:
         self._tagger.close_decoders()  # whatever they are at
         self._thread.join()
         self._tagger.pool.shutdown()
+        self._holder.close()
 
     def step(self) -> None:
-        """Raise what went wrong in the thread."""
+        """Raise what went wrong in the thread, and take over from processes that were killed."""
         if self._error is not None:
             raise self._error
+        self._holder.end_leases_of_the_dead(self._tagger.sessions)
 
     def wait(self, pause_s: float) -> None:
         """Wait, but no longer than until the images at hand are done or the thread ends."""
@@ -138,6 +146,8 @@ class _Embedded:
 
 class _Workers:
     """Workers elsewhere. This process rings for them too, so that a run needs no scheduler."""
+
+    owner = None
 
     def __init__(self, settings: Settings, sessions: Sessions, stopped: threading.Event) -> None:
         from worker.celery import create_app
@@ -181,7 +191,7 @@ def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:
     return read_with_retry(sessions, lambda session: runs.work_counts(session, run_id))
 
 
-def _hint(session: Session, run_id: int, settings: Settings) -> str:
+def _hint(session: Session, run_id: int, settings: Settings, owner: str | None) -> str:
     """Say why nothing moves, if the run waits for something."""
     if session.get_one(Run, run_id).state == "paused":
         return f"paused: tagger runs resume {run_id}"
@@ -193,6 +203,10 @@ def _hint(session: Session, run_id: int, settings: Settings) -> str:
     retry_at = runs.next_retry_at(session, run_id)
     if retry_at is not None and retry_at > now(session):
         return f"next try at {retry_at:%H:%M:%S} UTC"
+    if owner and (held := open_work.held_until(session, run_id, owner)):
+        return (
+            f"{':'.join(held[0].split(':')[:2])} holds what is left, until {held[1]:%H:%M:%S} UTC if it does not go on"
+        )
     return ""
 
 

@@ -7,6 +7,8 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from cli.context import sqlite_file
+from cli.tagging.holders import Holder
 from cli.tagging.job import Job
 from db import open_work, runs
 from db.open_work import Waiting
@@ -19,6 +21,9 @@ _Change = Callable[..., int]
 
 def adopt(job: Job, run_id: int, limit: int | None) -> None:
     """Take over what other runs of this source have left open, as far as a limit allows."""
+    holder = Holder(sqlite_file(job.settings.database_url))
+    holder.end_leases_of_the_dead(job.sessions)
+    holder.close()
     counts = in_transaction(job.sessions, lambda session: runs.work_counts(session, run_id))
     images = sum(counts.values()) - counts["needs_review"]
     adopted = _in_steps(job, run_id, open_work.adopt, None if limit is None else max(0, limit - images))
