@@ -110,18 +110,22 @@ def export(
     ] = None,
 ) -> None:
     """Write the tags, a row per image: bucket, key, product, category, confidence, review flag, source, model, time."""
-    from cli.exporting import titles, write
+    from cli.exporting import check_output, read, titles, write
     from db import catalogue
     from db.session import reading
 
     if format is Format.parquet and output is None:
         raise typer.BadParameter("parquet is binary: name a file with -o", param_hint="--format")
+    if output is not None:
+        check_output(output)
     settings = load_settings()
     title_of = titles(settings, language) if language else None
-    with reading(open_catalogue(settings)) as session:
-        rows = catalogue.export(session, category=category, needs_review=needs_review)
-        count = write(rows, format.value, output, title_of)
-        categories = [] if count or category is None else catalogue.categories(session)
+    sessions = open_catalogue(settings)
+    count = write(read(sessions, category=category, needs_review=needs_review), format.value, output, title_of)
+    categories = []
+    if not count and category is not None:
+        with reading(sessions) as session:
+            categories = catalogue.categories(session)
     if output is not None:
         print(f"{count:,} rows in {output}", file=sys.stderr)
     if not count and category is not None and category not in categories:

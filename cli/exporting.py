@@ -7,14 +7,19 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from contextlib import contextmanager
+from functools import cache, partial
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from stat import S_IMODE
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import typer
 
-from db.catalogue import EXPORT_COLUMNS
+from cli.context import refuse
+from db.catalogue import EXPORT_COLUMNS, export_page
+from db.session import Sessions, read_with_retry
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -37,10 +42,26 @@ def titles(settings: Settings, language: str) -> Callable[[str], str]:
     return cache(lambda category: taxonomy.title(category, language))
 
 
+def read(sessions: Sessions, **selection: Any) -> Iterator[dict[str, Any]]:
+    """Yield the rows of an export, read some thousand at a time: no transaction is open while they are written."""
+    after = ("", "")
+    while page := read_with_retry(sessions, partial(export_page, after=after, **selection)):
+        yield from page
+        after = (page[-1]["bucket"], page[-1]["key"])
+
+
+def check_output(output: Path) -> None:
+    """Raise what ends the command if there cannot be a file of this name."""
+    if output.is_dir():
+        raise refuse(f"{output} is a folder: name a file in it, with -o {output / 'tags.csv'} for example", code=3)
+    if not output.parent.is_dir():
+        raise refuse(f"{output.parent}, where {output.name} was to be written, is no folder: make it", code=3)
+
+
 def write(
     rows: Iterable[Mapping[str, Any]], format: str, output: Path | None, title_of: Callable[[str], str] | None = None
 ) -> int:
-    """Write the rows, with titles if asked, and return their number. A file appears whole or not at all."""
+    """Write the rows, with titles if asked, and return their number."""
     plain: Iterator[dict[str, Any]] = (_plain(row) for row in rows)
     columns: tuple[str, ...] = EXPORT_COLUMNS
     if title_of is not None:
@@ -48,17 +69,40 @@ def write(
         plain = (row | {TITLE: title_of(row["category"])} for row in plain)
     if output is None:
         return _write_text(plain, format, sys.stdout, columns)
+    with _file(output) as file:
+        if format == "parquet":
+            return _write_parquet(plain, file, columns)
+        with TextIOWrapper(file, encoding="utf-8", newline="") as text:
+            return _write_text(plain, format, text, columns)
+
+
+@contextmanager
+def _file(output: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears whole or not at all, with the rights of the one it replaces.
+
+    A link, a pipe and a device are written through: nothing may stand in their place.
+    """
+    if output.is_symlink() or (output.exists() and not output.is_file()):
+        with output.open("wb") as file:
+            yield file
+        return
     aside = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        if format == "parquet":
-            count = _write_parquet(plain, aside, columns)
-        else:
-            with aside.open("w", encoding="utf-8", newline="") as file:
-                count = _write_text(plain, format, file, columns)
+        with _new_file(aside, output) as file:
+            yield file
         aside.replace(output)
     finally:
         aside.unlink(missing_ok=True)
-    return count
+
+
+def _new_file(aside: Path, output: Path) -> BinaryIO:
+    try:
+        file = aside.open("wb")
+        if output.exists():
+            os.fchmod(file.fileno(), S_IMODE(output.stat().st_mode))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(output)) from error
+    return file
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +124,7 @@ def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO, colum
     return count
 
 
-def _write_parquet(rows: Iterator[dict[str, Any]], path: Path, columns: Sequence[str]) -> int:
+def _write_parquet(rows: Iterator[dict[str, Any]], file: BinaryIO, columns: Sequence[str]) -> int:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -91,7 +135,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: Path, columns: Sequence
     types = {"confidence": pa.float64(), "needs_review": pa.bool_()}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
     count = 0
-    with pq.ParquetWriter(path, schema) as writer:
+    with pq.ParquetWriter(file, schema) as writer:
         while batch := list(islice(rows, _BATCH)):
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))
             count += len(batch)

@@ -1,14 +1,15 @@
 """What readers want of the catalogue: the tags to export, and the images that got none."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Float, Row, column, exists, select, table
+from sqlalchemy import Boolean, Float, Row, column, exists, select, table, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from db.schema import SourceObject, WorkItem
 from db.schema.columns import UtcTime
 
+PAGE_ROWS = 2000
 EXPORT_COLUMNS = (
     "bucket",
     "key",
@@ -42,17 +43,24 @@ def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple
     return session.execute(statement.where(item.reason == reason) if reason else statement).all()
 
 
-def export(session: Session, *, category: str | None = None, needs_review: bool = False) -> Iterator[dict[str, Any]]:
-    """Stream the rows of the view `catalogue_tags` in key order, with the EXPORT_COLUMNS."""
+def export_page(
+    session: Session,
+    *,
+    after: tuple[str, str] = ("", ""),
+    rows: int = PAGE_ROWS,
+    category: str | None = None,
+    needs_review: bool = False,
+) -> list[dict[str, Any]]:
+    """Return the first rows of the view `catalogue_tags` after a bucket and key, in this order, with EXPORT_COLUMNS."""
     types: dict[str, Any] = {"confidence": Float(), "needs_review": Boolean(), "tagged_at": UtcTime()}
     tags = table("catalogue_tags", *(column(name, types.get(name)) for name in EXPORT_COLUMNS))
-    statement = select(tags).order_by(tags.c.bucket, tags.c.key)
+    statement = select(tags).where(tuple_(tags.c.bucket, tags.c.key) > after)
     if category is not None:
         statement = statement.where(tags.c.category == category)
     if needs_review:
         statement = statement.where(tags.c.needs_review)
-    for row in session.execute(statement, execution_options={"yield_per": 2000}).mappings():
-        yield dict(row)
+    page = session.execute(statement.order_by(tags.c.bucket, tags.c.key).limit(rows))
+    return [dict(row) for row in page.mappings()]
 
 
 def categories(session: Session) -> list[str]:

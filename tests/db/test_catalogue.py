@@ -72,7 +72,7 @@ def test_export_gives_the_same_plain_values_on_both_databases(catalogue: Catalog
     catalogue.decide(object_id, "Coat")
 
     with catalogue.sessions() as session:
-        human, machine = list(reads.export(session))
+        human, machine = reads.export_page(session)
 
     assert tuple(machine) == reads.EXPORT_COLUMNS
     assert type(machine["confidence"]) is float
@@ -97,9 +97,9 @@ def test_export_can_be_narrowed(catalogue: Catalogue) -> None:
         catalogue.record(catalogue.claim(), category, needs_review=unsure)
 
     with catalogue.sessions() as session:
-        bags = [row["key"] for row in reads.export(session, category="Bag")]
-        unsure = [row["key"] for row in reads.export(session, needs_review=True)]
-        both = [row["key"] for row in reads.export(session, category="Bag", needs_review=True)]
+        bags = [row["key"] for row in reads.export_page(session, category="Bag")]
+        unsure = [row["key"] for row in reads.export_page(session, needs_review=True)]
+        both = [row["key"] for row in reads.export_page(session, category="Bag", needs_review=True)]
 
     assert (bags, unsure, both) == (["a", "b"], ["a", "c"], ["a"])
 

@@ -55,7 +55,7 @@ def test_confidence_is_stored_in_units_of_1e_4_and_shown_as_a_fraction(sessions:
 
     with reading(sessions) as session:
         assert session.execute(text("SELECT confidence FROM image_tag")).scalar_one() == 9731
-        assert float(list(catalogue.export(session))[-1]["confidence"]) == 0.9731
+        assert float(catalogue.export_page(session)[-1]["confidence"]) == 0.9731
 
 
 def test_one_bad_picture_does_not_fail_its_batch(sessions: Sessions) -> None:
