@@ -9,7 +9,7 @@ import typer
 from cli import catalogue, processes
 from cli.errors import ReportingGroup, prepare_streams
 from cli.models import app as models
-from cli.operations import runs
+from cli.operations import nightly, runs, schedule
 from cli.tagging import run
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ db = typer.Typer(help="The catalogue's tables.", no_args_is_help=True)
 for group, command, example in (
     (app, run.run, "tagger run s3://catalogue/2026/ --model fashion-mnist --json"),
     (app, run.scan, "tagger scan photos/"),
+    (app, nightly.nightly, "tagger nightly --date 2026-11-22"),
     (app, catalogue.status, "tagger status --watch"),
     (app, catalogue.failures, "tagger failures --reason corrupt --json"),
     (app, catalogue.verify, "tagger verify --json"),
@@ -42,6 +43,7 @@ for group, command, example in (
 app.add_typer(db, name="db")
 app.add_typer(models, name="model")
 app.add_typer(runs.app, name="runs")
+app.add_typer(schedule.app, name="schedule")
 
 
 def _show_version(asked: bool) -> None:

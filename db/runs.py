@@ -83,6 +83,43 @@ def _take_over_failed(session: Session, run: Run) -> None:
         session.execute(update(WorkItem).where(WorkItem.id.in_(ids)).values(run_id=run.id))
 
 
+def find(session: Session, logical_key: str) -> Run | None:
+    """Return the run with this logical key."""
+    return session.execute(select(Run).filter_by(logical_key=logical_key)).scalar_one_or_none()
+
+
+def last_of(session: Session, kind: str) -> Run | None:
+    """Return the newest run of a kind."""
+    newest = select(Run).where(Run.kind == kind).order_by(Run.id.desc()).limit(1)
+    return session.execute(newest).scalar_one_or_none()
+
+
+def reopen_failed(session: Session, run: Run) -> bool:
+    """Plan a failed run again; False if it has not failed."""
+    run = locked(session, run.id)
+    if run.state != "failed":
+        return False
+    run.state, run.finished_at, run.updated_at = "planned", None, sql_now(session)
+    run.counts = {name: count for name, count in run.counts.items() if name != "error"}
+    return True
+
+
+def join(session: Session, run: Run, other: Run) -> bool:
+    """End a run that has just been planned: an unfinished one does its work, and lists the source anew for it.
+
+    False, and nothing is done, if the other one has ended meanwhile.
+    """
+    other = locked(session, other.id)
+    if other.state not in ("planned", "scanning", "running"):
+        return False
+    if other.state == "running":
+        other.cursor, other.counts = "", other.counts | {"seen": 0, "gone_refused": 0}
+        other.state, other.updated_at = "planned", sql_now(session)
+    run.state, run.finished_at = "finished", sql_now(session)
+    run.counts = run.counts | work_counts(session, run.id) | {"joined_to": other.id}
+    return True
+
+
 def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
     """Lock and list planned runs, and scans without progress for `stale_s` seconds."""
     waiting = (

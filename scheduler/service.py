@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -16,7 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import heartbeats, runs
 from db.session import Sessions
 from scheduler import doorbells
+from scheduler.nightly import Nights
 from scheduler.scanning import Scans
+from scheduler.watchdog import Watchdog
 from worker.bootstrap import open_sessions
 from worker.celery import create_app
 from worker.settings import Settings
@@ -34,6 +37,8 @@ def serve(settings: Settings) -> int:
         signal.signal(number, lambda *_: stopped.set())
     scheduler = Scheduler(settings, open_sessions(settings), create_app(settings))
     log.info("scheduler_started", holder=scheduler.holder)
+    if settings.source is None and settings.calendar is not None:
+        log.warning("no_nights", reason="TAGGER_SOURCE is not set, so no night begins")
     while not stopped.is_set():
         scheduler.tick()
         stopped.wait(TICK_S)
@@ -52,6 +57,15 @@ class Scheduler:
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self.scans = Scans(settings, sessions)
         self._started_at = datetime.now(UTC)
+        self.nights = Nights(settings, sessions)
+        self.watchdog = Watchdog(settings, sessions)
+        self._steps: tuple[Callable[[], object], ...] = (
+            self._close_finished,
+            self.nights.open_due,
+            self.scans.start_waiting,
+            self._ring,
+            self.watchdog.look,
+        )
 
     def tick(self) -> bool:
         """Take each step, if this scheduler leads; whether it did. A database that is down is met again next time."""
@@ -62,9 +76,8 @@ class Scheduler:
             if not leads:
                 self.scans.stop()
                 return False
-            self.scans.start_waiting()
-            self._close_finished()
-            doorbells.ring_all(self.app, self.sessions, chunk=self.settings.chunk)
+            for step in self._steps:
+                step()
         except SQLAlchemyError as error:
             log.warning("tick_failed", error=str(error))
             return False
@@ -86,3 +99,6 @@ class Scheduler:
             closed = runs.close_finished(session)
         if closed:
             log.info("runs_finished", runs=closed)
+
+    def _ring(self) -> None:
+        doorbells.ring_all(self.app, self.sessions, chunk=self.settings.chunk)

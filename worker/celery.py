@@ -13,8 +13,8 @@ from db.queue.claims import QUEUES
 from worker import WorkerError
 from worker.broker import transport
 from worker.broker.transport import DOORBELL, MESSAGE_VERSION
+from worker.configuration.urls import hide_password
 from worker.settings import Settings
-from worker.urls import hide_password
 
 transport.install()
 

@@ -16,10 +16,11 @@ from db import heartbeats
 from db.queue.claims import QUEUES
 from db.session import connect, sessions_of
 from model import ModelError
-from worker import bundle_lookup
+from worker import WorkerError, bundle_lookup
 from worker.bootstrap import Classifiers, build_tagger, open_sessions, source_store
 from worker.broker.idle import Child
 from worker.celery import create_app
+from worker.operations import nights
 from worker.settings import Settings, cores
 from worker.storage.store import StorageError
 from worker.tagging import Outcome, Tagger
@@ -59,6 +60,14 @@ def work(queue: str) -> Outcome:
     """Work off a queue in this child."""
     assert _Process.child is not None
     return _Process.child.work(queue)
+
+
+def begin_tonight() -> None:
+    """Begin today's night, which another scheduler than ours asks for. The leading scheduler scans it."""
+    try:
+        nights.begin_tonight(_Process.settings, tagger().sessions)
+    except (ModelError, WorkerError, SQLAlchemyError) as error:
+        log.error("night_not_opened", reason=str(error))
 
 
 def _make_tagger() -> Tagger:

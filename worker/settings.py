@@ -8,21 +8,22 @@ from typing import Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from sqlalchemy import make_url
 
 from model.decisions.thresholds import ReviewPolicy
 from model.images.decoding import DecodeLimits
 from worker import WorkerError
+from worker.configuration.nights import NightSettings
+from worker.configuration.urls import check_broker_url, check_database_url, hide_password
 from worker.storage.store import S3Options
-from worker.urls import check_broker_url, check_database_url, hide_password
 
 
 class BadSettings(WorkerError):
     """A setting cannot be used. The message names it and says what to write."""
 
 
-class Settings(BaseSettings):
+class Settings(NightSettings):
     """The settings of every tagger process. `tagger config` prints them; docs/settings.md lists them."""
 
     model_config = SettingsConfigDict(env_prefix="TAGGER_", env_ignore_empty=True, extra="ignore")

@@ -1,4 +1,4 @@
-"""The one Celery task. Its message is untrusted: it can only name a queue."""
+"""The Celery tasks. Their messages are untrusted: they can name a queue, and nothing else."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,7 +7,7 @@ import structlog
 from celery import shared_task
 
 from worker import service
-from worker.broker.transport import DOORBELL, Doorbell
+from worker.broker.transport import DOORBELL, NIGHT, Doorbell
 
 log = structlog.get_logger()
 
@@ -17,3 +17,8 @@ def classify(**message: Any) -> None:
     doorbell = Doorbell.model_validate(message)
     outcome = service.work(doorbell.queue)
     log.info("worked", queue=doorbell.queue, **asdict(outcome))
+
+
+@shared_task(name=NIGHT)
+def nightly(**_: Any) -> None:
+    service.begin_tonight()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cli.context import actor, catalogue_if_any, load_settings, open_catalogue, refuse
 
 if TYPE_CHECKING:
+    from db.schema import Run
     from db.session import Sessions
     from model.bundle import Bundle
     from scheduler.discovery import Scanned
@@ -63,9 +64,6 @@ class Job:
 
     def scan(self, limit: int | None, allow_mass_removal: bool) -> tuple[int, Scanned]:
         """Open a run, or continue one that was interrupted, and list the source."""
-        from cli.tagging.follow import listing
-        from db.runs import ScanTakenOver
-        from scheduler import discovery
         from worker import run_requests
 
         with self.sessions.begin() as session:
@@ -74,6 +72,14 @@ class Job:
             )
         if was_interrupted:
             print(f"tagger: continuing run {run.id}, which was interrupted", file=sys.stderr)
+        return run.id, self.list_source(run, allow_mass_removal)
+
+    def list_source(self, run: Run, allow_mass_removal: bool) -> Scanned:
+        """List the source for a run that is set to scanning, or wait for another process that does."""
+        from cli.tagging.follow import listing
+        from db.runs import ScanTakenOver
+        from scheduler import discovery
+
         request = discovery.scan_request(run, self.settings.product_pattern, allow_mass_removal=allow_mass_removal)
         scanned = None
         while scanned is None:
@@ -83,7 +89,7 @@ class Job:
             except ScanTakenOver as error:
                 print(f"tagger: {error}; following it", file=sys.stderr)
                 scanned = self._scanned_elsewhere(run.id)
-        return run.id, scanned
+        return scanned
 
     def _scanned_elsewhere(self, run_id: int) -> Scanned | None:
         """Wait for another process to scan. None: it has stopped, and the scan is ours to go on with."""

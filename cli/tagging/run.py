@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -39,7 +39,7 @@ def run(
     """Scan a source, tag every new or changed image, and report. An interrupted run continues at the next call."""
     # Before numpy is imported, as in a worker's child: a second thread for its small products waits busily.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with _interruptible():
+    with interruptible():
         from cli.tagging import left_open, model_hint
         from cli.tagging.follow import follow
 
@@ -53,15 +53,7 @@ def run(
             left_open.adopt(job, run_id, limit)
         counts = follow(job.settings, job.sessions, run_id, classifiers)
         seconds = time.monotonic() - begun
-    result = _run_result(run_id, scanned, counts, seconds)
-    if as_json:
-        print(json.dumps(result))
-    else:
-        _print_summary(result, job.bundle)
-    _warn_of_removal(scanned)
-    in_vain = _warn_of_nothing(job, scanned, counts)
-    left_behind = job.settings.embedded and left_open.warn_of_waiting(job.sessions, run_id)
-    raise typer.Exit(1 if counts["quarantined"] or scanned.refused or in_vain or left_behind else 0)
+    finish(job, run_result(run_id, scanned, counts, seconds), scanned, counts, as_json=as_json)
 
 
 def scan(
@@ -70,7 +62,7 @@ def scan(
     """Record what is new, changed or gone, without tagging. Workers or the next `tagger run` tag it."""
     from db import runs
 
-    with _interruptible():
+    with interruptible():
         job = Job.prepare(source, model, needs_broker=False)
         run_id, scanned = job.scan(None, allow_mass_removal)
     with job.sessions.begin() as session:
@@ -81,8 +73,22 @@ def scan(
     raise typer.Exit(1 if scanned.refused or _warn_of_nothing(job, scanned) else 0)
 
 
+def finish(job: Job, result: dict[str, Any], scanned: Scanned, counts: Mapping[str, int], *, as_json: bool) -> NoReturn:
+    """Report a run that has ended, and end the command."""
+    from cli.tagging import left_open
+
+    if as_json:
+        print(json.dumps(result))
+    else:
+        _print_summary(result, job.bundle)
+    _warn_of_removal(scanned)
+    in_vain = _warn_of_nothing(job, scanned, counts)
+    left_behind = job.settings.embedded and left_open.warn_of_waiting(job.sessions, result["run"])
+    raise typer.Exit(1 if counts["quarantined"] or scanned.refused or in_vain or left_behind else 0)
+
+
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into exit code 130 and a line that says how to continue."""
     handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -98,7 +104,7 @@ def _scan_result(run_id: int, scanned: Scanned) -> dict[str, Any]:
     return {"run": run_id, "seen": scanned.seen, "new": scanned.new, "changed": scanned.changed, "gone": scanned.gone}
 
 
-def _run_result(run_id: int, scanned: Scanned, counts: dict[str, int], seconds: float) -> dict[str, Any]:
+def run_result(run_id: int, scanned: Scanned, counts: dict[str, int], seconds: float) -> dict[str, Any]:
     return {
         **_scan_result(run_id, scanned),
         **{name: counts[name] for name in ("tagged", "needs_review", "skipped", "quarantined")},

@@ -6,6 +6,7 @@ ITEM_STATES = OPEN_STATES + FINAL_STATES
 PROMOTION_ACTIONS = ("promote", "rollback")
 RUN_STATES = ("planned", "scanning", "running", "paused", "finished", "cancelled", "failed")
 NOTE_ACTIONS = ("opened", "paused", "resumed", "cancelled", "note")
+NIGHT_NOTICES = ("absent", "late", "missed", "good")
 REASONS = (
     "not_found",
     "access_denied",

@@ -1,4 +1,4 @@
-"""Kombu's Redis transport, behind a guard: a message that lies in Redis can wake a worker, and nothing else.
+"""Kombu's Redis transport, behind a guard: a message in Redis can wake a worker or begin today's night, nothing else.
 
 Celery takes much from a message: how it is packed, when it is due, how long it may run, what comes after it. So no
 message is handed on. What is a doorbell to the letter is rung anew, with nothing of the sender's in it; all else is
@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 log = structlog.get_logger()
 
 DOORBELL = "tagger.classify"
+NIGHT = "tagger.nightly"
+"""The task of a message that begins today's night, for schedulers other than ours. It takes no arguments."""
 MESSAGE_VERSION = 1
 MAX_BYTES = 16_384
 """A doorbell takes about 900."""
@@ -38,7 +40,7 @@ class _Headers(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    task: Literal["tagger.classify"]
+    task: Literal["tagger.classify", "tagger.nightly"]
     compression: None = None
     eta: None = None
     expires: None = None
@@ -52,27 +54,30 @@ class _Envelope(BaseModel):
     headers: _Headers
 
 
-def check_doorbell(item: bytes, queue: str) -> None:
-    """Raise ValueError unless a message from Redis is a doorbell of this queue."""
+def check_doorbell(item: bytes, queue: str) -> str:
+    """Return the task of a message from Redis. Raises ValueError unless it rings for this queue or for the night."""
     if len(item) > MAX_BYTES:
         raise ValueError(f"{len(item)} bytes are too many")
     envelope = _Envelope.model_validate_json(item)
+    if envelope.headers.task == NIGHT:
+        return NIGHT
     try:
         _, message, _ = json.loads(base64.b64decode(envelope.body, validate=True))
     except (RecursionError, TypeError) as error:
         raise ValueError(str(error)) from None
     if Doorbell.model_validate(message).queue != queue:
         raise ValueError("it rings for another queue")
+    return DOORBELL
 
 
-def new_message(queue: str) -> dict[str, Any]:
-    """Build a doorbell as Celery wants it, with nothing in it but the queue."""
+def new_message(queue: str, task: str = DOORBELL) -> dict[str, Any]:
+    """Build a message as Celery wants it, with nothing in it but the queue."""
     body = json.dumps([[], {"v": MESSAGE_VERSION, "queue": queue}, {}])
     return {
         "body": base64.b64encode(body.encode()).decode(),
         "content-type": "application/json",
         "content-encoding": "utf-8",
-        "headers": {"task": DOORBELL, "id": str(uuid4()), "lang": "py"},
+        "headers": {"task": task, "id": str(uuid4()), "lang": "py"},
         "properties": {
             "body_encoding": "base64",
             "delivery_info": {"exchange": "", "routing_key": queue},
@@ -88,12 +93,12 @@ def _answer(reply: Any) -> tuple[bytes, str] | None:
     name, item = reply
     queue = name.decode(errors="replace")
     try:
-        check_doorbell(item, queue)
+        task = check_doorbell(item, queue)
     except ValueError as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         log.warning("doorbell_dropped", queue=queue, bytes=len(item), reason=reason)
         return None
-    return name, json.dumps(new_message(queue))
+    return name, json.dumps(new_message(queue, task))
 
 
 class Channel(redis.Channel):  # type: ignore[misc]  # Kombu ships no types

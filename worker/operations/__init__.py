@@ -1,1 +1,1 @@
-"""What operators do to many rows: a step of at most 1,000 a transaction, which a killed command leaves in order."""
+"""What operators do: nights are begun, and many rows changed by a step of at most 1,000 a transaction."""

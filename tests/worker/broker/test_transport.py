@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from stack.servers import Valkey
 from tests.worker.broker.messages import disguised, hostile, message
 from worker import celery as broker
-from worker.broker.transport import check_doorbell, new_message
+from worker.broker.transport import NIGHT, check_doorbell, new_message
 from worker.celery import create_app
 from worker.settings import Settings
 
@@ -105,4 +105,19 @@ def test_ringing_and_reading_leave_nothing_in_redis_and_heed_nothing_else_there(
 
     assert not first.acknowledged
     assert {key.decode() for key in client.scan_iter()} == set(strange)
+    app.close()
+
+
+def test_a_message_of_another_scheduler_comes_through_as_a_call_for_the_night_without_its_contents(
+    valkey_server: Valkey, client: Any
+) -> None:
+    app = create_app(Settings(broker_url=valkey_server.url))
+    app.send_task(NIGHT, args=["2020-01-01"], kwargs={"date": "2020-01-01"}, queue="nightly")
+
+    [asked] = received(valkey_server, 1)
+
+    assert asked.headers["task"] == NIGHT
+    assert asked.payload == [[], {"v": 1, "queue": "nightly"}, {}]
+    with pytest.raises(ValueError, match="eta"):
+        check_doorbell(json.dumps(message(headers={"task": NIGHT, "eta": "2099-01-01T00:00:00+00:00"})).encode(), "ops")
     app.close()

@@ -3,8 +3,8 @@
 import pytest
 
 from worker import settings
+from worker.configuration.urls import hide_password
 from worker.storage.s3_client import connect
-from worker.urls import hide_password
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_database_url_that_cannot_be_used_is_refused_without_a_word_of_it(url:
 
 
 def test_a_database_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.urls.find_spec", lambda name: None)
+    monkeypatch.setattr("worker.configuration.urls.find_spec", lambda name: None)
 
     with pytest.raises(settings.BadSettings, match=r"TAGGER_DATABASE_URL: .*psycopg is not installed"):
         settings.load(database_url="postgresql://h/d")

@@ -1,0 +1,121 @@
+"""What is wrong with the last night: it has not begun, it will not be done in time, or it was not."""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db import runs
+from db.operations import schedule
+from db.schema import Run
+from db.session import now
+from scheduler.nightly import missed_since
+from worker.operations.nights import NIGHTLY, night_key
+from worker.settings import Settings
+
+ABSENT_AFTER = timedelta(minutes=10)
+"""How long a night may take to begin; a scheduler looks every few seconds."""
+_LOOK_BACK = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class LastNight:
+    """The night that was due last: since when, its run if it has begun, and when it is to be done."""
+
+    key: str
+    due_at: datetime
+    run: Run | None
+    deadline: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something to tell about a night, by its kind of notice, once."""
+
+    night: str
+    notice: str
+    detail: dict[str, Any]
+
+
+class Pace:
+    """How fast a run comes to its end, by the number of its open items over the last minutes."""
+
+    WINDOW_S, LEAST_S, STUCK_S = 600.0, 60.0, 300.0
+
+    def __init__(self) -> None:
+        self._run_id: int | None = None
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def add(self, at_s: float, run_id: int, items: int) -> None:
+        """Note how many items were open at a time of a clock that only goes forward."""
+        if run_id != self._run_id:
+            self._run_id = run_id
+            self._seen.clear()
+        self._seen.append((at_s, items))
+        while at_s - self._seen[0][0] > self.WINDOW_S:
+            self._seen.popleft()
+
+    def seconds_left(self) -> float | None:
+        """Return the time to the end; None where it is too early to say, infinity where nothing moves."""
+        if not self._seen:
+            return None
+        (first_s, before), (last_s, left) = self._seen[0], self._seen[-1]
+        if before > left:
+            return left * (last_s - first_s) / (before - left) if last_s - first_s >= self.LEAST_S else None
+        return float("inf") if left and last_s - first_s >= self.STUCK_S else None
+
+
+def last_night(session: Session, settings: Settings, began: datetime) -> LastNight | None:
+    """Return the last night of a scheduler that began then; where the schedule is off, the last that was asked for."""
+    calendar = settings.calendar
+    if calendar is None or settings.source is None:
+        run = runs.last_of(session, NIGHTLY)
+        return _begun(session, settings, run.logical_key, run.created_at, run) if run else None
+    current = now(session)
+    due = calendar.due(current, since=missed_since(session, settings, began, current - _LOOK_BACK))
+    if due is None:
+        return None
+    key = night_key(due.date)
+    return _begun(session, settings, key, due.at, runs.find(session, key))
+
+
+def _begun(session: Session, settings: Settings, key: str, due_at: datetime, run: Run | None) -> LastNight:
+    works_in = session.get_one(Run, run.counts.get("joined_to", run.id)) if run else None
+    return LastNight(key, due_at, works_in, settings.deadline_of(due_at))
+
+
+def trouble(session: Session, night: LastNight, seconds_left: float | None) -> Trouble | None:
+    """Return the worst that is to be told of a night, if anything is."""
+    current, run, deadline = now(session), night.run, night.deadline
+    if run is None:
+        paused = schedule.standing_pause(session) or schedule.was_paused(session, night.due_at)
+        if paused or current < night.due_at + ABSENT_AFTER:
+            return None
+        return Trouble(night.key, "absent", {"due": night.due_at.isoformat()})
+    if deadline is None or run.state == "cancelled":
+        return None
+    detail = {"run": run.id, "state": run.state, "deadline": deadline.isoformat()}
+    if (run.finished_at if run.state == "finished" and run.finished_at else current) > deadline:
+        return Trouble(night.key, "missed", detail)
+    if run.state == "failed":
+        return Trouble(night.key, "late", detail | {"eta": None})
+    if run.state == "finished" or seconds_left is None:
+        return None
+    eta = current + timedelta(seconds=seconds_left) if seconds_left < _LOOK_BACK.total_seconds() else None
+    if eta is None or eta > deadline:
+        return Trouble(night.key, "late", detail | {"eta": eta and eta.isoformat()})
+    return None
+
+
+def trouble_so_far(session: Session, settings: Settings, began: datetime) -> Trouble | None:
+    """Return what is wrong with the last night, for who has not watched it: that it is late a scheduler has noted."""
+    night = last_night(session, settings, began)
+    if night is None:
+        return None
+    late = schedule.told(session, night.key).get("late")
+    found = trouble(session, night, None)
+    if found is None and late is not None and night.run is not None and night.run.finished_at is None:
+        return Trouble(night.key, "late", late)
+    return found

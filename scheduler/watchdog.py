@@ -1,0 +1,70 @@
+"""Alerts about the last night, each once whatever number of schedulers notice; and the pings of good ones."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from sqlalchemy.orm import Session
+
+from db import runs
+from db.operations import schedule
+from db.session import Sessions, in_transaction, now, reading
+from scheduler.deadlines import Pace, Trouble, last_night, trouble
+from worker.operations import good_nights
+from worker.settings import Settings
+
+log = structlog.get_logger()
+
+LOOK_S = 15.0
+EVENTS = {"absent": "night_absent", "late": "night_late", "missed": "night_missed_deadline"}
+
+
+def log_alert(alert: Trouble) -> None:
+    """Write an alert to the log, as an error."""
+    log.error(EVENTS[alert.notice], night=alert.night, **alert.detail)
+
+
+class Watchdog:
+    """What looks after the nights in the leading scheduler. One thread calls the method."""
+
+    def __init__(self, settings: Settings, sessions: Sessions, alert: Callable[[Trouble], None] = log_alert) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._alert = alert
+        self._pace = Pace()
+        self._began: datetime | None = None
+        self._looked_at = float("-inf")
+
+    def look(self) -> None:
+        """Tell what is wrong with the last night, and which nights were good, if the last look was a while ago."""
+        if time.monotonic() - self._looked_at < LOOK_S:
+            return
+        self._looked_at = time.monotonic()
+        with reading(self._sessions) as session:
+            found = self._trouble(session)
+        if found is not None and in_transaction(self._sessions, lambda session: self._is_news(session, found)):
+            self._alert(found)
+        for night in good_nights.note_good(self._sessions):
+            self._ping(night)
+
+    def _trouble(self, session: Session) -> Trouble | None:
+        self._began = self._began or now(session)
+        night = last_night(session, self._settings, self._began)
+        if night is None:
+            return None
+        left = None
+        if night.run is not None and night.run.state == "running":
+            self._pace.add(time.monotonic(), night.run.id, runs.work_counts(session, night.run.id)["open"])
+            left = self._pace.seconds_left()
+        return trouble(session, night, left)
+
+    @staticmethod
+    def _is_news(session: Session, found: Trouble) -> bool:
+        return schedule.tell(session, found.night, found.notice, found.detail)
+
+    def _ping(self, night: str) -> None:
+        url = self._settings.ping_url
+        if url is not None:  # in a thread, as nobody knows how long a server elsewhere takes
+            threading.Thread(target=good_nights.ping, args=(url, night), name="ping", daemon=True).start()

@@ -1,0 +1,1 @@
+"""What settings mean: URLs, and the calendar of nights."""
