@@ -9,7 +9,7 @@ import typer
 from cli import catalogue, processes
 from cli.errors import ReportingGroup, prepare_streams
 from cli.models import app as models
-from cli.operations import nightly, runs, schedule
+from cli.operations import nightly, reprocess, runs, schedule
 from cli.tagging import run
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for group, command, example in (
     (app, run.run, "tagger run s3://catalogue/2026/ --model fashion-mnist --json"),
     (app, run.scan, "tagger scan photos/"),
     (app, nightly.nightly, "tagger nightly --date 2026-11-22"),
+    (app, reprocess.reprocess, "tagger reprocess --category Shirt --low-confidence --dry-run"),
     (app, catalogue.status, "tagger status --watch"),
     (app, catalogue.failures, "tagger failures --reason corrupt --json"),
     (app, catalogue.verify, "tagger verify --json"),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from db import CatalogueError, counts
 from db.schema import ModelVersion, Run, WorkItem
-from db.schema.vocabulary import OPEN_STATES
+from db.schema.vocabulary import OPEN_STATES, REPROCESS, UNDO
 from db.session import sql_now, upsert
 
 SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
@@ -121,9 +121,10 @@ def join(session: Session, run: Run, other: Run) -> bool:
 
 
 def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
-    """Lock and list planned runs, and scans without progress for `stale_s` seconds."""
+    """Lock and list planned runs that list a source, and scans without progress for `stale_s` seconds."""
     waiting = (
         select(Run)
+        .where(Run.kind.not_in((REPROCESS, UNDO)))
         .where((Run.state == "planned") | ((Run.state == "scanning") & (Run.updated_at < sql_now(session, -stale_s))))
         .order_by(Run.id)
         .with_for_update(skip_locked=True)  # what is locked is being moved

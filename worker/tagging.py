@@ -82,12 +82,15 @@ class Tagger:
             self.decoders.close()
 
 
-def work(tagger: Tagger, queue_name: str, *, budget_s: float = 60.0, run_id: int | None = None) -> Outcome:
-    """Claim and tag chunk after chunk until nothing is claimable, `budget_s` is over, or the process is stopping."""
+def work(tagger: Tagger, *queues: str, budget_s: float = 60.0, run_id: int | None = None) -> Outcome:
+    """Claim and tag chunk after chunk until nothing is claimable, `budget_s` is over, or the process is stopping.
+
+    Each chunk comes from the first of `queues` that has work, so that what is urgent waits for one chunk at most.
+    """
     outcome = Outcome()
     ends_at = time.monotonic() + budget_s
     while time.monotonic() < ends_at and not tagger.stopping():
-        chunk = _claim(tagger, queue_name, run_id)
+        chunk = next(filter(None, (_claim(tagger, name, run_id) for name in queues)), None)
         if chunk is None:
             break
         model_version_id, classifier, items = chunk

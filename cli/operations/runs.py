@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,8 @@ from cli.operations.why import Why, reason
 from cli.options import AsJson
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from db.schema import Run
     from db.session import Sessions
 
@@ -52,7 +54,7 @@ def show(run: Name, as_json: AsJson = False) -> None:
     from db.session import reading
 
     with reading(open_catalogue(load_settings())) as session:
-        shown = overview.show(session, _found(session, run))
+        shown = overview.show(session, find_run(session, run))
     if as_json:
         print(json.dumps(shown))
         return
@@ -97,7 +99,7 @@ def note(run: Name, text: Annotated[str, typer.Argument(help="What people should
     from db.operations import notes
 
     with open_catalogue(load_settings()).begin() as session:
-        found = _found(session, run)
+        found = find_run(session, run)
         notes.add(session, found.id, text, actor=actor())
     print(f"Noted at run {found.id}.")
 
@@ -110,7 +112,7 @@ def _change(name: str, why: str | None, change: Callable[..., bool], done: str, 
 
     sessions: Sessions = open_catalogue(load_settings())
     with reading(sessions) as session:
-        run = _found(session, name)
+        run = find_run(session, name)
         counts = runs.work_counts(session, run.id)
     touched = counts["open"] + (counts["cancelled"] if run.state == "cancelled" else 0)
     text = reason(why, touched)
@@ -121,10 +123,11 @@ def _change(name: str, why: str | None, change: Callable[..., bool], done: str, 
     print(f"Run {run.id} {done if changed else was_so}.")
 
 
-def _found(session: Any, name: str) -> Run:
+def find_run(session: Session, name: str, parameter: str = "RUN") -> Run:
+    """Return the run with this id or logical key. Raises BadParameter."""
     from db.operations import control
 
     try:
         return control.find(session, name)
     except control.NoSuchRun as error:
-        raise typer.BadParameter(str(error), param_hint="RUN") from None
+        raise typer.BadParameter(str(error), param_hint=parameter) from None

@@ -5,6 +5,7 @@ FINAL_STATES = ("done", "skipped", "quarantined", "cancelled")
 ITEM_STATES = OPEN_STATES + FINAL_STATES
 PROMOTION_ACTIONS = ("promote", "rollback")
 RUN_STATES = ("planned", "scanning", "running", "paused", "finished", "cancelled", "failed")
+REPROCESS, UNDO = "reprocess", "undo"  # kinds of runs that list no source
 NOTE_ACTIONS = ("opened", "paused", "resumed", "cancelled", "note")
 NIGHT_NOTICES = ("absent", "late", "missed", "good")
 REASONS = (

@@ -1,5 +1,6 @@
 """A child that nobody rings for looks into SQL by itself, so that losing the broker stops no work."""
 
+import itertools
 import random
 import threading
 from collections.abc import Callable
@@ -37,9 +38,10 @@ class Child:
         self._busy.acquire(timeout=STOP_S)
 
     def work(self, queue: str) -> Outcome:
-        """Work off a queue, after what this child is at by itself."""
+        """Work off a queue and those that go before it, after what this child is at by itself."""
+        before = itertools.takewhile(lambda name: name != queue, self._queues)
         with self._busy:
-            return tagging.work(self._tagger(), queue)
+            return tagging.work(self._tagger(), *before, queue)
 
     def _look(self) -> None:
         pause = threading.Event()

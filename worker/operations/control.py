@@ -4,6 +4,7 @@ from functools import partial
 
 from db.operations import control
 from db.session import Sessions, in_transaction
+from worker.operations.reprocess import queue_all
 
 
 def pause(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
@@ -29,4 +30,5 @@ def resume(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
     while after is not None:
         after = in_transaction(sessions, partial(control.revive_some, run_id=run_id, after=after))
     in_transaction(sessions, lambda session: control.end_resume(session, run_id, actor=actor, why=why))
+    queue_all(sessions, run_id)
     return True

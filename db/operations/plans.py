@@ -1,0 +1,127 @@
+"""Plans: the images that a selection means, frozen as a dry run found them, so that exactly these are classified again.
+
+Freezing reads and writes at most STEP images a statement. Images that people tagged are counted and left out.
+"""
+
+import secrets
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, cast, extract, func, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from db import CatalogueError
+from db.operations.selection import Selection
+from db.schema import ImageTag, ModelVersion, Plan, PlanItem, SourceObject, WorkItem
+from db.schema.columns import table_of
+from db.session import sql_now, upsert
+
+STEP = 1000
+
+
+class NoSuchPlan(CatalogueError):
+    """No plan has that code, or making it was interrupted."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What freezing has found so far."""
+
+    images: int = 0
+    human_left_alone: int = 0
+    by_category: Counter[str] = field(default_factory=Counter)
+    by_state: Counter[str] = field(default_factory=Counter)
+    untagged: int = 0
+
+
+def find(session: Session, code: str) -> Plan:
+    """Return the plan with this code. Raises NoSuchPlan."""
+    plan = session.execute(select(Plan).where(Plan.code == code)).scalar_one_or_none()
+    if plan is None:
+        raise NoSuchPlan(f"there is no plan {code}; `tagger reprocess … --dry-run` makes one")
+    if plan.frozen_at is None:
+        raise NoSuchPlan(f"the plan {code} is not complete, as making it was interrupted; make another")
+    return plan
+
+
+def begin(
+    session: Session, selection: Selection, model: ModelVersion, *, requested_by: str, newest_first: bool
+) -> Plan:
+    """Make the row of a plan, with a short code that nobody has yet."""
+    row: dict[str, Any] = {
+        "selection": selection.as_dict(),
+        "model_version_id": model.id,
+        "requested_by": requested_by,
+        "newest_first": newest_first,
+        "up_to_object": select(func.coalesce(func.max(SourceObject.id), 0)).scalar_subquery(),
+        "figures": {},
+        "created_at": sql_now(session),
+    }
+    digits = 4
+    while True:
+        code = f"P-{secrets.token_hex(8)[:digits]}"
+        made = upsert(session, Plan).values(row | {"code": code}).on_conflict_do_nothing().returning(Plan.id)
+        plan_id = session.execute(made).scalar_one_or_none()
+        if plan_id is not None:
+            return session.get_one(Plan, plan_id)
+        digits = min(digits + 1, 16)
+
+
+def freeze_some(
+    session: Session, plan: Plan, selection: Selection, part: ColumnElement[bool], after: int, found: Found
+) -> int | None:
+    """Freeze and count up to STEP images of a part with ids above `after`; returns the last id, None at the end."""
+    state = select(WorkItem.state).where(WorkItem.object_id == SourceObject.id).order_by(WorkItem.id.desc()).limit(1)
+    age = -cast(extract("epoch", SourceObject.last_modified), BigInteger)
+    columns = (
+        literal(plan.id),
+        age if plan.newest_first else SourceObject.id,
+        SourceObject.id,
+        SourceObject.version_token,
+        ImageTag.category,
+        state.correlate(SourceObject).scalar_subquery(),
+    )
+    matching = (
+        select(*columns)
+        .outerjoin(ImageTag, ImageTag.object_id == SourceObject.id)
+        .where(part, SourceObject.id > after, *_meant(plan, selection))
+        .where(ImageTag.source.is_distinct_from("human"))
+        .order_by(SourceObject.id)
+        .limit(STEP)
+    )
+    items = table_of(PlanItem)
+    names = ("plan_id", "position", "object_id", "version_token", "category", "state")
+    frozen = insert(items).from_select(names, matching).returning(items.c.object_id, items.c.category, items.c.state)
+    rows = session.execute(frozen).all()
+    found.images += len(rows)
+    found.by_category.update(row.category for row in rows if row.category is not None)
+    found.by_state.update(row.state for row in rows if row.state is not None)
+    found.untagged += sum(row.category is None for row in rows)
+    return max(row.object_id for row in rows) if len(rows) == STEP else None
+
+
+def count_human(session: Session, plan: Plan, selection: Selection, part: ColumnElement[bool]) -> int:
+    """Count the images of a part that are meant, but have a tag that a person gave."""
+    decided = select(func.count()).select_from(SourceObject).join(ImageTag, ImageTag.object_id == SourceObject.id)
+    return session.execute(decided.where(part, ImageTag.source == "human", *_meant(plan, selection))).scalar_one()
+
+
+def count_new(session: Session, plan: Plan) -> int:
+    """Count the images that came after the plan was made and would belong to it."""
+    if "keys" in plan.selection:  # of a list of keys nothing is new
+        return 0
+    selection = Selection.from_dict(plan.selection)
+    since = select(func.count()).select_from(SourceObject).outerjoin(ImageTag)
+    came = SourceObject.id > plan.up_to_object, SourceObject.gone_at.is_(None)
+    return session.execute(since.where(*came, *selection.conditions(plan.model_version_id))).scalar_one()
+
+
+def finish(session: Session, plan_id: int, figures: dict[str, Any]) -> None:
+    """Note that the plan is complete, and what people want to know of it."""
+    session.execute(update(Plan).where(Plan.id == plan_id).values(frozen_at=sql_now(session), figures=figures))
+
+
+def _meant(plan: Plan, selection: Selection) -> list[ColumnElement[bool]]:
+    there = [SourceObject.gone_at.is_(None), SourceObject.id <= plan.up_to_object]
+    return [*there, *selection.conditions(plan.model_version_id)]

@@ -1,0 +1,134 @@
+"""Selections: which images to classify again, combined freely, as conditions on an image and its tag."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, false, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from db.objects import under
+from db.schema import ImageTag, ModelVersion, SourceObject, WorkItem
+
+WINDOW = 20_000
+"""The most ids that a statement looks through, however few of them match."""
+_KEYS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to classify again. All that is given must hold; of several values for one thing, any."""
+
+    everything: bool = False
+    failed: bool = False
+    missing: bool = False
+    low_confidence: bool = False
+    unlike_training: bool = False
+    stale_model: bool = False
+    reasons: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()  # name or name@version
+    categories: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    since: str | None = None  # ISO 8601, with a zone
+    runs: tuple[int, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said, not even that everything is meant."""
+        return self == Selection()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what was given, for the plan's row. Of keys only their number is kept there."""
+        given = {name: value for name, value in asdict(self).items() if value not in (False, None, ())}
+        return given | ({"keys": len(self.keys)} if self.keys else {})
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> "Selection":
+        """Read what `as_dict` wrote, without the keys."""
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+        return replace(cls(**values), keys=())
+
+    def conditions(self, model_version_id: int) -> list[ColumnElement[bool]]:
+        """Return what must hold for an image outer-joined with its tag; the model is the one to classify with."""
+        image, tag = SourceObject, ImageTag
+        of_machine = tag.source == "model"
+        given: list[tuple[object, ColumnElement[bool]]] = [
+            (self.failed or self.reasons, _failed(self.reasons)),
+            (self.missing, tag.object_id.is_(None)),
+            (self.low_confidence, tag.review_reason == "low_confidence"),
+            (self.unlike_training, tag.review_reason == "unlike_training"),
+            (self.stale_model, and_(of_machine, tag.model_version_id != model_version_id)),
+            (self.models, tag.model_version_id.in_(_of_models(self.models))),
+            (self.categories, tag.category.in_(self.categories)),
+            (self.prefixes, or_(false(), *map(under, self.prefixes))),
+            (self.products, image.product_id.in_(self.products)),
+            (self.runs, _in_runs(self.runs)),
+        ]
+        if self.since:
+            changed_at = func.coalesce(image.changed_at, image.first_seen)
+            given.append((True, changed_at >= datetime.fromisoformat(self.since)))
+        return [condition for value, condition in given if value]
+
+    def parts(self, session: Session) -> Iterator[ColumnElement[bool]]:
+        """Yield conditions that together cover all images that may be meant, each cheap to look through."""
+        if not self.keys:
+            last = session.execute(select(func.max(SourceObject.id))).scalar_one() or 0
+            yield from (SourceObject.id.between(low + 1, low + WINDOW) for low in range(0, last, WINDOW))
+            return
+        buckets = list(_buckets(session))
+        for start in range(0, len(self.keys), _KEYS):
+            some = self.keys[start : start + _KEYS]
+            yield from (and_(SourceObject.bucket == bucket, SourceObject.key.in_(some)) for bucket in buckets)
+
+
+def unknown_keys(session: Session, keys: Sequence[str]) -> list[str]:
+    """Return those of these keys that no image has."""
+    known: set[str] = set()
+    for part in Selection(keys=tuple(keys)).parts(session) if keys else ():
+        known.update(session.execute(select(SourceObject.key).where(part)).scalars())
+    return [key for key in keys if key not in known]
+
+
+def has_model(session: Session, name: str) -> bool:
+    """Tell whether the catalogue knows a bundle of this name, or name@version."""
+    return bool(session.execute(_of_models((name,)).limit(1)).first())
+
+
+def _failed(reasons: Sequence[str]) -> ColumnElement[bool]:
+    """Match images whose present version failed or waits after a failure, unless it was queued again since."""
+    item, later = aliased(WorkItem), aliased(WorkItem)
+    queued_again = exists().where(
+        later.object_id == item.object_id,
+        later.model_version_id == item.model_version_id,
+        later.version_token == item.version_token,
+        later.id > item.id,
+    )
+    return exists().where(
+        item.object_id == SourceObject.id,
+        item.version_token == SourceObject.version_token,
+        item.reason.in_(reasons) if reasons else item.reason.is_not(None),
+        item.state.not_in(("done", "cancelled")),
+        ~queued_again,
+    )
+
+
+def _in_runs(runs: Sequence[int]) -> ColumnElement[bool]:
+    item = aliased(WorkItem)
+    return exists().where(item.object_id == SourceObject.id, item.run_id.in_(runs))
+
+
+def _of_models(models: Sequence[str]) -> Any:
+    bundle_id = ModelVersion.name + literal("@") + ModelVersion.version
+    return select(ModelVersion.id).where(or_(ModelVersion.name.in_(models), bundle_id.in_(models)))
+
+
+def _buckets(session: Session) -> Iterator[str]:
+    """Yield the catalogue's buckets, with a step in the index each."""
+    bucket = SourceObject.bucket
+    found = session.execute(select(func.min(bucket))).scalar_one()
+    while found is not None:
+        yield found
+        found = session.execute(select(func.min(bucket)).where(bucket > found)).scalar_one()
