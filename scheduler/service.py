@@ -18,6 +18,7 @@ from db import heartbeats, runs
 from db.session import Sessions
 from scheduler import doorbells
 from scheduler.nightly import Nights
+from scheduler.plans import Plans
 from scheduler.scanning import Scans
 from scheduler.watchdog import Watchdog
 from worker.bootstrap import open_sessions
@@ -63,6 +64,7 @@ class Scheduler:
             self._close_finished,
             self.nights.open_due,
             self.scans.start_waiting,
+            Plans(sessions).queue_some,
             self._ring,
             self.watchdog.look,
         )

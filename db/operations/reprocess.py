@@ -65,7 +65,7 @@ def changes(session: Session, plan: Plan, cursor: str) -> tuple[Counter[str], st
 
 
 def unopened(session: Session, *, stale_s: float) -> list[int]:
-    """List the runs of which nobody has queued anything for `stale_s` seconds, though their plans hold more."""
+    """List the runs whose plans hold more, but of which nobody has queued anything for `stale_s` seconds."""
     waiting = select(Run.id).where(Run.kind == REPROCESS, Run.state.in_(("planned", "scanning")))
     return list(session.execute(waiting.where(Run.updated_at < sql_now(session, -stale_s))).scalars())
 

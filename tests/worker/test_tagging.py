@@ -186,6 +186,21 @@ def test_a_cancelled_run_takes_no_results(sessions: Sessions) -> None:
     assert counts(sessions, run_id)["cancelled"] == 1
 
 
+def test_what_is_urgent_goes_before_the_next_chunk_of_the_night(sessions: Sessions) -> None:
+    store = FakeStore(dict.fromkeys(("a", "b", "c", "d"), b"photo"))
+    scanned_run(sessions, store)
+
+    def ask_for_the_last() -> None:
+        with sessions.begin() as session:
+            session.execute(update(WorkItem).where(WorkItem.id == 4).values(queue="ops"))
+
+    work(tagger(sessions, store, FakeClassifier(before=ask_for_the_last), chunk=1), "ops", "nightly")
+
+    with reading(sessions) as session:
+        order = session.execute(text("SELECT work_item_id FROM classification ORDER BY id")).scalars().all()
+    assert order == [1, 4, 2, 3]
+
+
 def test_a_stopping_process_gives_its_chunk_back_uncounted(sessions: Sessions) -> None:
     store = FakeStore({f"{n:03}.jpg": b"photo" for n in range(100)})
     run_id = scanned_run(sessions, store)

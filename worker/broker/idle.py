@@ -38,10 +38,14 @@ class Child:
         self._busy.acquire(timeout=STOP_S)
 
     def work(self, queue: str) -> Outcome:
-        """Work off a queue and those that go before it, after what this child is at by itself."""
-        before = itertools.takewhile(lambda name: name != queue, self._queues)
+        """Work off a queue, after what this child is at by itself."""
         with self._busy:
-            return tagging.work(self._tagger(), *before, queue)
+            return self._work_off(queue)
+
+    def _work_off(self, queue: str) -> Outcome:
+        """Work off a queue; chunks of the queues that go before it come first."""
+        before = itertools.takewhile(lambda name: name != queue, self._queues)
+        return tagging.work(self._tagger(), *before, queue)
 
     def _look(self) -> None:
         pause = threading.Event()
@@ -56,7 +60,7 @@ class Child:
 
     def _finds_work(self, queue: str) -> bool:
         try:
-            outcome = tagging.work(self._tagger(), queue)
+            outcome = self._work_off(queue)
         except (SQLAlchemyError, CatalogueError, ModelError, WorkerError) as error:
             log.warning("look_failed", queue=queue, error=str(error))
             return False

@@ -27,7 +27,7 @@ def child_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Work], Child
 
     def start(work: Work) -> Child:
         monkeypatch.setattr(idle, "LOOK_S", (0.01, 0.02))
-        monkeypatch.setattr(tagging, "work", lambda _, queue: work(queue))
+        monkeypatch.setattr(tagging, "work", lambda _, *queues: work(queues[-1]))
         children.append(Child(lambda: None, ("ops", "nightly")))  # type: ignore[arg-type,return-value]
         children[-1].start()
         return children[-1]
@@ -108,3 +108,14 @@ def test_what_fails_is_logged_and_looked_for_again(
 
     child._busy.release()
     assert {(entry["event"], "exc_info" in entry) for entry in logged} == {("look_failed", traceback)}
+
+
+def test_what_goes_before_a_queue_is_worked_off_chunk_by_chunk_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, ...]] = []
+    monkeypatch.setattr(tagging, "work", lambda _, *queues: seen.append(queues))
+    child = Child(lambda: None, ("ops", "nightly"))  # type: ignore[arg-type,return-value]
+
+    child.work("nightly")
+    child.work("ops")
+
+    assert seen == [("ops", "nightly"), ("ops",)]
