@@ -7,30 +7,40 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.orm import Session
 
+from db.queue.retries import FAILED, ONCE_A_NIGHT, SETTLED, Retries, work_on
 from db.schema import Run, SourceObject, WorkItem
 from db.schema.columns import table_of
 from db.schema.vocabulary import OPEN_STATES
 from db.session import now, sql_now, upsert
 
-# Items that ended because their object version was not there to be read do not count as work on it.
-UNREAD = ("superseded", "not_found", "changed_during_read")
 _PRESENT: dict[str, Any] = {"gone_at": None, "missing_in_run": None}
 LATELY_S = 12 * 3600.0  # two nights are two removals, two scans in one night are not
 
 
 @dataclass(frozen=True, slots=True)
 class KnownObject:
-    """A row of the catalogue, as far as a scan compares it. `queued`: this version has or had work for this model."""
+    """A row of the catalogue, as far as a scan compares it. `queued`: this version has or had work for this model.
+
+    `failed`: it had, but is to be tried again.
+    """
 
     id: int
     key: str
     version_token: str
     is_gone: bool
     was_missed: bool
-    queued: bool
+    work: int
+
+    @property
+    def queued(self) -> bool:
+        return self.work == SETTLED
+
+    @property
+    def failed(self) -> bool:
+        return self.work == FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +62,22 @@ class NewObject:
 
 
 def known_between(
-    session: Session, bucket: str, after: str, up_to: str | None, prefix: str, model_version_id: int, *, at_most: int
+    session: Session,
+    bucket: str,
+    after: str,
+    up_to: str | None,
+    prefix: str,
+    model_version_id: int,
+    *,
+    at_most: int,
+    retries: Retries = ONCE_A_NIGHT,
 ) -> list[KnownObject]:
     """List the first `at_most` known objects with `after` < key <= `up_to` (None: no end) and this prefix, by key."""
-    image, item = SourceObject, WorkItem
-    queued = exists().where(
-        item.object_id == image.id,
-        item.model_version_id == model_version_id,
-        item.version_token == image.version_token,
-        or_(item.state != "skipped", item.reason.not_in(UNREAD)),
-    )
+    image = SourceObject
+    work = work_on(session, model_version_id, retries)
     is_gone, was_missed = image.gone_at.is_not(None), image.missing_in_run.is_not(None)
     statement = (
-        select(image.id, image.key, image.version_token, is_gone, was_missed, queued)
+        select(image.id, image.key, image.version_token, is_gone, was_missed, work)
         .where(image.bucket == bucket)
         .where(image.key > after if after >= prefix else image.key >= prefix)
         .where(_before_end_of(prefix) if up_to is None else image.key <= up_to)
@@ -174,14 +187,22 @@ def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
     return len(ids)
 
 
-def enqueue(session: Session, run: Run, tokens: Mapping[int, str], *, queue: str, priority: int) -> int:
+def enqueue(
+    session: Session, run: Run, tokens: Mapping[int, str], *, queue: str, priority: int, failures: int = 0
+) -> int:
     """Queue each object version (id -> token) that is not queued yet; returns how many were.
 
     The request is "scan". A version that comes back after its work has ended is a request of its own each time.
     """
     items = table_of(WorkItem)
     statement = upsert(session, items).on_conflict_do_nothing().returning(items.c.object_id)
-    work = {"model_version_id": run.model_version_id, "run_id": run.id, "queue": queue, "priority": priority}
+    work = {
+        "model_version_id": run.model_version_id,
+        "run_id": run.id,
+        "queue": queue,
+        "priority": priority,
+        "failures": failures,
+    }
     missing = dict(sorted(tokens.items()))
     for request in ("scan", f"scan:{run.id}:{uuid4().hex}"):
         if not missing:

@@ -16,11 +16,14 @@ from sqlalchemy.orm import Session
 
 from db import objects, runs
 from db.objects import NewObject
+from db.queue.leases import MAX_FAILURES
+from db.queue.retries import ONCE_A_NIGHT, Retries
 from db.schema import Run
 from db.session import Sessions, in_transaction, now
 from model.data.photographs import product_of
 from scheduler.differences import Difference, compare, shorten
 from worker.run_requests import SCAN
+from worker.settings import Settings
 from worker.storage.store import Store, StoredObject
 
 T = TypeVar("T")
@@ -42,6 +45,7 @@ class ScanRequest:
     product_pattern: str | None = None
     allow_mass_removal: bool = False
     limit: int | None = None
+    retries: Retries = ONCE_A_NIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,9 @@ class _Scanner:
         run = session.get_one(Run, self.run_id)
         up_to = page[-1].key if page else None
         bucket, prefix, model = self.store.bucket, self.store.prefix, run.model_version_id
-        known = objects.known_between(session, bucket, cursor, up_to, prefix, model, at_most=KNOWN_AT_ONCE)
+        known = objects.known_between(
+            session, bucket, cursor, up_to, prefix, model, at_most=KNOWN_AT_ONCE, retries=self.request.retries
+        )
         covered = len(known) < KNOWN_AT_ONCE
         reached = (up_to or cursor) if covered else known[-1].key
         listed = [stored for stored in page or () if cursor < stored.key <= reached]
@@ -161,9 +167,11 @@ class _Scanner:
         objects.note_missing(session, difference.missing, run.id)
         tokens = {ids[row.key]: row.version_token for row in new}
         tokens |= {object_id: row.version_token for object_id, row in changed.items()}
-        unqueued = (known for known in (*difference.back, *difference.unqueued) if not known.queued)
-        tokens |= {known.id: known.version_token for known in unqueued}
-        return objects.enqueue(session, run, tokens, queue=self.request.queue, priority=self.request.priority)
+        unqueued = [known for known in (*difference.back, *difference.unqueued) if not known.queued]
+        tokens |= {known.id: known.version_token for known in unqueued if not known.failed}
+        again = {known.id: known.version_token for known in unqueued if known.failed}
+        enqueue = partial(objects.enqueue, session, run, queue=self.request.queue, priority=self.request.priority)
+        return enqueue(tokens) + enqueue(again, failures=MAX_FAILURES - 1)
 
     def _row(self, stored: StoredObject) -> NewObject:
         product = product_of(stored.key, self.request.product_pattern)
@@ -207,8 +215,16 @@ def is_mass_removal(missing: int, known: int) -> bool:
     return missing >= MASS_REMOVAL_LEAST and missing > MASS_REMOVAL_SHARE * known
 
 
-def scan_request(run: Run, product_pattern: str | None, *, allow_mass_removal: bool = False) -> ScanRequest:
-    """Build the request for a run. What a person waits for goes before the night's work."""
+def scan_request(run: Run, settings: Settings, *, allow_mass_removal: bool = False) -> ScanRequest:
+    """Build the request for a run. What a person waits for goes before the night's work.
+
+    A person may just have mended what failed, so for them it is tried again more often than once a night.
+    """
     request = ScanRequest("ops", priority=10) if run.kind == SCAN else ScanRequest()
-    limit = run.selection.get("limit")
-    return replace(request, product_pattern=product_pattern, allow_mass_removal=allow_mass_removal, limit=limit)
+    return replace(
+        request,
+        product_pattern=settings.product_pattern,
+        allow_mass_removal=allow_mass_removal,
+        limit=run.selection.get("limit"),
+        retries=Retries(settings.max_image_bytes, settings.max_image_pixels, a_day=3 if run.kind == SCAN else 1),
+    )

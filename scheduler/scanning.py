@@ -70,7 +70,7 @@ class Scans:
             log.exception("scan_failed", run=run.id)
 
     def _scan_source(self, run: Run, stopped: threading.Event) -> None:
-        request = discovery.scan_request(run, self._settings.product_pattern)
+        request = discovery.scan_request(run, self._settings)
         try:
             store = source_store(self._settings, run.selection["source"])
             scanned = discovery.scan(self._sessions, store, run.id, request, stopping=stopped.is_set)

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import numpy as np
 import structlog
@@ -31,6 +32,12 @@ class Fault:
     detail: str
     lasting: bool
     strike: bool = False  # it took its decoder too long, or with it
+    cap: int | None = None  # the limit that it is over, of bytes or pixels
+
+    def ending(self) -> dict[str, Any]:
+        """Return what the item's row is to say."""
+        ending = {"reason": self.reason, "detail": self.detail}
+        return ending if self.cap is None else ending | {"cap": self.cap}
 
     @property
     def of_store(self) -> bool:
@@ -108,7 +115,7 @@ def prepare(
         data = store_of(item.bucket).read(item.key, item.version_token, max_bytes=limits.max_bytes)
         return Prepared(item, decode(data))
     except ImageRejected as error:
-        return Fault(item, error.reason, error.detail, lasting=True)
+        return Fault(item, error.reason, error.detail, lasting=True, cap=_cap(error.reason, limits))
     except DecoderKilled as error:
         return Fault(item, error.reason, error.detail, lasting=False, strike=True)
     except DecodersClosed as error:
@@ -119,7 +126,11 @@ def prepare(
     except (StoreUnavailable, StoreMisconfigured) as error:
         return Fault(item, "store_unavailable", str(error), lasting=False)
     except StorageError as error:
-        return Fault(item, error.reason, str(error), lasting=True)
+        return Fault(item, error.reason, str(error), lasting=True, cap=_cap(error.reason, limits))
     except Exception as error:
         log.exception("image_failed", bucket=item.bucket, key=item.key)
         return Fault(item, "internal", f"{type(error).__name__}: {error}", lasting=False)
+
+
+def _cap(reason: str, limits: DecodeLimits) -> int | None:
+    return {"too_large": limits.max_bytes, "too_many_pixels": limits.max_pixels}.get(reason)

@@ -243,7 +243,7 @@ def _tagged(item: ClaimedItem, prediction: Prediction) -> Tagged:
     )
 
 
-def _end_each(session: Session, end: Callable[[Session, ClaimedItem, str, str], bool], faults: list[Fault]) -> int:
+def _end_each(session: Session, end: Callable[..., bool], faults: list[Fault]) -> int:
     """End items in the order of their ids, as everybody locks them; return how many were still ours."""
     by_id = sorted(faults, key=lambda fault: fault.item.id)
-    return sum(end(session, fault.item, fault.reason, fault.detail) for fault in by_id)
+    return sum(end(session, fault.item, **fault.ending()) for fault in by_id)

@@ -80,7 +80,7 @@ class Job:
         from db.runs import ScanTakenOver
         from scheduler import discovery
 
-        request = discovery.scan_request(run, self.settings.product_pattern, allow_mass_removal=allow_mass_removal)
+        request = discovery.scan_request(run, self.settings, allow_mass_removal=allow_mass_removal)
         scanned = None
         while scanned is None:
             try:

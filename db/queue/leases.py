@@ -62,9 +62,12 @@ def finish(session: Session, item_ids: Collection[int]) -> None:
     _set(session, item_ids, state="done", lease_owner=None, reason=None, detail=None)
 
 
-def skip(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
-    """Set leased -> skipped(reason), final for this object version. False when the item is no longer ours."""
-    return _end(session, item, state="skipped", reason=reason, detail=detail)
+def skip(session: Session, item: ClaimedItem, reason: str, detail: str, cap: int | None = None) -> bool:
+    """Set leased -> skipped(reason), final for this object version. False when the item is no longer ours.
+
+    `cap` is the limit that it was over, of bytes or pixels: a scan tries it again when that was raised.
+    """
+    return _end(session, item, state="skipped", reason=reason, detail=detail, cap=cap)
 
 
 def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:

@@ -11,6 +11,7 @@ NIGHT_NOTICES = ("absent", "late", "missed", "good")
 REASONS = (
     "not_found",
     "access_denied",
+    "archived",
     "too_large",
     "too_many_pixels",
     "empty",

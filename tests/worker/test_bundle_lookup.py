@@ -160,7 +160,7 @@ def scan(sessions: Sessions, configured: Settings) -> int:
     bundle = resolve(configured.model, configured.bundle_folders, sessions)
     with sessions.begin() as session:
         run, _ = run_requests.open_or_continue(session, store, bundle, requested_by="person:amina")
-    discovery.scan(sessions, store, run.id, discovery.scan_request(run, None))
+    discovery.scan(sessions, store, run.id, discovery.scan_request(run, configured))
     return run.id
 
 

@@ -144,7 +144,9 @@ class FolderStore:
 
     def _read_error(self, error: OSError, key: str, path: bytes) -> StorageError:
         if error.errno in (errno.EACCES, errno.EPERM):
-            return AccessDenied(f"{key} may not be read by this user; change its permissions, then reprocess it")
+            return AccessDenied(
+                f"{key} may not be read by this user; change its permissions, and the next scan tries it again"
+            )
         if error.errno in (errno.ENXIO, errno.ELOOP) or (error.errno in _VANISHED and os.path.islink(path)):
             return NotAFile(f"{key} is a link to nothing or a socket; replace it by the image")
         if error.errno in (*_VANISHED, errno.ENAMETOOLONG):

@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from worker.storage.store import (
     AccessDenied,
+    Archived,
     ChangedDuringRead,
     ImageNotFound,
     StorageError,
@@ -78,8 +79,11 @@ def image_error(error: Exception, key: str, bucket: str) -> StorageError:
     if status in (404, 405):  # 405: its newest version is a delete marker
         return ImageNotFound(f"{key} is no longer in {bucket!r}; the next scan marks it gone")
     if code == "InvalidObjectState":
-        return AccessDenied(f"{key} lies in an archive class; restore it, then reprocess it")
-    return AccessDenied(f"{key} may not be read ({_words(error)}); grant s3:GetObject, then reprocess it")
+        kept_in = error.response["Error"].get("StorageClass", "archive")
+        return Archived(f"{key} lies in the storage class {kept_in}; restore it, and the next scan tries it again")
+    return AccessDenied(
+        f"{key} may not be read ({_words(error)}); grant s3:GetObject, and the next scan tries it again"
+    )
 
 
 def _is_for_now(error: Exception) -> bool:

@@ -47,6 +47,12 @@ class AccessDenied(StorageError):
     reason = "access_denied"
 
 
+class Archived(StorageError):
+    """The object lies in an archive class of the store, and cannot be read before somebody restores it."""
+
+    reason = "archived"
+
+
 class TooLarge(StorageError):
     """The object has more bytes than `max_bytes`; few of them were read, if any."""
 

@@ -12,6 +12,7 @@ from tests.worker.storage.impatient import DATA, opened
 from worker.storage.open import open_source
 from worker.storage.store import (
     AccessDenied,
+    Archived,
     ChangedDuringRead,
     ImageNotFound,
     S3Options,
@@ -91,7 +92,7 @@ def test_a_dripping_server_holds_nobody_longer_than_the_deadline(server: FaultyS
     ("fault", "error"),
     [
         (Fault(status=403, code="AccessDenied"), AccessDenied),
-        (Fault(status=403, code="InvalidObjectState"), AccessDenied),
+        (Fault(status=403, code="InvalidObjectState"), Archived),
         (Fault(status=404, code="NoSuchKey"), ImageNotFound),
         (Fault(status=412, code="PreconditionFailed"), ChangedDuringRead),
         (Fault(status=404, code="NoSuchBucket"), StoreMisconfigured),

@@ -57,6 +57,7 @@ def test_every_error_has_a_reason_that_the_catalogue_knows() -> None:
     assert reasons == {
         "not_found",
         "access_denied",
+        "archived",
         "too_large",
         "changed_during_read",
         "unsupported_format",
