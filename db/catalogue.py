@@ -66,4 +66,4 @@ def export_page(
 def categories(session: Session) -> list[str]:
     """Return the categories that any image has, sorted."""
     category = table("catalogue_tags", column("category")).c.category
-    return list(session.execute(select(category).distinct().order_by(category)).scalars())
+    return list(session.execute(select(category).where(category != "").distinct().order_by(category)).scalars())

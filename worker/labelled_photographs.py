@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from db.reviews import human_tags
+from db.review.human_tags import human_tags
 from db.session import Sessions, reading
 from model.data import tables
 from model.data.photographs import DataUnusable, Photograph, of_folder, product_of

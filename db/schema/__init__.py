@@ -7,7 +7,13 @@ from db.schema.bundles import ModelPromotion as ModelPromotion, ModelVersion as 
 from db.schema.columns import CONFIDENCE_UNIT as CONFIDENCE_UNIT, Base as Base
 from db.schema.nights import NightNotice as NightNotice, SchedulePause as SchedulePause
 from db.schema.operations import Plan as Plan, PlanItem as PlanItem, RunNote as RunNote
-from db.schema.people import ApiToken as ApiToken, ReviewClaim as ReviewClaim, User as User
+from db.schema.people import (
+    ApiToken as ApiToken,
+    LoginThrottle as LoginThrottle,
+    User as User,
+    UserSession as UserSession,
+)
 from db.schema.processes import LeaderLease as LeaderLease, Throttle as Throttle, WorkerHeartbeat as WorkerHeartbeat
+from db.schema.review import Decision as Decision, ReviewClaim as ReviewClaim, ReviewScreen as ReviewScreen
 from db.schema.tags import Classification as Classification, ImageTag as ImageTag, TagEvent as TagEvent
 from db.schema.work import Run as Run, RunCount as RunCount, SourceObject as SourceObject, WorkItem as WorkItem

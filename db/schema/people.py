@@ -1,24 +1,44 @@
-"""People who review and operate, and the images they are working on."""
+"""People who review and operate, and their ways in: sessions, tokens, and what keeps guesses of passwords rare."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.schema.columns import Base
+from db.schema.vocabulary import ROLES
 
 
 class User(Base):
     """A person who reviews or operates."""
 
     __tablename__ = "user"
+    __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
-    password_hash: Mapped[str]
+    password_hash: Mapped[str | None]  # None: there is no way in by password yet
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+
+
+class UserSession(Base):
+    """A browser that is logged in, or a link with which to set a password once. Only the token's hash is kept."""
+
+    __tablename__ = "user_session"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('login', 'password')", name="purpose"),
+        Index("ix_user_session_user_id", "user_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    purpose: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    agent: Mapped[str]  # what the browser calls itself, so that people know their sessions
 
 
 class ApiToken(Base):
@@ -28,17 +48,18 @@ class ApiToken(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
-    label: Mapped[str]
     token_hash: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[str]  # with a space between them
     created_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
-
-
-class ReviewClaim(Base):
-    """A soft lock: this image is with this reviewer until then."""
-
-    __tablename__ = "review_claim"
-
-    object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"), primary_key=True, autoincrement=False)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     expires_at: Mapped[datetime]
+
+
+class LoginThrottle(Base):
+    """Failed logins to one name or from one address; `subject` is a hash, as passwords get typed into wrong fields."""
+
+    __tablename__ = "login_throttle"
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime]
+    blocked_until: Mapped[datetime]

@@ -3,10 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.schema.columns import Base, partial_index
+from db.schema.columns import Base
+
+
+def _of_flagged(name: str, *columns: str) -> Index:
+    """Index what waits for review. SQLite uses such an index only for the very words of the query."""
+    return Index(name, *columns, postgresql_where=text("needs_review"), sqlite_where=text("needs_review = 1"))
 
 
 class Classification(Base):
@@ -35,12 +40,13 @@ class ImageTag(Base):
     __tablename__ = "image_tag"
     __table_args__ = (
         CheckConstraint("source IN ('model', 'human')", name="source"),
-        partial_index("needs_review", "ix_image_tag_review", "confidence", "object_id"),
-        Index("ix_image_tag_category", "category"),
+        _of_flagged("ix_image_tag_review", "confidence", "object_id"),
+        _of_flagged("ix_image_tag_review_category", "category", "confidence", "object_id"),
+        Index("ix_image_tag_category", "category", "object_id"),
     )
 
     object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"), primary_key=True, autoincrement=False)
-    category: Mapped[str]
+    category: Mapped[str]  # empty where a person said that it has none: not_ours or unreadable is the review_reason
     confidence: Mapped[int]
     needs_review: Mapped[bool]
     review_reason: Mapped[str | None]

@@ -24,3 +24,7 @@ REASONS = (
     "too_slow",
     "internal",
 )
+ROLES = ("viewer", "reviewer", "operator", "admin")
+OUTCOMES = ("category", "not_ours", "unreadable", "skip")
+HOW = ("single", "sweep", "pair", "product", "bulk", "import", "api")
+DRAWN = ("flag", "audit", "colleague", "search")

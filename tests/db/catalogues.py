@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Row, select, text
 
-from db import objects, reviews, runs, tags
+from db import objects, runs, tags
 from db.invariants import Violation, violations
 from db.objects import NewObject
 from db.queue import claims
 from db.queue.leases import ClaimedItem
+from db.review import human_tags
 from db.schema import ModelVersion, Run
 from db.schema.columns import UtcTime
 from db.session import Sessions
@@ -85,7 +86,7 @@ class Catalogue:
 
     def decide(self, object_id: int, category: str, person: str = "amina") -> None:
         with self.sessions.begin() as session:
-            reviews.set_human_tag(session, object_id, category, person=person, why="looked at it")
+            human_tags.set_human_tag(session, object_id, category, person=person, why="looked at it")
 
     def let_leases_end(self, items: Collection[ClaimedItem] | None = None) -> None:
         """End the leases of these claims, or of all."""

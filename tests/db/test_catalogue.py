@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from db import catalogue as reads
 from db.queue import leases
-from db.reviews import HumanTag, human_tags
+from db.review.human_tags import HumanTag, human_tags
 from tests.db.catalogues import LONG_AGO, Catalogue, an_image_tagged, reprocess
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from db import tags
-from db.reviews import NoSuchObject
+from db.review.human_tags import NoSuchObject
 from db.schema import Classification, ImageTag, TagEvent
 from tests.db.catalogues import Catalogue, an_image_tagged, reprocess, tagged
 

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db.catalogue import EXPORT_COLUMNS
-from db.reviews import set_human_tag
+from db.review.human_tags import set_human_tag
 from db.session import connect, sessions_of
 from model import bundle
 from model.decisions.taxonomy import Taxonomy

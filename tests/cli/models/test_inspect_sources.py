@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from cli.app import app
-from db import migrations, objects, reviews
+from db import migrations, objects
 from db.objects import NewObject
+from db.review import human_tags
 from db.session import Sessions, connect, sessions_of
 from stack.servers import Seaweed
 from tests.cli.models.inspections import RUN, inspected, kinds, save, table
@@ -99,7 +100,7 @@ def decided(sessions: Sessions, ids: dict[str, int], category: str, begin: str) 
     with sessions.begin() as session:
         for key, object_id in ids.items():
             if key.startswith(begin):
-                reviews.set_human_tag(session, object_id, category, person="amina", why="looked at it")
+                human_tags.set_human_tag(session, object_id, category, person="amina", why="looked at it")
 
 
 def test_what_people_said_of_the_catalogue_is_data(catalogue: Sessions, folder: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.operations import why
-from db import reviews
+from db.review import human_tags
 from db.session import connect, sessions_of
 from tests.conftest import SAMPLES
 from tests.db.catalogues import LONG_AGO, Catalogue
@@ -33,7 +33,7 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     engine = connect("sqlite:///tagger.db")
     catalogue = Catalogue(sessions_of(engine), model_id=1, run_id=1)
     with catalogue.sessions.begin() as session:
-        reviews.set_human_tag(session, 1, "Dress", person="amina", why="looked at it")
+        human_tags.set_human_tag(session, 1, "Dress", person="amina", why="looked at it")
     yield catalogue
     engine.dispose()
 

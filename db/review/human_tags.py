@@ -1,4 +1,4 @@
-"""What people decide about images."""
+"""The tags that people gave: one written by itself, and all of them as labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,12 +33,7 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
     if object_id not in lock_objects(session, [object_id]):
         raise NoSuchObject(f"no image has the id {object_id}; `tagger export` lists what there is")
     before = session.execute(select(TAGS).where(TAGS.c.object_id == object_id)).one_or_none()
-    new: dict[str, Any] = dict.fromkeys(TAG_FIELDS) | {
-        "category": category,
-        "confidence": CONFIDENCE_UNIT,
-        "needs_review": False,
-        "source": "human",
-    }
+    new = decided_fields(category)
     version = before.version + 1 if before else 1
     decided_at = now(session)
     row = new | {"object_id": object_id, "version": version, "tagged_at": decided_at}
@@ -47,13 +42,24 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
     session.execute(insert(table_of(TagEvent)), [event | {"actor": actors.of_person(person), "why": why}])
 
 
+def decided_fields(category: str, reason: str | None = None) -> dict[str, Any]:
+    """Return a tag's fields as a person decides them; without a category, `reason` says why there is none."""
+    return dict.fromkeys(TAG_FIELDS) | {
+        "category": category,
+        "confidence": CONFIDENCE_UNIT,
+        "needs_review": False,
+        "review_reason": reason,
+        "source": "human",
+    }
+
+
 def human_tags(session: Session) -> list[HumanTag]:
     """List the categories that people gave to images that still exist, by bucket and key."""
     image, tag = SourceObject, ImageTag
     statement = (
         select(image.bucket, image.key, image.version_token, image.product_id, tag.category)
         .join(tag, tag.object_id == image.id)
-        .where(tag.source == "human", image.gone_at.is_(None))
+        .where(tag.source == "human", tag.category != "", image.gone_at.is_(None))
         .order_by(image.bucket, image.key)
     )
     return [HumanTag(*row) for row in session.execute(statement)]

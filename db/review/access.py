@@ -1,0 +1,144 @@
+"""Ways in: sessions of browsers, tokens of programs, links to set a password once. Only hashes of them are kept."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from db.schema import ApiToken, LoginThrottle, User, UserSession
+from db.schema.columns import table_of
+from db.session import now, sql_now, upsert
+
+SESSION_S = 12 * 3600.0
+LINK_S = 24 * 3600.0
+MOST_FAILURES = 5
+"""Failed logins to one name or from one address before the next has to wait."""
+_LONGEST_WAIT_S = 900.0
+_FORGOTTEN_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who a session or token stands for; `scopes` is None for a session, which may all that the role may."""
+
+    user_id: int
+    name: str
+    role: str
+    scopes: frozenset[str] | None = None
+
+
+def open_session(session: Session, user_id: int, agent: str = "") -> str:
+    """Log a browser in; returns the secret of its cookie."""
+    return _issue(session, user_id, "login", SESSION_S, agent[:200])
+
+
+def open_link(session: Session, user_id: int) -> str:
+    """Make a link to set a user's password once; returns its secret. Earlier ones of his end."""
+    session.execute(delete(UserSession).where(UserSession.user_id == user_id, UserSession.purpose == "password"))
+    return _issue(session, user_id, "password", LINK_S, "")
+
+
+def by_session(session: Session, secret: str) -> Person | None:
+    """Return whose session this is; None if it has ended, or its user is disabled."""
+    return _person(session, _living("login", session).where(UserSession.token_hash == _hash(secret)))
+
+
+def by_link(session: Session, secret: str) -> Person | None:
+    """Return whose password this link sets; None if it was used or its time is over."""
+    return _person(session, _living("password", session).where(UserSession.token_hash == _hash(secret)))
+
+
+def sessions_of(session: Session, user_id: int) -> Sequence[UserSession]:
+    """List a user's living sessions, the newest first."""
+    mine = UserSession.user_id == user_id, UserSession.purpose == "login", UserSession.expires_at > sql_now(session)
+    return session.execute(select(UserSession).where(*mine).order_by(UserSession.id.desc())).scalars().all()
+
+
+def close_session(session: Session, secret: str) -> None:
+    """Log a browser out."""
+    session.execute(delete(UserSession).where(UserSession.token_hash == _hash(secret)))
+
+
+def revoke_session(session: Session, user_id: int, session_id: int) -> None:
+    """End one of a user's sessions."""
+    session.execute(delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == user_id))
+
+
+def add_token(session: Session, user_id: int, scopes: Sequence[str], days: float) -> str:
+    """Make a token with which a program acts for a user; returns it."""
+    secret = secrets.token_urlsafe(32)
+    row = {"user_id": user_id, "token_hash": _hash(secret), "scopes": " ".join(scopes)}
+    times = {"created_at": sql_now(session), "expires_at": sql_now(session, days * 86_400)}
+    session.execute(insert(ApiToken).values(row | times))
+    return secret
+
+
+def by_token(session: Session, secret: str) -> Person | None:
+    """Return for whom a token acts; None if it has ended, or its user is disabled."""
+    row = session.execute(
+        select(User.id, User.name, User.role, ApiToken.scopes)
+        .join(ApiToken, ApiToken.user_id == User.id)
+        .where(ApiToken.token_hash == _hash(secret), ApiToken.expires_at > sql_now(session), User.disabled_at.is_(None))
+    ).one_or_none()
+    return row and Person(row.id, row.name, row.role, frozenset(row.scopes.split()))
+
+
+def blocked_for(session: Session, subjects: Sequence[str]) -> float:
+    """Return for how many seconds a login has to wait that is about these subjects; 0 if it need not."""
+    until = select(LoginThrottle.blocked_until).where(LoginThrottle.subject.in_(map(_hash, subjects)))
+    at = now(session)
+    return max([0.0, *((blocked - at).total_seconds() for blocked in session.execute(until).scalars())])
+
+
+def note_failure(session: Session, subjects: Sequence[str]) -> None:
+    """Count a failed login. From the fifth on, the next has to wait, twice as long each time."""
+    throttle, at = table_of(LoginThrottle), now(session)
+    session.execute(delete(LoginThrottle).where(LoginThrottle.last_at < sql_now(session, -_FORGOTTEN_S)))
+    rows = [
+        {"subject": subject, "failures": 1, "last_at": at, "blocked_until": at}
+        for subject in sorted(map(_hash, subjects))
+    ]
+    statement = upsert(session, throttle)
+    counted = statement.on_conflict_do_update(
+        index_elements=[throttle.c.subject], set_={"failures": throttle.c.failures + 1, "last_at": at}
+    )
+    session.execute(counted, rows)
+    ours = LoginThrottle.subject.in_([row["subject"] for row in rows])
+    for subject, failures in session.execute(select(LoginThrottle.subject, LoginThrottle.failures).where(ours)).all():
+        if failures >= MOST_FAILURES:
+            wait_s = min(_LONGEST_WAIT_S, 2.0 ** min(failures - MOST_FAILURES + 1, 20))
+            blocked = update(LoginThrottle).where(LoginThrottle.subject == subject)
+            session.execute(blocked.values(blocked_until=at + timedelta(seconds=wait_s)))
+
+
+def forget_failures(session: Session, subject: str) -> None:
+    """Forget the failed logins of a name that has logged in."""
+    session.execute(delete(LoginThrottle).where(LoginThrottle.subject == _hash(subject)))
+
+
+def _issue(session: Session, user_id: int, purpose: str, valid_s: float, agent: str) -> str:
+    secret = secrets.token_urlsafe(32)
+    session.execute(delete(UserSession).where(UserSession.expires_at < sql_now(session)))
+    row = {"user_id": user_id, "purpose": purpose, "token_hash": _hash(secret), "agent": agent}
+    times = {"created_at": sql_now(session), "expires_at": sql_now(session, valid_s)}
+    session.execute(insert(UserSession).values(row | times))
+    return secret
+
+
+def _living(purpose: str, session: Session) -> Select[int, str, str]:
+    alive = UserSession.purpose == purpose, UserSession.expires_at > sql_now(session), User.disabled_at.is_(None)
+    return select(User.id, User.name, User.role).join(UserSession, UserSession.user_id == User.id).where(*alive)
+
+
+def _person(session: Session, statement: Select[int, str, str]) -> Person | None:
+    row = session.execute(statement).one_or_none()
+    return row and Person(row.id, row.name, row.role)
+
+
+def _hash(secret: str) -> str:
+    """Hash what is random, or is not to be read: a fast hash is enough for 256 random bits."""
+    return hashlib.sha256(secret.encode()).hexdigest()
