@@ -24,7 +24,7 @@ from model.data.photographs import product_of
 from scheduler.differences import Difference, compare, shorten
 from worker.run_requests import SCAN
 from worker.settings import Settings
-from worker.storage.store import Store, StoredObject
+from worker.storage.store import Store, StoredObject, StoreGone
 
 T = TypeVar("T")
 MASS_REMOVAL_SHARE = 0.20
@@ -78,7 +78,7 @@ def scan(
     began, cursor = in_transaction(sessions, lambda s: (now(s), runs.of_store(s, run_id, store.bucket)))
     scanner, begun_at = _Scanner(store, run_id, request, began), cursor
     seen, left = 0, request.limit
-    for page in chain(store.list_pages(after=cursor), [None]):
+    for page in chain(scanner.pages(cursor), [None]):
         if stopping():
             raise ScanStopped
         covered = False
@@ -124,6 +124,19 @@ class _Scanner:
             return results[-1]
 
         return in_transaction(sessions, attempt)
+
+    def pages(self, after: str) -> Iterator[list[StoredObject]]:
+        """List the store. One that is gone as a whole is empty, if somebody says that so many images may go."""
+        pages = self.store.list_pages(after=after)
+        try:
+            first = next(pages, None)
+        except StoreGone:
+            if not self.request.allow_mass_removal:
+                raise
+            return
+        if first is not None:
+            yield first
+            yield from pages
 
     def record(
         self, session: Session, cursor: str, page: Sequence[StoredObject] | None, limit: int | None
@@ -182,7 +195,7 @@ class _Scanner:
         if between is None:
             return
         first, last = between
-        for page in self.store.list_pages(after=first[:-1]):
+        for page in self.pages(first[:-1]):
             yield page
             if page[-1].key >= last:
                 return

@@ -30,10 +30,12 @@ class Job:
     sessions: Sessions
 
     @classmethod
-    def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool) -> Job:
+    def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool, may_be_gone: bool = False) -> Job:
+        """Check all. With `may_be_gone` a source that the catalogue knows need not exist any more."""
         from worker import bundle_lookup
         from worker.bootstrap import check_taxonomy, source_store
         from worker.settings import cores
+        from worker.storage.store import StoreGone
 
         settings = load_settings(model=model)
         source = source or settings.source
@@ -43,7 +45,11 @@ class Job:
         bundle = bundle_lookup.resolve(settings.model, settings.bundle_folders, known)
         check_taxonomy(settings, bundle)
         store = source_store(settings, source)
-        store.check()
+        try:
+            store.check()
+        except StoreGone:
+            if not (may_be_gone and known and _knows_images_of(store, known)):
+                raise
         if needs_broker and not settings.embedded:
             from worker.celery import check_broker, create_app
 
@@ -116,3 +122,11 @@ class Job:
                     if runs.take_over_scan(session, run_id, stale_s=STALE_SCAN_S):
                         return None
             time.sleep(0.5)
+
+
+def _knows_images_of(store: Store, sessions: Sessions) -> bool:
+    from db import objects
+    from db.session import reading
+
+    with reading(sessions) as session:
+        return objects.count_known(session, store.bucket, store.prefix).present > 0

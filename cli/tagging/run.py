@@ -43,7 +43,7 @@ def run(
         from cli.tagging import left_open, model_hint
         from cli.tagging.follow import follow
 
-        job = Job.prepare(source, model, needs_broker=True)
+        job = Job.prepare(source, model, needs_broker=True, may_be_gone=allow_mass_removal)
         classifiers = job.classifiers()
         for line in () if as_json else model_hint.lines(job.settings, job.bundle):
             print(f"tagger: {line}", file=sys.stderr)
@@ -63,7 +63,7 @@ def scan(
     from db import runs
 
     with interruptible():
-        job = Job.prepare(source, model, needs_broker=False)
+        job = Job.prepare(source, model, needs_broker=False, may_be_gone=allow_mass_removal)
         run_id, scanned = job.scan(None, allow_mass_removal)
     with job.sessions.begin() as session:
         runs.close_finished(session, [run_id])

@@ -1,7 +1,8 @@
-"""What a person has mended: the same command tags it the next time."""
+"""What a person has mended is tagged by the same command the next time; what they deleted goes."""
 
 from __future__ import annotations
 
+import shutil
 from io import BytesIO
 from pathlib import Path
 
@@ -62,4 +63,18 @@ def test_an_archived_image_ends_at_once_and_is_tagged_after_it_was_restored(embe
     assert all("restore it" in row["detail"] for row in archived)
     assert (second["new"], second["tagged"]) == (0, 2)
     assert reasons(embedded) == {}
+    assert embedded.clean()
+
+
+def test_a_deleted_folder_is_given_away_by_the_command_that_says_so(embedded: Deployment, folder: Path) -> None:
+    embedded.json("scan", folder)
+    shutil.rmtree(folder)
+
+    refused = embedded.tagger("scan", folder)
+    mistyped = embedded.tagger("scan", folder.with_name("fotos"), "--allow-mass-removal")
+    allowed = embedded.json("scan", folder, "--allow-mass-removal")
+
+    assert (refused.returncode, mistyped.returncode) == (3, 3)
+    assert "--allow-mass-removal" in refused.stderr
+    assert (allowed["seen"], allowed["gone"]) == (0, 10)
     assert embedded.clean()

@@ -21,6 +21,7 @@ from worker.storage.store import (
     NotAFile,
     StorageError,
     StoredObject,
+    StoreGone,
     StoreMisconfigured,
     StoreUnavailable,
 )
@@ -68,7 +69,10 @@ class FolderStore:
         try:
             os.scandir(self._root).close()
         except OSError as error:
-            raise StoreMisconfigured(f"the folder {self.bucket} cannot be listed: {_why(error)}") from error
+            kind, hint = StoreMisconfigured, ""
+            if error.errno in _VANISHED:
+                kind, hint = StoreGone, "; if it was deleted, scan it with --allow-mass-removal"
+            raise kind(f"the folder {self.bucket} cannot be listed: {_why(error)}{hint}") from error
 
     def _walk(self, after: str) -> Iterator[StoredObject]:
         """Walk depth first over a stack of iterators, so that depth costs no recursion."""

@@ -19,6 +19,7 @@ from worker.storage.store import (
     ChangedDuringRead,
     ImageNotFound,
     StorageError,
+    StoreGone,
     StoreMisconfigured,
     StoreUnavailable,
 )
@@ -52,7 +53,7 @@ _WHOLE_STORE = {
 _REMEDIES = {
     "AccessDenied": "let these credentials list it (s3:ListBucket)",
     "InvalidAccessKeyId": "check TAGGER_S3_ACCESS_KEY_ID",
-    "NoSuchBucket": "check the bucket's name and TAGGER_S3_ENDPOINT_URL",
+    "NoSuchBucket": "check its name and TAGGER_S3_ENDPOINT_URL; if it was deleted, scan it with --allow-mass-removal",
     "RequestTimeTooSkewed": "set this machine's clock",
     "SignatureDoesNotMatch": "check TAGGER_S3_SECRET_ACCESS_KEY",
 }
@@ -63,7 +64,8 @@ def store_error(error: Exception, bucket: str) -> StorageError:
     if _is_for_now(error):
         return StoreUnavailable(f"bucket {bucket!r} does not answer ({_words(error)}); it is tried again")
     remedy = _REMEDIES.get(_code(error), "check TAGGER_SOURCE and the TAGGER_S3_* settings")
-    return StoreMisconfigured(f"bucket {bucket!r} cannot be used ({_words(error)}); {remedy}")
+    kind = StoreGone if _code(error) == "NoSuchBucket" else StoreMisconfigured
+    return kind(f"bucket {bucket!r} cannot be used ({_words(error)}); {remedy}")
 
 
 def image_error(error: Exception, key: str, bucket: str) -> StorageError:

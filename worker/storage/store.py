@@ -79,6 +79,10 @@ class StoreMisconfigured(StorageError):
     """The store cannot be used until somebody acts: no such bucket or folder, wrong credentials, malformed source."""
 
 
+class StoreGone(StoreMisconfigured):
+    """The bucket or folder does not exist: its name is wrong, it is not mounted, or it was deleted."""
+
+
 class Store(Protocol):
     """An object store. The threads of a process share it."""
 
