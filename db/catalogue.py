@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Boolean, Float, Row, column, exists, select, table, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from db.keys import in_key_order
 from db.schema import SourceObject, WorkItem
 from db.schema.columns import UtcTime
 
@@ -54,12 +55,14 @@ def export_page(
     """Return the first rows of the view `catalogue_tags` after a bucket and key, in this order, with EXPORT_COLUMNS."""
     types: dict[str, Any] = {"confidence": Float(), "needs_review": Boolean(), "tagged_at": UtcTime()}
     tags = table("catalogue_tags", *(column(name, types.get(name)) for name in EXPORT_COLUMNS))
-    statement = select(tags).where(tuple_(tags.c.bucket, tags.c.key) > after)
+    bucket, key = after
+    order = (tags.c.bucket, *in_key_order(session, tags.c.key))
+    statement = select(tags).where(tuple_(*order) > (bucket, *in_key_order(session, key)))
     if category is not None:
         statement = statement.where(tags.c.category == category)
     if needs_review:
         statement = statement.where(tags.c.needs_review)
-    page = session.execute(statement.order_by(tags.c.bucket, tags.c.key).limit(rows))
+    page = session.execute(statement.order_by(*order).limit(rows))
     return [dict(row) for row in page.mappings()]
 
 

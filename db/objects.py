@@ -1,15 +1,16 @@
 """Objects of the store as the catalogue knows them: what a scan reads and writes, a page at a time."""
 
-import sys
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, func, select, true, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.orm import Session
 
+from db.keys import among, before_end_of, in_key_order, is_key, under
 from db.queue.retries import FAILED, ONCE_A_NIGHT, SETTLED, Retries, work_on
 from db.schema import Run, SourceObject, WorkItem
 from db.schema.columns import table_of
@@ -79,31 +80,12 @@ def known_between(
     statement = (
         select(image.id, image.key, image.version_token, is_gone, was_missed, work)
         .where(image.bucket == bucket)
-        .where(image.key > after if after >= prefix else image.key >= prefix)
-        .where(_before_end_of(prefix) if up_to is None else image.key <= up_to)
-        .order_by(image.key)
+        .where(is_key(operator.gt, after) if after >= prefix else is_key(operator.ge, prefix))
+        .where(before_end_of(prefix) if up_to is None else is_key(operator.le, up_to))
+        .order_by(*in_key_order(session, image.key))
         .limit(at_most)
     )
     return [KnownObject(*row) for row in session.execute(statement)]
-
-
-def under(prefix: str) -> ColumnElement[bool]:
-    """Match keys that begin with `prefix`, as a range of the index: by bytes, with no wildcard."""
-    return and_(SourceObject.key >= prefix, _before_end_of(prefix))
-
-
-def _before_end_of(prefix: str) -> ColumnElement[bool]:
-    end = prefix_end(prefix)
-    return true() if end is None else SourceObject.key < end
-
-
-def prefix_end(prefix: str) -> str | None:
-    """Return the least key after all that begin with `prefix`: code points have the order of UTF-8. None: no end."""
-    stem = prefix.rstrip(chr(sys.maxunicode))
-    if not stem:
-        return None
-    following = 0xE000 if stem[-1] == "\ud7ff" else ord(stem[-1]) + 1  # a surrogate cannot be stored
-    return stem[:-1] + chr(following)
 
 
 def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str, int]:
@@ -114,7 +96,7 @@ def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str
     rows = [asdict(new) | {"bucket": bucket, "first_seen": seen_at} for new in objects]
     session.execute(upsert(session, table_of(SourceObject)).on_conflict_do_nothing(), rows)
     keys = [new.key for new in objects]
-    ids = select(SourceObject.key, SourceObject.id).where(SourceObject.bucket == bucket, SourceObject.key.in_(keys))
+    ids = select(SourceObject.key, SourceObject.id).where(among(bucket, keys))
     return dict(session.execute(ids).all())
 
 
@@ -159,8 +141,8 @@ def missed_keys(session: Session, run_id: int, up_to: str) -> tuple[str, str] | 
 
 def found_again(session: Session, run_id: int, bucket: str, keys: Collection[str]) -> None:
     """Forget that this run's listing lacked these keys."""
-    listed = SourceObject.bucket == bucket, SourceObject.key.in_(keys), SourceObject.missing_in_run == run_id
-    session.execute(update(SourceObject).where(*listed).values(missing_in_run=None))
+    missed = update(SourceObject).where(among(bucket, keys), SourceObject.missing_in_run == run_id)
+    session.execute(missed.values(missing_in_run=None))
 
 
 def count_known(session: Session, bucket: str, prefix: str) -> Known:

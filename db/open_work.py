@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from db.objects import under
+from db.keys import under
 from db.queue.retries import UNREAD
 from db.schema import ModelVersion, Run, SourceObject, WorkItem
 from db.schema.vocabulary import OPEN_STATES

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from db.objects import under
+from db.keys import among, under
 from db.schema import ImageTag, ModelVersion, SourceObject, WorkItem
 
 WINDOW = 20_000
@@ -81,7 +81,7 @@ class Selection:
         buckets = list(_buckets(session))
         for start in range(0, len(self.keys), _KEYS):
             some = self.keys[start : start + _KEYS]
-            yield from (and_(SourceObject.bucket == bucket, SourceObject.key.in_(some)) for bucket in buckets)
+            yield from (among(bucket, some) for bucket in buckets)
 
 
 def unknown_keys(session: Session, keys: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    ColumnElement,
     DateTime,
     Dialect,
     Index,
@@ -16,6 +17,8 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    func,
+    literal_column,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase
@@ -57,6 +60,17 @@ class UtcTime(TypeDecorator[datetime]):
 Id = BigInteger().with_variant(Integer(), "sqlite")
 # Order of keys must be the store's: UTF-8 bytes. SQLite compares so by itself.
 Key = Text().with_variant(Text(collation="C"), "postgresql")
+KEY_HEAD_CHARS = 400
+KEY_DIGEST = (
+    rf"substr(sha256(decode(replace(substr(key, {KEY_HEAD_CHARS + 1}), '\', '\\'), 'escape')), 1,"
+    f" 32 * length(substr(key, {KEY_HEAD_CHARS + 1})))"
+)
+"""PostgreSQL's digest of what follows the head, or nothing if nothing does. Written as PostgreSQL gives it back."""
+
+
+def key_head(key: Any) -> ColumnElement[str]:
+    """Return the start of a key, as the index on PostgreSQL has it. It has the order of the keys."""
+    return func.substr(key, literal_column("1"), literal_column(str(KEY_HEAD_CHARS)))
 
 
 class Base(DeclarativeBase):

@@ -18,6 +18,7 @@ REASONS = (
     "unsupported_format",
     "corrupt",
     "changed_during_read",
+    "key_not_supported",
     "superseded",
     "store_unavailable",
     "crashed_worker",

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.schema.columns import Base, Key, partial_index
+from db.schema.columns import KEY_DIGEST, Base, Key, key_head, partial_index
 from db.schema.vocabulary import ITEM_STATES, OPEN_STATES, RUN_STATES
 
 
@@ -15,8 +15,17 @@ class SourceObject(Base):
 
     __tablename__ = "source_object"
     __table_args__ = (
-        UniqueConstraint("bucket", "key"),
-        Index("ix_source_object_product_id", "product_id", postgresql_where=text("product_id IS NOT NULL")),
+        UniqueConstraint("bucket", "key").ddl_if(dialect="sqlite"),
+        # A row of a B-tree has a limit on PostgreSQL, so this one holds the head of a key, and a digest of a long one.
+        Index(
+            "uq_source_object_bucket_key_head", "bucket", key_head(text("key")), text(KEY_DIGEST), unique=True
+        ).ddl_if(dialect="postgresql"),
+        Index(
+            "ix_source_object_product_id",
+            "product_id",
+            postgresql_using="hash",
+            postgresql_where=text("product_id IS NOT NULL"),
+        ),
         Index("ix_source_object_missing_in_run", "missing_in_run"),
     )
 

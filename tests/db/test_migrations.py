@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -46,6 +47,16 @@ def names(engine: Engine) -> set[str]:
     return {*inspector.get_table_names(), *inspector.get_view_names()}
 
 
+def is_of(engine: Engine) -> Callable[..., bool]:
+    """Leave out of the comparison what the schema has on the other database only."""
+
+    def is_included(thing: Any, *_: Any) -> bool:
+        only = getattr(thing, "_ddl_if", None)
+        return only is None or only.dialect == engine.dialect.name
+
+    return is_included
+
+
 def columns(engine: Engine, table: str) -> set[str]:
     return {column["name"] for column in inspect(engine).get_columns(table)}
 
@@ -75,11 +86,13 @@ def test_upgrading_twice_changes_nothing(empty: Engine) -> None:
         assert connection.execute(text("SELECT count(*) FROM model_version")).scalar_one() == 1
 
 
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 def test_the_migrated_tables_are_those_of_the_schema(empty: Engine) -> None:
     migrations.upgrade(empty)
 
     with empty.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        options = {"compare_type": True, "compare_server_default": True, "include_object": is_of(empty)}
+        context = MigrationContext.configure(connection, opts=options)
         differences = compare_metadata(context, Base.metadata)
 
     assert differences == []

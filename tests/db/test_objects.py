@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from db import objects
-from db.objects import prefix_end
+from db.keys import prefix_end
 from db.session import engine_of
 from tests.db.catalogues import LONG_AGO, Catalogue
 from tests.scheduler.scans import statements

@@ -15,7 +15,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes, urlsplit
 from xml.sax.saxutils import escape
 
 LISTING = ""
@@ -103,6 +103,11 @@ def etag_of(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
+def _bytes_of(key: str) -> bytes:
+    """Return a key's bytes; one that is not UTF-8 is put with surrogates."""
+    return key.encode("utf-8", "surrogateescape")
+
+
 class _Handler(BaseHTTPRequestHandler):
     s3: FaultyS3
     protocol_version = "HTTP/1.1"
@@ -126,21 +131,25 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.status != 200:
             self._refuse(fault.status, fault.code)
             return
-        prefix, after = query.get("prefix", ""), query.get("start-after", "")
-        keys = sorted(key for key in self.s3.objects if key.startswith(prefix) and key > after)
+        prefix, after = query.get("prefix", ""), query.get("start-after", "").encode()
+        after = unquote_to_bytes(query.get("continuation-token", "")) or after
+        listed = {_bytes_of(key): key for key in self.s3.objects if key.startswith(prefix)}
+        keys = [listed[key] for key in sorted(listed) if key > after]
         page = keys[: int(query.get("max-keys", "1000"))]
         entries = "".join(self._entry(key) for key in page)
         truncated = str(len(page) < len(keys)).lower()
+        token = quote(_bytes_of(page[-1])) if page else ""
         text = (
-            '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult>'
-            f"<EncodingType>url</EncodingType><IsTruncated>{truncated}</IsTruncated>{entries}</ListBucketResult>"
+            f'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><EncodingType>url</EncodingType>{entries}'
+            f"<IsTruncated>{truncated}</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
+            "</ListBucketResult>"
         )
         self._answer(fault, text.encode(), {"Content-Type": "application/xml"})
 
     def _entry(self, key: str) -> str:
         data = self.s3.objects[key]
         return (
-            f"<Contents><Key>{quote(key)}</Key><LastModified>{_MODIFIED}</LastModified>"
+            f"<Contents><Key>{quote(_bytes_of(key))}</Key><LastModified>{_MODIFIED}</LastModified>"
             f"<ETag>&quot;{etag_of(data)}&quot;</ETag><Size>{len(data)}</Size></Contents>"
         )
 

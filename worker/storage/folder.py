@@ -18,6 +18,7 @@ from worker.storage.store import (
     PAGE_KEYS,
     AccessDenied,
     ImageNotFound,
+    KeyNotSupported,
     NotAFile,
     StorageError,
     StoredObject,
@@ -153,7 +154,9 @@ class FolderStore:
             )
         if error.errno in (errno.ENXIO, errno.ELOOP) or (error.errno in _VANISHED and os.path.islink(path)):
             return NotAFile(f"{key} is a link to nothing or a socket; replace it by the image")
-        if error.errno in (*_VANISHED, errno.ENAMETOOLONG):
+        if error.errno == errno.ENAMETOOLONG:
+            return KeyNotSupported(f"{key} is a longer path than this system opens; move it further up")
+        if error.errno in _VANISHED:
             self.check()  # a folder that is gone as a whole says nothing about the image
             return ImageNotFound(f"{key} is no longer in {self.bucket}; the next scan marks it gone")
         return StoreUnavailable(f"{key} in {self.bucket} cannot be read: {_why(error)}")

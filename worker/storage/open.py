@@ -8,6 +8,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from worker.storage.store import S3Options, Store, StoreMisconfigured
 
+BUCKET_CHARS = 1000
+"""The longest name of a folder: with a key's head it must fit into a row of PostgreSQL's index."""
+
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -23,10 +26,10 @@ def open_source(source: str, options: S3Options, *, ignore: Collection[Path] = (
         bucket, _, prefix = source[len("s3://") :].partition("/")
         return _s3(bucket, prefix, options, source)
     if scheme == "file":
-        return _folder(_path_of(source), ignore)
+        return _short_enough(_folder(_path_of(source), ignore))
     if scheme or source.lower().startswith(("s3:", "file:")) or not source.strip():
         raise _malformed(source)
-    return _folder(Path(source), ignore)
+    return _short_enough(_folder(Path(source), ignore))
 
 
 def open_bucket(bucket: str, options: S3Options) -> Store:
@@ -40,6 +43,15 @@ def _folder(folder: Path, ignore: Collection[Path]) -> Store:
     from worker.storage.folder import FolderStore
 
     return FolderStore(folder, ignore=ignore)
+
+
+def _short_enough(store: Store) -> Store:
+    if len(store.bucket) > BUCKET_CHARS:
+        raise StoreMisconfigured(
+            f"the path {store.bucket} is too long, {len(store.bucket):,} characters as a URL instead of"
+            f" {BUCKET_CHARS:,}; mount the folder at a shorter one (mount --bind)"
+        )
+    return store
 
 
 def _s3(bucket: str, prefix: str, options: S3Options, source: str) -> Store:

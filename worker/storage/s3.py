@@ -12,13 +12,23 @@ import time
 from collections.abc import Iterator
 from datetime import UTC
 from typing import Any
+from urllib.parse import quote
 
 from urllib3.exceptions import HTTPError
 
 from worker.storage.s3_client import Connection, connect
 from worker.storage.s3_errors import BOTO_ERRORS, image_error, store_error
+from worker.storage.s3_keys import askable_key, catalogue_key, key_bytes, start_after
 from worker.storage.s3_order import ordered_pages
-from worker.storage.store import ChangedDuringRead, ImageNotFound, S3Options, StoredObject, StoreUnavailable, TooLarge
+from worker.storage.store import (
+    ChangedDuringRead,
+    ImageNotFound,
+    S3Options,
+    StoredObject,
+    StoreMisconfigured,
+    StoreUnavailable,
+    TooLarge,
+)
 
 _ATTEMPTS = 3
 _READ_BYTES = 1 << 18
@@ -45,6 +55,7 @@ class S3Store:
         """
         may_differ = self._options.endpoint_url is not None  # AWS documents binary order
         for objects in ordered_pages(self._list, self.prefix, after, probe=may_differ):
+            _require_prefix(self.prefix, objects)
             if page := [stored for stored in objects if stored.size or not stored.key.endswith("/")]:
                 yield page
 
@@ -54,10 +65,11 @@ class S3Store:
         size = int(size_text)
         if size > max_bytes:
             raise TooLarge(f"{key} has {size:,} bytes, allowed are {max_bytes:,}; see TAGGER_MAX_IMAGE_BYTES")
+        name = askable_key(key)
         deadline = time.monotonic() + self._options.deadline_s
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._get(key, etag, size, deadline)
+                return self._get(name, etag, size, deadline)
             except _CutShort as error:
                 if attempt == _ATTEMPTS or time.monotonic() >= deadline:
                     raise StoreUnavailable(f"{key} was cut {attempt} times while read: {error}") from error
@@ -66,7 +78,7 @@ class S3Store:
 
     def presign(self, key: str, *, expires_s: int = 3600) -> str:
         """Return a GET URL signed for `expires_s` seconds."""
-        request = {"Params": {"Bucket": self.bucket, "Key": key}, "ExpiresIn": expires_s}
+        request = {"Params": {"Bucket": self.bucket, "Key": askable_key(key)}, "ExpiresIn": expires_s}
         try:
             return str(self._connection().client.generate_presigned_url("get_object", **request))
         except BOTO_ERRORS as error:
@@ -77,15 +89,30 @@ class S3Store:
         self._list(self.prefix, "", 1)
 
     def _list(self, prefix: str, after: str, keys: int) -> list[StoredObject]:
-        """List up to `keys` objects. boto3 asks for percent-encoded keys, as XML lacks some characters."""
-        request: dict[str, Any] = {"Bucket": self.bucket, "MaxKeys": keys}
-        request |= {name: text for name, text in (("Prefix", prefix), ("StartAfter", after)) if text}
+        """List up to `keys` objects after a key, and a page more where boto3 cannot name that key as a start."""
+        start, after_bytes = start_after(after), key_bytes(after)
+        request = {"Prefix": prefix, "StartAfter": start}
+        while True:
+            answer = self._list_page({name: text for name, text in request.items() if text}, keys)
+            objects = [_stored(entry) for entry in answer.get("Contents", ())]
+            if start.encode() != after_bytes:
+                objects = [stored for stored in objects if key_bytes(stored.key) > after_bytes]
+            if objects or not answer["IsTruncated"]:
+                return objects
+            request["ContinuationToken"] = answer.get("NextContinuationToken", "")
+
+    def _list_page(self, request: dict[str, str], keys: int) -> dict[str, Any]:
+        """Ask for percent-encoded keys, as XML lacks some characters, and decode them ourselves: not all are UTF-8."""
+        whole = {"Bucket": self.bucket, "MaxKeys": keys, "EncodingType": "url", **request}
         try:
-            answer = self._connection().client.list_objects_v2(**request)
+            answer: dict[str, Any] = self._connection().client.list_objects_v2(**whole)
         except BOTO_ERRORS as error:
             raise store_error(error, self.bucket) from error
         _require_listing(answer, self.bucket)
-        return [_stored(entry) for entry in answer.get("Contents", ())]
+        if answer.get("EncodingType") != "url":
+            for entry in answer.get("Contents", ()):
+                entry["Key"] = quote(entry["Key"])
+        return answer
 
     def _get(self, key: str, etag: str, size: int, deadline: float) -> bytes:
         with self._ask(key, etag) as stream:
@@ -144,7 +171,16 @@ def _require_listing(answer: dict[str, Any], bucket: str) -> None:
         raise StoreUnavailable(f"bucket {bucket!r} says that more keys follow, but gives none; it is tried again")
 
 
+def _require_prefix(prefix: str, objects: list[StoredObject]) -> None:
+    """Refuse a prefix that the server takes for another, as SeaweedFS takes `a//` for `a/`: nothing would match."""
+    for stored in objects:
+        if not stored.key.startswith(prefix):
+            raise StoreMisconfigured(
+                f"the server lists {stored.key!r} under {prefix!r}; write the prefix as the server spells its keys"
+            )
+
+
 def _stored(entry: dict[str, Any]) -> StoredObject:
     etag = entry.get("ETag", "").strip('"')
     modified = entry["LastModified"].astimezone(UTC)
-    return StoredObject(entry["Key"], f"{etag}:{entry['Size']}", entry["Size"], modified)
+    return StoredObject(catalogue_key(entry["Key"]), f"{etag}:{entry['Size']}", entry["Size"], modified)

@@ -3,7 +3,7 @@
 S3 lists `shirts-sale/1.jpg` before `shirts/1.jpg`, as bytes compare. SeaweedFS walks directories by name and
 lists `shirts/` first (measured with 4.48); compared with sorted rows, such a listing seems to lack images.
 So the first directory is used to find out how the server sorts, and the listing of one that walks is sorted
-here, on disk.
+here, on disk. So is one with keys that the catalogue spells in another way, and in another place.
 """
 
 import sqlite3
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from worker.storage.s3_keys import is_spelt
 from worker.storage.store import PAGE_KEYS, StoredObject, StoreMisconfigured
 
 Lister = Callable[[str, str, int], list[StoredObject]]
@@ -22,6 +23,9 @@ _JUST_BEFORE_SLASH = ".\U0010fffd"  # `.` is the byte before `/`
 def ordered_pages(list_keys: Lister, prefix: str, after: str, *, probe: bool) -> Iterator[list[StoredObject]]:
     """Yield pages of keys > `after` in binary order; with `probe` the server is asked once how it sorts."""
     while page := list_keys(prefix, after, PAGE_KEYS):
+        if is_spelt(after) or any(is_spelt(stored.key) for stored in page):
+            yield from _sorted_on_disk(list_keys, prefix, after)
+            return
         if probe and (directory := _first_directory(prefix, page)):
             probe = False
             if _walks_directories(list_keys, prefix, directory):

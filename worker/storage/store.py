@@ -71,6 +71,12 @@ class NotAFile(StorageError):
     reason = "unsupported_format"
 
 
+class KeyNotSupported(StorageError):
+    """The object is there, but nothing can ask for it by its key or path."""
+
+    reason = "key_not_supported"
+
+
 class StoreUnavailable(StorageError):
     """The store does not answer for now: 5xx, SlowDown, time-outs, streams that are cut or drip. Try again."""
 

@@ -1,6 +1,7 @@
 """A folder as a store: one version is read whole, or the right error says why not."""
 
 import os
+import shutil
 import urllib.request
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from worker.storage.store import (
     AccessDenied,
     ChangedDuringRead,
     ImageNotFound,
+    KeyNotSupported,
     NotAFile,
     StoreMisconfigured,
     StoreUnavailable,
@@ -188,3 +190,22 @@ def test_a_folders_image_has_a_file_url(tmp_path: Path) -> None:
 
     with urllib.request.urlopen(url) as answer:
         assert answer.read() == "a b/50%\U0001f457.jpg".encode()
+
+
+def test_a_path_that_the_system_cannot_open_is_listed_and_refused_with_its_reason(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg", "z.jpg")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=folder)
+        folder, above = os.open("d" * 250, os.O_RDONLY, dir_fd=folder), folder
+        os.close(above)
+    os.close(os.open("b.jpg", os.O_CREAT, dir_fd=folder))
+    os.close(folder)
+    store = opened(tmp_path)
+
+    first, deep, last = listed(store)
+
+    assert (first.key, last.key) == ("a.jpg", "z.jpg")
+    with pytest.raises(KeyNotSupported, match="move it further up"):
+        store.read(deep.key, deep.version_token, max_bytes=10)
+    shutil.rmtree(tmp_path / ("d" * 250))

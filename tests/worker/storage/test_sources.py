@@ -51,6 +51,12 @@ def test_a_malformed_source_says_what_a_source_is(source: str) -> None:
         open_source(source, NOWHERE)
 
 
+def test_a_folder_whose_name_fits_into_no_index_is_refused_with_its_remedy(tmp_path: Path) -> None:
+    for source in (tmp_path / ("d" * 1000), tmp_path / ("\u00e9" * 170)):
+        with pytest.raises(StoreMisconfigured, match="mount the folder at a shorter one"):
+            open_source(str(source), NOWHERE)
+
+
 def test_every_error_has_a_reason_that_the_catalogue_knows() -> None:
     reasons = {error.reason for error in _all_errors(StorageError)}
 
@@ -61,6 +67,7 @@ def test_every_error_has_a_reason_that_the_catalogue_knows() -> None:
         "too_large",
         "changed_during_read",
         "unsupported_format",
+        "key_not_supported",
         "store_unavailable",
     }
 
