@@ -30,17 +30,17 @@ _LISTED_AT = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 class GeneratedStore:
-    """Store of `keys` generated objects `0000/0000000.jpg` …, listed as a bucket would."""
+    """Store of `keys` generated objects `0000/0000000.jpg` …, from number `first` on, listed as a bucket would."""
 
-    prefix = ""
     bucket = "generated"
 
-    def __init__(self, keys: int) -> None:
-        self._keys = keys
+    def __init__(self, keys: int, *, first: int = 0, prefix: str = "") -> None:
+        self._numbers = range(first, first + keys)
+        self.prefix = prefix
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
         """Yield pages of objects in key order, from the first key after `after` on."""
-        objects = (item for number in range(self._keys) if (item := self._object(number)).key > after)
+        objects = (item for number in self._numbers if (item := self._object(number)).key > after)
         while page := list(islice(objects, PAGE_KEYS)):
             yield page
 
