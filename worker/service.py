@@ -2,8 +2,11 @@
 
 import mmap
 import os
+import signal
 import socket
 import threading
+from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
@@ -11,19 +14,22 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from db import heartbeats
+from db.queue import leases
 from db.queue.claims import QUEUES
 from db.session import connect, sessions_of
 from model import ModelError
 from worker import WorkerError, bundle_lookup
 from worker.bootstrap import Classifiers, build_tagger, open_sessions, source_store
 from worker.broker.idle import Child
+from worker.broker.pool import Pool, child_ended
 from worker.celery import create_app
 from worker.operations import nights
 from worker.settings import Settings, cores
 from worker.storage.store import StorageError
-from worker.tagging import Outcome, Tagger
+from worker.tagging import Outcome, Tagger, owner_of
 
 log = structlog.get_logger()
 
@@ -45,8 +51,12 @@ class _Process:
     queues: tuple[str, ...] = QUEUES
     tagger: Tagger | None = None
     child: Child | None = None
-    # A byte of shared memory and no lock: a child killed while it looked would leave a lock held for ever.
-    stop_flag = mmap.mmap(-1, 1)
+    # Bytes of shared memory and no lock: a child killed while it looked would leave a lock held for ever.
+    flags = mmap.mmap(-1, 2)
+    parent: int = 0
+
+
+_STOPPING, _BROKEN = 0, 1
 
 
 def tagger() -> Tagger:
@@ -79,7 +89,7 @@ def _make_tagger() -> Tagger:
         sessions,
         classifiers,
         children=settings.workers or cores(),
-        stopping=lambda: _Process.stop_flag[0] != 0,
+        stopping=lambda: _Process.flags[_STOPPING] != 0,
     )
     _warm_up(settings, tagger, classifiers)
     return tagger
@@ -105,7 +115,7 @@ def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
     for name, value in CHILD_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ.pop("REMAP_SIGTERM", None)
-    _Process.settings = settings
+    _Process.settings, _Process.parent = settings, os.getpid()
     _Process.queues = tuple(queues.split(","))
     import_module("worker.storage.s3")  # boto3's code once in the parent, and not again in each child
     app = create_app(settings, working=True)
@@ -115,17 +125,18 @@ def serve(settings: Settings, *, queues: str = "ops,nightly") -> int:
     signals.worker_shutting_down.connect(_tell_children, weak=False)
     signals.worker_process_init.connect(_start_child, weak=False)
     signals.worker_process_shutdown.connect(_stop_child, weak=False)
+    child_ended.connect(beating.note_end, weak=False)
     worker = _worker(app, slots)
     worker.start()
     beating.stop()
-    return int(worker.exitcode or 0)
+    return int(worker.exitcode or _Process.flags[_BROKEN])
 
 
 def _worker(app: Celery, slots: int) -> Any:
     return app.Worker(
         hostname=f"tagger@{socket.gethostname()}-{os.getpid()}",
         queues=list(_Process.queues),
-        pool_cls="prefork",
+        pool_cls=Pool,
         concurrency=slots,
         loglevel="WARNING",
         optimization="fair",
@@ -137,15 +148,22 @@ def _worker(app: Celery, slots: int) -> Any:
 
 
 def _tell_children(**_: Any) -> None:
-    _Process.stop_flag[0] = 1
+    _Process.flags[_STOPPING] = 1
 
 
 def _start_child(**_: Any) -> None:
     """Set up a new child, with nothing that the parent may have made."""
     _Process.tagger = None
     tagger()
-    _Process.child = Child(tagger, _Process.queues)
+    _Process.child = Child(tagger, _Process.queues, _give_up)
     _Process.child.start()
+
+
+def _give_up() -> None:
+    """Stop the whole worker, in a child that cannot tag: whoever started it sees a failure, and may start it anew."""
+    _Process.flags[_BROKEN] = 1
+    if os.getppid() == _Process.parent:
+        os.kill(_Process.parent, signal.SIGTERM)
 
 
 def _stop_child(**_: Any) -> None:
@@ -156,36 +174,59 @@ def _stop_child(**_: Any) -> None:
 
 
 class _Heartbeat:
-    """A thread of the parent that records that this worker lives; the scheduler rings accordingly."""
+    """A thread of the parent that records that this worker lives, so that the scheduler rings, and whose child died."""
 
     def __init__(self, settings: Settings, slots: int) -> None:
         self._sessions = sessions_of(connect(settings.database_url, pooled=False))
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = owner_of(os.getpid())
         self._slots = slots
         self._started_at = datetime.now(UTC)
-        self._stopped = threading.Event()
+        self._ended: deque[int] = deque()
+        self._woken = threading.Event()
+        self._stopped = False
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        # Forked in the middle of a transaction, a child would take SQLite's file to be locked for ever.
+        self._writing = threading.Lock()
+        os.register_at_fork(
+            before=self._writing.acquire, after_in_parent=self._writing.release, after_in_child=self._writing.release
+        )
 
     def start(self, **_: Any) -> None:
         self._thread.start()
 
+    def note_end(self, pid: int, **_: Any) -> None:
+        """Let the thread end the leases of a child that has ended; one that ended in order has none."""
+        self._ended.append(pid)
+        self._woken.set()
+
     def stop(self) -> None:
-        self._stopped.set()
+        self._stopped = True
+        self._woken.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
-        try:
-            with self._sessions.begin() as session:
-                heartbeats.forget(session, self._name)
-        except SQLAlchemyError as error:
-            log.warning("heartbeat_failed", error=str(error))
+        self._note(lambda session: heartbeats.forget(session, self._name))
 
     def _beat(self) -> None:
-        while True:
-            try:
-                with self._sessions.begin() as session:
-                    began, queues = self._started_at, _Process.queues
-                    heartbeats.beat(session, self._name, slots=self._slots, started_at=began, queues=queues)
-            except SQLAlchemyError as error:
-                log.warning("heartbeat_failed", error=str(error))
-            if self._stopped.wait(HEARTBEAT_S):
-                return
+        while not self._stopped:
+            self._woken.clear()
+            self._note(self._is_alive)
+            self._woken.wait(HEARTBEAT_S)
+
+    def _is_alive(self, session: Session) -> None:
+        began, queues = self._started_at, _Process.queues
+        heartbeats.beat(session, self._name, slots=self._slots, started_at=began, queues=queues)
+
+    def _note(self, write: Callable[[Session], None]) -> None:
+        """Write this, and the ends of children that are not yet written; at the next time if it fails."""
+        ended = list(self._ended)
+        try:
+            with self._writing, self._sessions.begin() as session:
+                write(session)
+                held = {pid: leases.end_of(session, owner_of(pid)) for pid in ended}
+        except SQLAlchemyError as error:
+            log.warning("heartbeat_failed", error=str(error))
+            return
+        for pid in ended:
+            self._ended.remove(pid)
+            if held[pid]:
+                log.warning("child_died", pid=pid, images=held[pid])

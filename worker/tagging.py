@@ -21,13 +21,12 @@ from sqlalchemy.orm import Session
 from db import tags
 from db.queue import claims, leases, throttle
 from db.queue.leases import ClaimedItem
-from db.schema import CONFIDENCE_UNIT
 from db.session import Sessions, in_transaction
-from db.tags import Tagged
-from model.classifier import Classifier, Prediction
+from model.classifier import Classifier
 from model.images.decoder_pool import Decoders
 from model.images.decoding import DecodeLimits
-from worker.reading import Fault, Prepared, Reading, prepare
+from worker.chunk.classifying import classify
+from worker.chunk.reading import Fault, Prepared, Reading, prepare
 from worker.storage.outages import Outages
 from worker.storage.store import Store
 
@@ -49,6 +48,11 @@ class Outcome:
     lost: int = 0
 
 
+def owner_of(pid: int) -> str:
+    """Name a process of this host, as leases do."""
+    return f"{socket.gethostname()}:{pid}"
+
+
 @dataclass(frozen=True)
 class Tagger:
     """The parts of a tagging process, made once in the process that uses them."""
@@ -62,7 +66,7 @@ class Tagger:
     chunk: int = 256
     micro_batch: int = 64
     lease_s: float = leases.LEASE_S
-    owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    owner: str = field(default_factory=lambda: owner_of(os.getpid()))
     stopping: Callable[[], bool] = lambda: False
 
     @cached_property
@@ -86,6 +90,7 @@ def work(tagger: Tagger, *queues: str, budget_s: float = 60.0, run_id: int | Non
     """Claim and tag chunk after chunk until nothing is claimable, `budget_s` is over, or the process is stopping.
 
     Each chunk comes from the first of `queues` that has work, so that what is urgent waits for one chunk at most.
+    Raises RuntimeBroken, after all that was claimed was given back uncounted.
     """
     outcome = Outcome()
     ends_at = time.monotonic() + budget_s
@@ -177,7 +182,8 @@ class _Chunk:
         read = [image for image in ours if isinstance(image, Prepared)]
         for image in read:
             self.tagger.outages.note_read(image.item.bucket, image.item.key, image.item.version_token)
-        tagged = self._classify(read)
+        tagged, failed = classify(self.classifier, read)
+        self.transient += failed
 
         def write(session: Session) -> tuple[int, int, int]:
             recorded = tags.record(session, tagged, model_version_id=self.model_version_id)
@@ -192,18 +198,6 @@ class _Chunk:
         self.outcome.lost += len(ended) - recorded - skipped - retried
         for item in ended:
             del self.open[item.id]
-
-    def _classify(self, prepared: list[Prepared]) -> list[Tagged]:
-        if not prepared:
-            return []
-        try:
-            predictions = self.classifier.classify(np.stack([image.pixels for image in prepared]))
-        except Exception as error:
-            log.exception("classify_failed", images=len(prepared), bundle=self.classifier.bundle.id)
-            detail = f"{type(error).__name__}: {error}"
-            self.transient += [Fault(image.item, "internal", detail, lasting=False) for image in prepared]
-            return []
-        return [_tagged(image.item, prediction) for image, prediction in zip(prepared, predictions, strict=True)]
 
     def _settle_transient(self) -> None:
         """Count a failure against each faulty image; but if its store is out, it goes back uncounted, and waits."""
@@ -229,18 +223,6 @@ class _Chunk:
     def _release(self, items: list[ClaimedItem]) -> None:
         if items:
             self.outcome.released += in_transaction(self.tagger.sessions, lambda s: leases.release(s, items))
-
-
-def _tagged(item: ClaimedItem, prediction: Prediction) -> Tagged:
-    return Tagged(
-        item=item,
-        category=prediction.category,
-        confidence=round(prediction.confidence * CONFIDENCE_UNIT),
-        scores=np.rint(prediction.scores * CONFIDENCE_UNIT).astype(int).tolist(),
-        ood_score=prediction.ood_score,
-        needs_review=prediction.needs_review,
-        review_reason=prediction.review_reason,
-    )
 
 
 def _end_each(session: Session, end: Callable[..., bool], faults: list[Fault]) -> int:

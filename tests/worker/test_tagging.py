@@ -141,20 +141,6 @@ def test_a_refused_key_in_a_bucket_is_tried_again_but_not_in_a_folder(sessions: 
     assert counts(sessions, folder_run)["skipped"] == 1
 
 
-def test_a_failing_runtime_counts_against_images_and_not_for_ever(sessions: Sessions) -> None:
-    def explode() -> None:
-        raise RuntimeError("the runtime is broken")
-
-    store = FakeStore({"a.jpg": b"photo"})
-    run_id = scanned_run(sessions, store)
-
-    outcome = work(tagger(sessions, store, FakeClassifier(before=explode)), "nightly")
-
-    assert outcome.retried == 1
-    assert counts(sessions, run_id)["open"] == 1
-    assert reasons(sessions) == {"a.jpg": "internal"}
-
-
 def test_a_result_that_comes_after_its_lease_was_lost_is_dropped(sessions: Sessions) -> None:
     store = FakeStore({"a.jpg": b"photo"})
     run_id = scanned_run(sessions, store)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import CatalogueError
 from model import ModelError
 from worker import WorkerError, tagging
+from worker.chunk.classifying import RuntimeBroken
 from worker.tagging import Outcome, Tagger
 
 log = structlog.get_logger()
@@ -24,9 +25,10 @@ STOP_S = 30.0
 class Child:
     """What a child does, one at a time: the work it is rung for, and, where nobody rings, what it finds itself."""
 
-    def __init__(self, tagger: Callable[[], Tagger], queues: tuple[str, ...]) -> None:
+    def __init__(self, tagger: Callable[[], Tagger], queues: tuple[str, ...], give_up: Callable[[], None]) -> None:
         self._tagger = tagger
         self._queues = queues
+        self._give_up = give_up
         self._busy = threading.Lock()
         self._thread = threading.Thread(target=self._look, name="idle", daemon=True)
 
@@ -43,9 +45,17 @@ class Child:
             return self._work_off(queue)
 
     def _work_off(self, queue: str) -> Outcome:
-        """Work off a queue; chunks of the queues that go before it come first."""
+        """Work off a queue; chunks of the queues that go before it come first.
+
+        If the runtime is broken, the child gives up, as it would be for every image to come.
+        """
         before = itertools.takewhile(lambda name: name != queue, self._queues)
-        return tagging.work(self._tagger(), *before, queue)
+        try:
+            return tagging.work(self._tagger(), *before, queue)
+        except RuntimeBroken as error:
+            log.error("runtime_broken", error=str(error))
+            self._give_up()
+            raise
 
     def _look(self) -> None:
         pause = threading.Event()

@@ -15,6 +15,7 @@ from stack.processes import wait_until
 from worker import tagging
 from worker.broker import idle
 from worker.broker.idle import Child
+from worker.chunk.classifying import RuntimeBroken
 from worker.tagging import Outcome
 
 Work = Callable[[str], Outcome]
@@ -28,7 +29,7 @@ def child_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Work], Child
     def start(work: Work) -> Child:
         monkeypatch.setattr(idle, "LOOK_S", (0.01, 0.02))
         monkeypatch.setattr(tagging, "work", lambda _, *queues: work(queues[-1]))
-        children.append(Child(lambda: None, ("ops", "nightly")))  # type: ignore[arg-type,return-value]
+        children.append(Child(lambda: None, ("ops", "nightly"), lambda: None))  # type: ignore[arg-type,return-value]
         children[-1].start()
         return children[-1]
 
@@ -113,9 +114,30 @@ def test_what_fails_is_logged_and_looked_for_again(
 def test_what_goes_before_a_queue_is_worked_off_chunk_by_chunk_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, ...]] = []
     monkeypatch.setattr(tagging, "work", lambda _, *queues: seen.append(queues))
-    child = Child(lambda: None, ("ops", "nightly"))  # type: ignore[arg-type,return-value]
+    child = Child(lambda: None, ("ops", "nightly"), lambda: None)  # type: ignore[arg-type,return-value]
 
     child.work("nightly")
     child.work("ops")
 
     assert seen == [("ops", "nightly"), ("ops",)]
+
+
+def test_a_child_whose_runtime_is_broken_gives_up_rung_for_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    gave_up: list[str] = []
+
+    def work(_: object, *queues: str) -> Outcome:
+        raise RuntimeBroken("the runtime fails on every image")
+
+    monkeypatch.setattr(tagging, "work", work)
+    child = Child(lambda: None, ("ops",), lambda: gave_up.append("again"))  # type: ignore[arg-type,return-value]
+
+    with capture_logs() as logged:
+        with pytest.raises(RuntimeBroken):
+            child.work("ops")
+        found = child._finds_work("ops")
+
+    assert (gave_up, found) == (["again", "again"], False)
+    errors = [entry for entry in logged if entry["log_level"] == "error"]
+    assert [(entry["event"], entry["error"]) for entry in errors] == [
+        ("runtime_broken", "the runtime fails on every image")
+    ] * 2

@@ -1,0 +1,1 @@
+"""What a claimed chunk goes through: its images are read and decoded, then classified."""
