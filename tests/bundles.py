@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import os
+import pickle
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -17,8 +21,24 @@ from model.data.dataset import Dataset
 from model.evaluation import ood_images
 from tests.model.toy_data import bars_of
 
+T = TypeVar("T")
 KERAS_AND_NUMPY = "ignore:__array__ implementation:DeprecationWarning"
 """Keras 3.15 hands variables to numpy 2 in the old way when it saves a network."""
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], T]) -> T:
+    """Make something costly in a folder of its own, once for all processes of pytest-xdist."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    kept = shared / f"{name}.pickle"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            (shared / name).mkdir()
+            kept.write_bytes(pickle.dumps(make(shared / name)))
+        made: T = pickle.loads(kept.read_bytes())
+        return made
 
 
 @pytest.fixture(scope="session")
@@ -49,12 +69,15 @@ def few_ood_images() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bars(small_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Make a bundle of a network trained on the bars for a moment."""
+    return made_once(tmp_path_factory, "bars", lambda folder: _trained_on(small_data, folder))
+
+
+def _trained_on(small_data: Dataset, folder: Path) -> Bundle:
     from model.training.loop import train
     from model.training.publishing.publish import publish
     from model.training.publishing.task import fashion_mnist
     from model.training.recipe import Recipe
 
-    folder = tmp_path_factory.mktemp("bars")
     recipe = Recipe(epochs=3, batch=50, peak_rate=0.05, shift=0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)

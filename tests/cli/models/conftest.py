@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from model.training.backbones import weights
+from tests.bundles import made_once
 from tests.cli.models.drawings import EACH, KINDS, WRONG, Trained, drawn, run_alone, write
 from tests.cli.models.inspections import save
 from tests.model.pictures import encode
@@ -24,7 +25,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    place = tmp_path_factory.mktemp("trained")
+    return made_once(tmp_path_factory, "trained", lambda place: _trained(home, place))
+
+
+def _trained(home: Path, place: Path) -> Trained:
     for number, kind in enumerate(KINDS):
         write(place / "shop", kind, range(number * EACH, (number + 1) * EACH))
     (place / "shop" / WRONG).write_bytes(encode(drawn("disc", 99), "JPEG", quality=90))
