@@ -1,13 +1,15 @@
 """The `tagger` command, in front of every part of the product."""
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import catalogue, processes
-from cli.errors import ReportingGroup, prepare_streams
+from cli.errors import ReportingGroup, prepare_streams, stoppable
 from cli.models import app as models
 from cli.operations import nightly, reprocess, runs, schedule
 from cli.tagging import run
@@ -70,6 +72,11 @@ def options(
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
+    """Run the command that the arguments name. SIGTERM ends it as Ctrl-C does, unless it has ways of its own."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     prepare_streams()
-    app()
+    try:
+        with stoppable():
+            app()
+    except typer.Exit as stopped:  # while the commands were put together
+        sys.exit(stopped.exit_code)

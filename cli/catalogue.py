@@ -34,7 +34,7 @@ def status(
 ) -> None:
     """Show images by state, unfinished runs, workers and queues."""
     settings = load_settings()
-    sessions = open_catalogue(settings)
+    sessions = open_catalogue(settings, read_only=True)
     if as_json:
         print(json.dumps(_status(settings, sessions)))
         return
@@ -64,7 +64,7 @@ def failures(
 
     if reason is not None and reason not in REASONS:
         raise typer.BadParameter(f"{reason!r} is not one of the reasons {', '.join(REASONS)}", param_hint="--reason")
-    with reading(open_catalogue(load_settings())) as session:
+    with reading(open_catalogue(load_settings(), read_only=True)) as session:
         rows = [dict(row._mapping) for row in catalogue.failures(session, reason)]
     if as_json:
         print(json.dumps(rows))
@@ -80,7 +80,7 @@ def verify(as_json: AsJson = False) -> None:
     from db.invariants import INVARIANTS, steps
     from db.session import read_with_retry
 
-    sessions = open_catalogue(load_settings())
+    sessions = open_catalogue(load_settings(), read_only=True)
     checks = read_with_retry(sessions, steps)
     broken: list[dict[str, Any]] = []
     with counter("checking", len(checks)) as advance:
@@ -120,7 +120,7 @@ def export(
         check_output(output)
     settings = load_settings()
     title_of = titles(settings, language) if language else None
-    sessions = open_catalogue(settings)
+    sessions = open_catalogue(settings, read_only=True)
     count = write(read(sessions, category=category, needs_review=needs_review), format.value, output, title_of)
     categories = []
     if not count and category is not None:

@@ -29,18 +29,20 @@ def load_settings(*, quiet: bool = True, **overrides: object) -> Settings:
     return loaded
 
 
-def open_catalogue(settings: Settings, *, create: bool = False) -> Sessions:
-    """Open the catalogue and check its schema. With `create`, a missing SQLite file is created."""
+def open_catalogue(settings: Settings, *, create: bool = False, read_only: bool = False) -> Sessions:
+    """Open the catalogue and check its schema. With `create`, a missing SQLite file is created.
+
+    With `read_only` it may be a file that only others write, and no lock is taken.
+    """
     from db import migrations
     from db.session import CatalogueUnavailable, engine_of
     from worker.bootstrap import open_sessions
 
     missing = _missing(settings)
     if missing and not create:
-        raise CatalogueUnavailable(
-            f"there is no catalogue at {sqlite_file(settings.database_url)} yet; `tagger run FOLDER` creates it"
-        )
-    sessions = open_sessions(settings)
+        file = missing.absolute()
+        raise CatalogueUnavailable(f"there is no catalogue at {file} yet; `tagger run FOLDER` creates it")
+    sessions = open_sessions(settings, read_only=read_only)
     engine = engine_of(sessions)
     if missing:
         migrations.upgrade(engine)
@@ -48,20 +50,20 @@ def open_catalogue(settings: Settings, *, create: bool = False) -> Sessions:
     return sessions
 
 
-def catalogue_if_any(settings: Settings) -> Sessions | None:
+def catalogue_if_any(settings: Settings, *, read_only: bool = False) -> Sessions | None:
     """Open the catalogue; None if its SQLite file does not exist yet."""
-    return None if _missing(settings) else open_catalogue(settings)
+    return None if _missing(settings) else open_catalogue(settings, read_only=read_only)
 
 
 def catalogue_if_usable(settings: Settings) -> Sessions | None:
-    """Open the catalogue for a command that also works without: None, with a warning, if it cannot be used."""
+    """Open the catalogue to read, for a command that also works without: None, with a warning, if it cannot be used."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from cli.errors import describe
     from db import CatalogueError
 
     try:
-        return catalogue_if_any(settings)
+        return catalogue_if_any(settings, read_only=True)
     except (CatalogueError, SQLAlchemyError) as error:
         print(f"tagger: what is promoted is not known: {describe(error)}", file=sys.stderr)
         return None
@@ -77,9 +79,10 @@ def named_bundle(settings: Settings, folders: Sequence[Path] | None = None) -> B
     return resolve(settings.model, folders or settings.bundle_folders, catalogue_if_usable(settings))
 
 
-def _missing(settings: Settings) -> bool:
+def _missing(settings: Settings) -> Path | None:
+    """Return the file of an SQLite catalogue if there is none yet."""
     file = sqlite_file(settings.database_url)
-    return file is not None and (not file.exists() or file.stat().st_size == 0)
+    return file if file is not None and (not file.exists() or file.stat().st_size == 0) else None
 
 
 def sqlite_file(database_url: str) -> Path | None:

@@ -1,10 +1,11 @@
 """The checks of `tagger doctor`, one for each part."""
 
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
 
-from cli.context import named_bundle, open_catalogue
+from cli.context import named_bundle, open_catalogue, sqlite_file
 from cli.errors import describe
 from db.session import engine_of
 from worker.settings import Settings, env_file, unknown_names
@@ -28,9 +29,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _catalogue(settings: Settings) -> str:
-    engine = engine_of(open_catalogue(settings))
+    engine = engine_of(open_catalogue(settings, read_only=True))
     if engine.dialect.name != "sqlite":
         return "PostgreSQL, tables fit"
+    file = sqlite_file(settings.database_url)
+    if file is not None and not all(os.access(path, os.W_OK) for path in (file, file.absolute().parent)):
+        return f"SQLite {sqlite3.sqlite_version}, tables fit; this user can read {file}, but not write to it"
     if not settings.embedded and sqlite3.sqlite_version_info < _SQLITE_SAFE:
         return f"SQLite {sqlite3.sqlite_version}, tables fit; for several processes use PostgreSQL, or SQLite >= 3.51.3"
     return f"SQLite {sqlite3.sqlite_version}, tables fit"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,23 +21,49 @@ from worker import WorkerError
 if TYPE_CHECKING:
     from sqlalchemy.exc import SQLAlchemyError
 
+_OF_SQLITE = {
+    "readonly": "this user may not write to it, or not to its folder",
+    "unable to open": "this user may not open it, or not make a file beside it",
+    "locked": "another program writes to it; try again when that has ended",
+    "not a database": "name another in TAGGER_DATABASE_URL",
+    "malformed": "restore it from a backup",
+    "full": "make room for it",
+}
+"""Signs in SQLite's messages, and what to do."""
+
 
 class ReportingGroup(TyperGroup):
-    """Commands that never end in a traceback for an error that the user can fix."""
+    """Commands that never end in a traceback for an error that the user can fix, nor without a word when stopped."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Take the arguments apart."""
+        with stoppable():
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was called."""
         try:
-            try:
-                return super().invoke(ctx)
-            finally:
-                _flush()
+            with stoppable():
+                try:
+                    return super().invoke(ctx)
+                finally:
+                    _flush()
         except Exception as error:
             message = describe(error)
             if message is None:
                 raise
             typer.echo(f"tagger: {message}", err=True)
             raise typer.Exit(3) from error
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into a line and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("tagger: stopped", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 def prepare_streams() -> None:
@@ -73,6 +101,8 @@ def describe(error: Exception) -> str | None:
         return f"a disk is full ({error.strerror}): make room where you write to, in TMPDIR and beside the catalogue"
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error.strerror):
         return f"{error.strerror}: make room there, or set TMPDIR to a folder that can be written to"
+    if isinstance(error, FileNotFoundError) and error.filename is None and _is_nowhere():
+        return "the folder you are in no longer exists: change to another"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename} cannot be used ({error.strerror or error}): name another"
     if "sqlalchemy" in sys.modules:  # else it is none of its errors, and importing it takes a while
@@ -82,12 +112,23 @@ def describe(error: Exception) -> str | None:
     return None
 
 
+def _is_nowhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def _describe_database_error(error: SQLAlchemyError) -> str:
     from sqlalchemy.exc import DBAPIError
 
     if not isinstance(error, DBAPIError):
         return f"the catalogue cannot be used ({str(error).splitlines()[0]}); check TAGGER_DATABASE_URL"
     lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+    if file := next(iter(getattr(error.orig, "__notes__", ())), None):  # only of SQLite
+        remedy = next((remedy for sign, remedy in _OF_SQLITE.items() if sign in lines[0]), "check TAGGER_DATABASE_URL")
+        return f"the catalogue {file} cannot be used ({lines[0]}): {remedy}"
     if "SSL" in str(error.orig) or "certificate" in str(error.orig):
         return (
             f"the catalogue cannot be used ({lines[0]}); let TAGGER_DATABASE_CA name its certificate's authority, "

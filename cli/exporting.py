@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from io import TextIOWrapper
+from io import BufferedWriter, TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from stat import S_IMODE
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -77,7 +77,7 @@ def write(
 
 
 @contextmanager
-def _file(output: Path) -> Iterator[BinaryIO]:
+def _file(output: Path) -> Iterator[IO[bytes]]:
     """Open a file that appears whole or not at all, with the rights of the one it replaces.
 
     A link, a pipe and a device are written through: nothing may stand in their place.
@@ -87,15 +87,16 @@ def _file(output: Path) -> Iterator[BinaryIO]:
             yield file
         return
     aside = output.with_name(f".{output.name}.{os.getpid()}.part")
+    file = _new_file(aside, output)
     try:
-        with _new_file(aside, output) as file:
+        with file:
             yield file
         aside.replace(output)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _new_file(aside: Path, output: Path) -> BinaryIO:
+def _new_file(aside: Path, output: Path) -> BufferedWriter:
     try:
         file = aside.open("wb")
         if output.exists():
@@ -124,7 +125,7 @@ def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO, colum
     return count
 
 
-def _write_parquet(rows: Iterator[dict[str, Any]], file: BinaryIO, columns: Sequence[str]) -> int:
+def _write_parquet(rows: Iterator[dict[str, Any]], file: IO[bytes], columns: Sequence[str]) -> int:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -74,7 +74,7 @@ def alive(
     settings = load_settings()
     if settings.embedded:
         raise refuse("TAGGER_BROKER_URL is memory://, so no worker or scheduler runs; `tagger run` does it all", code=1)
-    with reading(sessions_of(connect(settings.database_url, pooled=False))) as session:
+    with reading(sessions_of(connect(settings.database_url, pooled=False, read_only=True))) as session:
         living = heartbeats.alive_on(session, socket.gethostname(), role)
     if as_json:
         print(json.dumps({"alive": living is not None, "role": living and living.role, "name": living and living.name}))
@@ -99,7 +99,7 @@ def upgrade() -> None:
 
 def check() -> None:
     """Check that the catalogue's tables fit this program, without changing them. Exit code 3 if they do not."""
-    open_catalogue(load_settings())
+    open_catalogue(load_settings(), read_only=True)
     print("the catalogue's tables fit this program")
 
 

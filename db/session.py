@@ -5,17 +5,19 @@ Functions elsewhere in `db` take a Session and never commit; entry points write 
 
 import os
 import random
+import sqlite3
 import ssl
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Engine, Table, create_engine, event, func, literal, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
@@ -33,11 +35,14 @@ class CatalogueUnavailable(CatalogueError):
     """The database cannot be reached or refuses us; the message says what to check."""
 
 
-def connect(url: str, *, pool_size: int = 5, pooled: bool = True) -> Engine:
-    """Create an engine for the catalogue, in the process that uses it (no fork). Opens no connection yet."""
+def connect(url: str, *, pool_size: int = 5, pooled: bool = True, read_only: bool = False) -> Engine:
+    """Create an engine for the catalogue, in the process that uses it (no fork). Opens no connection yet.
+
+    With `read_only` an SQLite file is opened without a right to write, wherever it lies, and no lock is taken on it.
+    """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
+        return _sqlite(parsed, read_only)
     if parsed.get_backend_name() == "postgresql":
         return _postgresql(parsed, pool_size, pooled)
     raise CatalogueUnavailable(
@@ -125,17 +130,22 @@ def _parse(url: str) -> URL:
         ) from None
 
 
-def _sqlite(url: URL) -> Engine:
-    if url.database and url.database != ":memory:" and not Path(url.database).absolute().parent.is_dir():
+def _sqlite(url: URL, read_only: bool) -> Engine:
+    file = Path(url.database) if url.database and url.database != ":memory:" else None
+    if file is not None and not file.absolute().parent.is_dir():
         raise CatalogueUnavailable(
-            f"the folder of the catalogue {url.database} does not exist; make it, or set TAGGER_DATABASE_URL"
+            f"the folder of the catalogue {file} does not exist; make it, or set TAGGER_DATABASE_URL"
         )
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    options: dict[str, Any] = {"connect_args": {"timeout": 30, "check_same_thread": False}}
+    pragmas = ["busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"]
+    if read_only and file is not None:
+        options, pragmas = {"creator": partial(_open_to_read, file)}, ["busy_timeout=30000", "query_only=ON"]
+    engine = create_engine(url, **options).execution_options(read_only=read_only)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver's own BEGIN is deferred, and deferred ones fail under load
-        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -143,7 +153,40 @@ def _sqlite(url: URL) -> Engine:
         read_only = connection.get_execution_options().get("read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
+    @event.listens_for(engine, "handle_error")
+    def name_the_file(context: ExceptionContext) -> None:
+        if file is not None:
+            context.original_exception.add_note(str(file))
+
     return engine
+
+
+def _open_to_read(file: Path) -> sqlite3.Connection:
+    """Open a catalogue that may belong to somebody else, or lie on a medium that nobody can write to.
+
+    SQLite needs a file beside it to read one with a write-ahead log. Where that cannot be made, and there is no log,
+    nobody writes, and the file is read as it is.
+    """
+
+    def opened(mode: str) -> sqlite3.Connection:
+        address = f"{file.absolute().as_uri()}?{mode}"
+        connection = sqlite3.connect(address, uri=True, timeout=30, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA schema_version")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    log = file.with_name(f"{file.name}-wal")
+    for mode in ("mode=rw", "mode=ro"):
+        try:
+            return opened(mode)
+        except sqlite3.OperationalError as error:
+            has_log = log.exists() and log.stat().st_size
+            if "locked" in str(error) or (mode == "mode=ro" and has_log):
+                raise
+    return opened("mode=ro&immutable=1")
 
 
 def _postgresql(url: URL, pool_size: int, pooled: bool) -> Engine:

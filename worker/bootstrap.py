@@ -48,8 +48,8 @@ def build_tagger(
     )
 
 
-def open_sessions(settings: Settings, *, pool_size: int = 2) -> Sessions:
-    return sessions_of(connect(settings.database_url, pool_size=pool_size))
+def open_sessions(settings: Settings, *, pool_size: int = 2, read_only: bool = False) -> Sessions:
+    return sessions_of(connect(settings.database_url, pool_size=pool_size, read_only=read_only))
 
 
 def source_store(settings: Settings, source: str) -> Store:

@@ -61,7 +61,7 @@ def open_photographs(
         data,
         images,
         settings,
-        open_catalogue=lambda: open_catalogue(settings),
+        open_catalogue=lambda: open_catalogue(settings, read_only=True),
         announce=lambda line: typer.echo(line, err=True),
     )
     names = sorted({photograph.category for photograph in photographs})

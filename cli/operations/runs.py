@@ -39,7 +39,7 @@ def list_(
     from db.operations import overview
     from db.session import reading
 
-    with reading(open_catalogue(load_settings())) as session:
+    with reading(open_catalogue(load_settings(), read_only=True)) as session:
         rows = overview.list_runs(session, limit)
     if as_json:
         print(json.dumps(rows))
@@ -53,7 +53,7 @@ def show(run: Name, as_json: AsJson = False) -> None:
     from db.operations import overview
     from db.session import reading
 
-    with reading(open_catalogue(load_settings())) as session:
+    with reading(open_catalogue(load_settings(), read_only=True)) as session:
         shown = overview.show(session, find_run(session, run))
     if as_json:
         print(json.dumps(shown))

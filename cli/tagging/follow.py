@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from cli.context import sqlite_file
 from cli.progress import listing_spinner, tagging_bar
 from cli.tagging.holders import Holder
-from db import heartbeats, open_work, runs
-from db.queue import claims, throttle
+from db import heartbeats, runs
+from db.queue import claims, open_work, throttle
 from db.schema import Run
 from db.session import Sessions, in_transaction, now, read_with_retry
 from worker.settings import Settings

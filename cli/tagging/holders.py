@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from db import open_work
-from db.queue import leases
+from db.queue import leases, open_work
 from db.session import Sessions, in_transaction, read_with_retry
 
 SUFFIX = "-holders"

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from cli.context import sqlite_file
 from cli.tagging.holders import Holder
 from cli.tagging.job import Job
-from db import open_work, runs
-from db.open_work import Waiting
+from db import runs
+from db.queue import open_work
+from db.queue.open_work import Waiting
 from db.schema import Run
 from db.session import Sessions, in_transaction, reading
 

@@ -43,7 +43,7 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 def current(engine: Engine) -> str | None:
     """Return the revision of the tables; None for an empty database."""
-    with engine.connect() as connection:
+    with engine.execution_options(read_only=True).connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()

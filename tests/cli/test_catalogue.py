@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,15 @@ def test_a_failed_run_is_shown_with_its_reason(failed_run: int) -> None:
 
     assert f"failed, 0 seen, 0 new: {ERROR}" in table
     assert (run["id"], run["state"], run["error"]) == (failed_run, "failed", ERROR)
+
+
+@pytest.mark.usefixtures("connections_closed", "failed_run")
+@pytest.mark.parametrize(
+    "command", ["status", "failures", "verify", "export", "db check", "runs", "runs show 1", "model list", "doctor"]
+)
+def test_commands_that_only_read_wait_for_no_writer(command: str, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "catalogue.db")) as writer:
+        writer.execute("UPDATE run SET updated_at = updated_at")  # keeps the write lock
+        done = CliRunner().invoke(app, command.split())
+
+    assert done.exit_code == 0, done.stderr

@@ -89,6 +89,48 @@ def test_a_full_disk_is_told_in_a_line(number: int) -> None:
     assert message.count("\n") == 1
 
 
+def test_a_folder_that_was_deleted_under_ones_feet_is_told(tmp_path: Path) -> None:
+    def fail() -> None:
+        (tmp_path / "here").mkdir()
+        os.chdir(tmp_path / "here")
+        (tmp_path / "here").rmdir()
+        Path("relative").absolute()
+
+    try:
+        code, message, _ = run(fail)
+    finally:
+        os.chdir(tmp_path)
+
+    assert (code, message) == (3, "tagger: the folder you are in no longer exists: change to another\n")
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("attempt to write a readonly database", "this user may not write to it"),
+        ("database is locked", "another program writes to it"),
+        ("file is not a database", "name another in TAGGER_DATABASE_URL"),
+    ],
+)
+def test_an_sqlite_file_that_cannot_be_used_is_named_with_the_reason(reason: str, remedy: str) -> None:
+    def fail() -> None:
+        cause = Exception(reason)
+        cause.add_note("/shop/tagger.db")
+        raise OperationalError("SELECT 1", {}, cause)
+
+    code, message, _ = run(fail)
+
+    assert code == 3
+    assert f"/shop/tagger.db cannot be used ({reason}): {remedy}" in message
+
+
+def test_an_interruption_is_told_with_exit_code_130() -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    assert run(stop)[:2] == (130, "tagger: stopped\n")
+
+
 def test_a_usage_error_stays_exit_code_2() -> None:
     def fail() -> None:
         raise typer.BadParameter("no such thing")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db import open_work
+from db.queue import open_work
 from db.schema import Run
 from tests.db.catalogues import BUCKET, Catalogue
 

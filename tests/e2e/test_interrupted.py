@@ -86,3 +86,21 @@ def test_while_a_bucket_does_not_answer(
     assert line == "tagger: stopped. Run the same command again to continue."
     assert tagged == 3
     assert embedded.clean()
+
+
+def test_a_command_that_has_not_come_to_its_work_yet_ends_in_a_line(embedded: Deployment) -> None:
+    running = embedded.start("run", str(SAMPLES))
+    wait_until(lambda: handles(running, signal.SIGTERM), "the command to begin", 60, 0.01)
+
+    running.process.send_signal(signal.SIGTERM)
+
+    assert running.wait(timeout_s=60) == 130
+    assert running.tail().startswith("tagger: stopped")
+    assert running.tail().count("\n") == 1
+
+
+def handles(child: Child, number: signal.Signals) -> bool:
+    """Tell whether a process has a handler for a signal."""
+    status = Path(f"/proc/{child.pid}/status").read_text(encoding="utf-8")
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
