@@ -1,6 +1,5 @@
 """What is wrong with the last night: it has not begun, it will not be done in time, or it was not."""
 
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,34 +36,6 @@ class Trouble:
     night: str
     notice: str
     detail: dict[str, Any]
-
-
-class Pace:
-    """How fast a run comes to its end, by the number of its open items over the last minutes."""
-
-    WINDOW_S, LEAST_S, STUCK_S = 600.0, 60.0, 300.0
-
-    def __init__(self) -> None:
-        self._run_id: int | None = None
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def add(self, at_s: float, run_id: int, items: int) -> None:
-        """Note how many items were open at a time of a clock that only goes forward."""
-        if run_id != self._run_id:
-            self._run_id = run_id
-            self._seen.clear()
-        self._seen.append((at_s, items))
-        while at_s - self._seen[0][0] > self.WINDOW_S:
-            self._seen.popleft()
-
-    def seconds_left(self) -> float | None:
-        """Return the time to the end; None where it is too early to say, infinity where nothing moves."""
-        if not self._seen:
-            return None
-        (first_s, before), (last_s, left) = self._seen[0], self._seen[-1]
-        if before > left:
-            return left * (last_s - first_s) / (before - left) if last_s - first_s >= self.LEAST_S else None
-        return float("inf") if left and last_s - first_s >= self.STUCK_S else None
 
 
 def last_night(session: Session, settings: Settings, began: datetime) -> LastNight | None:

@@ -17,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import heartbeats, runs
 from db.session import Sessions
 from scheduler import doorbells
+from scheduler.health import Health
+from scheduler.metrics import start_server
 from scheduler.nightly import Nights
 from scheduler.plans import Plans
 from scheduler.scanning import Scans
@@ -37,6 +39,7 @@ def serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     scheduler = Scheduler(settings, open_sessions(settings), create_app(settings))
+    metrics = start_server(settings, open_sessions(settings), scheduler.health)
     log.info("scheduler_started", holder=scheduler.holder)
     if settings.source is None and settings.calendar is not None:
         log.warning("no_nights", reason="TAGGER_SOURCE is not set, so no night begins")
@@ -44,6 +47,8 @@ def serve(settings: Settings) -> int:
         scheduler.tick()
         stopped.wait(TICK_S)
     scheduler.stop()
+    if metrics is not None:
+        metrics.shutdown()
     log.info("scheduler_stopped")
     return 0
 
@@ -59,7 +64,8 @@ class Scheduler:
         self.scans = Scans(settings, sessions)
         self._started_at = datetime.now(UTC)
         self.nights = Nights(settings, sessions)
-        self.watchdog = Watchdog(settings, sessions)
+        self.health = Health()
+        self.watchdog = Watchdog(settings, sessions, stall=self.health.stall)
         self._steps: tuple[Callable[[], object], ...] = (
             self._close_finished,
             self.nights.open_due,
@@ -71,19 +77,31 @@ class Scheduler:
 
     def tick(self) -> bool:
         """Take each step, if this scheduler leads; whether it did. A database that is down is met again next time."""
+        reaches_catalogue = leads = False
         try:
             with self.sessions.begin() as session:
                 heartbeats.beat(session, self.holder, slots=0, started_at=self._started_at, role=heartbeats.SCHEDULER)
                 leads = heartbeats.lead(session, heartbeats.SCHEDULER, self.holder)
-            if not leads:
+            if leads:
+                for step in self._steps:
+                    self._take(step)
+            else:
                 self.scans.stop()
-                return False
-            for step in self._steps:
-                step()
+            reaches_catalogue = True
         except SQLAlchemyError as error:
             log.warning("tick_failed", error=str(error))
-            return False
-        return True
+        self.health.tick(reaches_catalogue=reaches_catalogue, leads=leads and reaches_catalogue)
+        return leads and reaches_catalogue
+
+    @staticmethod
+    def _take(step: Callable[[], object]) -> None:
+        """Take a step. What is wrong in one keeps no other from being taken; only the catalogue is needed by all."""
+        try:
+            step()
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            log.exception("step_failed", step=getattr(step, "__name__", repr(step)))
 
     def stop(self) -> None:
         """End the scans, but wait only a while for a store that hangs, and let another scheduler lead."""

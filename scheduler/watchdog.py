@@ -1,4 +1,4 @@
-"""Alerts about the last night, each once whatever number of schedulers notice; and the pings of good ones."""
+"""Alerts: about the last night, each once whatever number of schedulers notice, and about work that stands still."""
 
 import threading
 import time
@@ -8,16 +8,19 @@ from datetime import datetime
 import structlog
 from sqlalchemy.orm import Session
 
-from db import runs
-from db.operations import schedule
+from db import heartbeats
+from db.operations import schedule, watch
+from db.queue import claims
 from db.session import Sessions, in_transaction, now, reading
-from scheduler.deadlines import Pace, Trouble, last_night, trouble
+from scheduler.deadlines import Trouble, last_night, trouble
+from scheduler.health import STALLED_AFTER_S, Pace, Stall
 from worker.operations import good_nights
 from worker.settings import Settings
 
 log = structlog.get_logger()
 
 LOOK_S = 15.0
+COUNTED_AT_MOST = 1000
 EVENTS = {"absent": "night_absent", "late": "night_late", "missed": "night_missed_deadline"}
 
 
@@ -27,23 +30,31 @@ def log_alert(alert: Trouble) -> None:
 
 
 class Watchdog:
-    """What looks after the nights in the leading scheduler. One thread calls the method."""
+    """What looks after the nights and the work in the leading scheduler. One thread calls the method."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, alert: Callable[[Trouble], None] = log_alert) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sessions: Sessions,
+        alert: Callable[[Trouble], None] = log_alert,
+        stall: Stall | None = None,
+    ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._alert = alert
+        self._stall = stall or Stall()
         self._pace = Pace()
         self._began: datetime | None = None
         self._looked_at = float("-inf")
 
     def look(self) -> None:
-        """Tell what is wrong with the last night, and which nights were good, if the last look was a while ago."""
+        """Tell what is wrong, and which nights were good, if the last look was a while ago."""
         if time.monotonic() - self._looked_at < LOOK_S:
             return
         self._looked_at = time.monotonic()
         with reading(self._sessions) as session:
             found = self._trouble(session)
+            self._watch_work(session)
         if found is not None and in_transaction(self._sessions, lambda session: self._is_news(session, found)):
             self._alert(found)
         for night in good_nights.note_good(self._sessions):
@@ -56,9 +67,19 @@ class Watchdog:
             return None
         left = None
         if night.run is not None and night.run.state == "running":
-            self._pace.add(time.monotonic(), night.run.id, runs.work_counts(session, night.run.id)["open"])
+            far = watch.progress_of(session, night.run)
+            self._pace.add(time.monotonic(), far.run_id, done=far.done, left=far.left)
             left = self._pace.seconds_left()
         return trouble(session, night, left)
+
+    def _watch_work(self, session: Session) -> None:
+        """Log when work waits and nothing is done any more, and when something is again."""
+        waiting = {name: claims.claimable(session, name, at_most=COUNTED_AT_MOST) for name in claims.QUEUES}
+        changed = self._stall.add(time.monotonic(), claimable=sum(waiting.values()), settled=watch.settled(session))
+        if changed and self._stall.stalled:
+            log.error("work_stalled", seconds=STALLED_AFTER_S, workers=len(heartbeats.alive(session)), **waiting)
+        elif changed:
+            log.info("work_goes_on")
 
     @staticmethod
     def _is_news(session: Session, found: Trouble) -> bool:

@@ -83,6 +83,9 @@ class Settings(NightSettings):
         None,
         description="A regular expression with a group `product`, searched in each key: several images, one product.",
     )
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Where a scheduler serves /metrics, /healthz and /readyz; unset: nowhere."
+    )
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people (text) or programs (json).")
 
     @field_validator("product_pattern")

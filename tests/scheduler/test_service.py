@@ -109,7 +109,7 @@ def test_a_lease_lasts_half_a_minute_and_its_fence_grows_with_every_tick(
 
 def test_who_does_not_lead_does_nothing(catalogue: Catalogue, app: Celery, first: Scheduler, second: Scheduler) -> None:
     first.tick()
-    catalogue.items("a")
+    catalogue.items("a", run_id=catalogue.another_run("scan:2"))
 
     second.tick()
 
@@ -143,3 +143,18 @@ def test_a_database_that_is_down_is_met_again_at_the_next_tick(app: Celery) -> N
     assert acted is False
     assert [entry["event"] for entry in logged] == ["tick_failed", "resign_failed"]
     engine.dispose()
+
+
+def test_a_step_that_fails_keeps_no_other_from_being_taken(
+    catalogue: Catalogue, first: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = catalogue.another_run("scan:2")
+    catalogue.items("a", run_id=waiting)
+    monkeypatch.setattr("db.runs.close_finished", lambda _: 1 / 0)
+
+    with capture_logs() as logged:
+        acted = first.tick()
+
+    assert acted is True
+    assert broker.depth(first.app, "nightly") == 1
+    assert [(entry["event"], entry["step"]) for entry in logged] == [("step_failed", "_close_finished")]

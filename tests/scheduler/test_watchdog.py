@@ -16,7 +16,8 @@ from db import runs
 from db.operations import schedule
 from db.schema import Run
 from scheduler import deadlines, nightly, watchdog
-from scheduler.deadlines import Pace, trouble_so_far
+from scheduler.deadlines import trouble_so_far
+from scheduler.health import Pace, Stall
 from scheduler.watchdog import Watchdog
 from tests.db.catalogues import Catalogue
 from worker.operations import good_nights
@@ -201,9 +202,34 @@ def test_a_pace_says_nothing_too_early_and_knows_when_nothing_moves() -> None:
     pace = Pace()
     left = []
     for at_s, items in ((0, 100), (30, 90), (60, 80), (300, 80), (1000, 80), (1300, 80)):
-        pace.add(at_s, 1, items)
+        pace.add(at_s, 1, done=100 - items, left=items)
         left.append(pace.seconds_left())
-    pace.add(1310, 2, 50)
+    pace.add(1310, 2, done=0, left=50)
 
     assert left == [None, None, 240.0, 1200.0, None, float("inf")]
     assert pace.seconds_left() is None
+
+
+def test_work_stands_still_when_it_waits_and_nothing_is_done_for_five_minutes() -> None:
+    stall = Stall()
+    seen = [(0, 5, 0), (200, 5, 1), (499, 5, 1), (500, 5, 1), (560, 5, 1), (600, 5, 2), (950, 0, 2), (1200, 3, 2)]
+
+    changes = [stall.add(at_s, claimable=waiting, settled=done) for at_s, waiting, done in seen]
+
+    assert changes == [False, False, False, True, False, True, False, False]
+
+
+def test_a_stall_is_an_error_in_the_log_and_so_is_told_that_it_ended(night: Night) -> None:
+    night.catalogue.items("a", "b")
+    with night.catalogue.sessions.begin() as session:
+        schedule.pause(session, actor="person:amina", why="so that nothing else is told")
+
+    with capture_logs() as logged:
+        for after in (0.0, 0.05, 0.1, 0.2):
+            night.look(hours(after))
+        night.catalogue.record(night.catalogue.claim(1))
+        night.look(hours(0.25))
+
+    stalled, goes_on = logged
+    assert (stalled["event"], stalled["log_level"], stalled["nightly"]) == ("work_stalled", "error", 2)
+    assert goes_on["event"] == "work_goes_on"
