@@ -1,11 +1,11 @@
 """Recording what models say: result, tag, history and the end of the work are written together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select
+from sqlalchemy import Row, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from db import actors
@@ -88,7 +88,7 @@ def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, tag
         return
     ids = [result.item.object_id for result in results]
     before = {tag.object_id: tag for tag in session.execute(select(TAGS).where(TAGS.c.object_id.in_(ids)))}
-    versions = {object_id: before[object_id].version if object_id in before else 0 for object_id in ids}
+    versions = {object_id: tag.version for object_id, tag in before.items()} | last_seqs(session, {*ids} - {*before})
     fields = {result.item.object_id: _decision(result, model_version_id) | {"source": "model"} for result in results}
     rows = [
         new | {"object_id": object_id, "version": versions[object_id] + 1, "tagged_at": tagged_at}
@@ -110,6 +110,13 @@ def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, tag
     ]
     if events:
         session.execute(insert(table_of(TagEvent)), events)
+
+
+def last_seqs(session: Session, object_ids: Collection[int]) -> dict[int, int]:
+    """Return the number of each image's last event; 0 if it has none. For a tag that is there, see its version."""
+    newest = select(TagEvent.object_id, func.max(TagEvent.seq)).where(TagEvent.object_id.in_(sorted(object_ids)))
+    known = dict(session.execute(newest.group_by(TagEvent.object_id)).all()) if object_ids else {}
+    return {object_id: known.get(object_id, 0) for object_id in object_ids}
 
 
 def upsert_tags(session: Session, *, unless_human: bool = False) -> Any:

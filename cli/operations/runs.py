@@ -17,7 +17,7 @@ from cli.options import AsJson
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from db.schema import Run
+    from db.schema import ModelVersion, Run
     from db.session import Sessions
 
 Name = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its logical key.")]
@@ -93,6 +93,24 @@ def cancel(run: Name, why: Why = None) -> None:
     _change(run, why, control.cancel, "is cancelled", "is cancelled already")
 
 
+@app.command(epilog="Example: tagger runs undo 7 --why 'wrong model' --json")
+def undo(
+    run: Annotated[str | None, typer.Argument(help="The run's id, or its logical key.")] = None,
+    model: Annotated[str | None, typer.Option(help="Instead of a run, all that this name@version tagged.")] = None,
+    why: Why = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give each tag that a run changed its former value. What people decided since is left; an undo can be undone."""
+    from db.operations.undo import COUNTS
+    from worker.operations.undo import undo
+
+    sessions = open_catalogue(load_settings())
+    undone, text = _to_undo(sessions, run, model, why)
+    done = undo(sessions, undone, actor=actor(), why=text)
+    result = {"run": done.id, **{name: done.counts[name] for name in COUNTS}}
+    print(json.dumps(result) if as_json else "  ".join(f"{name} {value}" for name, value in result.items()))
+
+
 @app.command(epilog="Example: tagger runs note 7 'the studio changed its backdrop'")
 def note(run: Name, text: Annotated[str, typer.Argument(help="What people should know of this run.")]) -> None:
     """Write a note at a run, which later reports show."""
@@ -121,6 +139,32 @@ def _change(name: str, why: str | None, change: Callable[..., bool], done: str, 
     except RunRefused as error:
         raise refuse(str(error), code=1) from None
     print(f"Run {run.id} {done if changed else was_so}.")
+
+
+def _to_undo(
+    sessions: Sessions, name: str | None, model: str | None, why: str | None
+) -> tuple[Run | ModelVersion, str]:
+    """Return what to undo, and why. Exit code 1 if it may still tag. Raises BadParameter."""
+    from db.operations import control, selection, undo
+    from db.session import reading
+
+    if (name is None) == (model is None):
+        raise typer.BadParameter("name a run, or a model with --model", param_hint="RUN")
+    with reading(sessions) as session:
+        undone: Run | ModelVersion | None = None
+        if name is not None:
+            undone = run = find_run(session, name)
+            try:
+                undo.check(run)
+            except control.RunRefused as error:
+                raise refuse(str(error), code=1) from None
+        elif model is not None:
+            undone = selection.find_model(session, model)
+        if undone is None:
+            raise typer.BadParameter(
+                f"the catalogue knows no {model}; `tagger runs` shows the models", param_hint="--model"
+            )
+        return undone, reason(why, undo.touched(session, undone, 100_000))
 
 
 def find_run(session: Session, name: str, parameter: str = "RUN") -> Run:

@@ -29,7 +29,13 @@ def human_decisions_lost() -> Select[Any, Any]:
 
 
 def gaps_in_trail() -> Select[Any, Any]:
-    untagged = ~exists().where(ImageTag.object_id == TagEvent.object_id)
+    last, newer = aliased(TagEvent), aliased(TagEvent)
+    withdrawn = exists().where(
+        last.object_id == TagEvent.object_id,
+        last.new["category"].as_string().is_(None),
+        ~exists().where(newer.object_id == last.object_id, newer.seq > last.seq),
+    )
+    untagged = and_(~exists().where(ImageTag.object_id == TagEvent.object_id), ~withdrawn)
     return (
         select(func.max(TagEvent.id), literal("events, or the tag they lead to, are missing from an object's trail"))
         .group_by(TagEvent.object_id)

@@ -97,6 +97,12 @@ def has_model(session: Session, name: str) -> bool:
     return bool(session.execute(_of_models((name,)).limit(1)).first())
 
 
+def find_model(session: Session, bundle_id: str) -> ModelVersion | None:
+    """Return the model with this name@version."""
+    name, _, version = bundle_id.rpartition("@")
+    return session.execute(select(ModelVersion).filter_by(name=name, version=version)).scalar_one_or_none()
+
+
 def _failed(reasons: Sequence[str]) -> ColumnElement[bool]:
     """Match images whose present version failed or waits after a failure, unless it was queued again since."""
     item, later = aliased(WorkItem), aliased(WorkItem)

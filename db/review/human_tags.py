@@ -10,7 +10,7 @@ from db import CatalogueError, actors
 from db.schema import CONFIDENCE_UNIT, ImageTag, SourceObject, TagEvent
 from db.schema.columns import table_of
 from db.session import now
-from db.tags import TAG_FIELDS, TAGS, as_dict, lock_objects, upsert_tags
+from db.tags import TAG_FIELDS, TAGS, as_dict, last_seqs, lock_objects, upsert_tags
 
 
 class NoSuchObject(CatalogueError):
@@ -34,7 +34,7 @@ def set_human_tag(session: Session, object_id: int, category: str, *, person: st
         raise NoSuchObject(f"no image has the id {object_id}; `tagger export` lists what there is")
     before = session.execute(select(TAGS).where(TAGS.c.object_id == object_id)).one_or_none()
     new = decided_fields(category)
-    version = before.version + 1 if before else 1
+    version = (before.version if before else last_seqs(session, [object_id])[object_id]) + 1
     decided_at = now(session)
     row = new | {"object_id": object_id, "version": version, "tagged_at": decided_at}
     session.execute(upsert_tags(session), [row])

@@ -5,6 +5,7 @@ from functools import partial
 from db.operations import control
 from db.session import Sessions, in_transaction
 from worker.operations.reprocess import queue_all
+from worker.operations.undo import undo_all
 
 
 def pause(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
@@ -31,4 +32,5 @@ def resume(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
         after = in_transaction(sessions, partial(control.revive_some, run_id=run_id, after=after))
     in_transaction(sessions, lambda session: control.end_resume(session, run_id, actor=actor, why=why))
     queue_all(sessions, run_id)
+    undo_all(sessions, run_id)
     return True

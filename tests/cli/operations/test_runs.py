@@ -123,3 +123,21 @@ def test_what_the_state_does_not_allow_is_told_with_exit_code_1(catalogue: Catal
     done = tagger("pause", "1")
 
     assert (done.exit_code, done.stderr) == (1, "tagger: run 1 is finished: it cannot be paused any more\n")
+
+
+def test_an_undo_prints_what_other_programs_read(catalogue: Catalogue) -> None:
+    running = tagger("undo", "1")
+    catalogue.sql("UPDATE run SET state = 'finished'")
+
+    done = read("undo", "1")
+    of_model = read("undo", "--model", "net@1")
+
+    assert (running.exit_code, done.pop("run")) == (1, 2)
+    assert "run 1 is running: wait for its end" in running.stderr
+    assert done == {"restored": 1, "withdrawn": 1, "left_human": 0, "left_changed": 0}
+    assert of_model["restored"] == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("1", "--model", "net@1"), ("--model", "net@7"), ("7",)])
+def test_an_undo_of_nothing_is_wrong_usage(catalogue: Catalogue, arguments: tuple[str, ...]) -> None:
+    assert tagger("undo", *arguments).exit_code == 2
