@@ -59,13 +59,14 @@ class Tagging(Walk):
         reason = "low_confidence" if unsure else None
         return tags.Tagged(item, item.version_token, 5000 + 100 * (item.id % 7), [5000, 5000], None, unsure, reason)
 
-    @rule(items=claims, part=st.integers(1, 4), lasting=st.booleans())
-    def fail(self, items: list[ClaimedItem], part: int, lasting: bool) -> None:
+    @rule(items=claims, part=st.integers(1, 4), lasting=st.booleans(), outside=st.booleans())
+    def fail(self, items: list[ClaimedItem], part: int, lasting: bool, outside: bool) -> None:
+        """For a cause within the bytes, or outside of them, which a later scan tries again."""
         items = items[:part]
         ours = self.held(items)
-        end = leases.skip if lasting else leases.retry
+        end, reason = (leases.skip, "corrupt") if lasting else (leases.retry, "internal")
         with self.catalogue.sessions.begin() as session:
-            ended = {item.id for item in items if end(session, item, "corrupt" if lasting else "internal", "")}
+            ended = {item.id for item in items if end(session, item, "access_denied" if outside else reason, "")}
         assert ended == ours
 
     @rule(items=claims)
@@ -103,6 +104,12 @@ class Tagging(Walk):
                 assert claims.next_model(session, "nightly") is None
             else:
                 throttle.answered(session, [BUCKET])
+
+    @rule()
+    def the_store_is_given_up(self) -> None:
+        with self.catalogue.sessions.begin() as session:
+            throttle.hold(session, BUCKET, "503")
+            throttle.give_up(session, BUCKET, "it stays away")
 
     # People
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from db import runs
 from db.queue.leases import ClaimedItem
+from db.queue.retries import Retries
 from db.schema import ModelVersion
 from db.session import connect, sessions_of
 from scheduler import discovery
@@ -70,7 +71,7 @@ class Walk(RuleBasedStateMachine):
         self.shelf.fails_after, self.shelf.listed_from = cut_after, []
         run_id = self.run_to_scan(limit)
         with suppress(StoreUnavailable):
-            request = ScanRequest(limit=limit, allow_mass_removal=True)
+            request = ScanRequest(limit=limit, allow_mass_removal=True, retries=Retries(a_day=3))
             discovery.scan(self.catalogue.sessions, self.shelf, run_id, request)
             if limit is None and self.shelf.listed_from[0] == "":
                 self.the_catalogue_is_the_shelf()
