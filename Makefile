@@ -6,7 +6,7 @@ ARGS   ?=
 IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint check docs requirements bench stack clean
+.PHONY: demo test lint check docs requirements bench scale chaos stack clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +44,12 @@ requirements: $(BIN)/python ## requirements.txt: what the image installs, pinned
 
 bench: $(VENV)/.full       ## S3 -> Redis -> Celery -> PostgreSQL beside the naive way; ARGS=--json
 	$(BIN)/python -m bench.pipeline $(ARGS)
+
+scale: $(VENV)/.full       ## what a catalogue of millions costs; ARGS="--objects 6000000 --json"
+	$(BIN)/python -m bench.scale $(ARGS)
+
+chaos: $(VENV)/.full       ## kill everything again and again while images are tagged; ARGS="--minutes 20 --seed 7 --json"
+	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
 stack: $(VENV)/.full       ## the compose topology on servers from wheels, until Ctrl-C
 	$(BIN)/python -m stack.stack $(ARGS)

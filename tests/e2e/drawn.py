@@ -18,16 +18,24 @@ _DRAWINGS = 40
 
 def draw_photographs(folder: Path) -> Path:
     """Write `test/` and `train/`, of so many JPEG files of 400 × 534 pixels; the folder."""
-    with ThreadPoolExecutor(2) as pool:
-        drawings = list(pool.map(_drawing, range(_DRAWINGS)))
+    pictures = drawings()
     for number in range(TEST + TRAIN):
         part = folder / ("test" if number < TEST else "train") / f"{number % 10}"
         part.mkdir(parents=True, exist_ok=True)
-        comment = f"{number:04}".encode()
-        marker = b"\xff\xfe" + (2 + len(comment)).to_bytes(2) + comment
-        drawing = drawings[number % _DRAWINGS]
-        (part / f"{number:04}.jpg").write_bytes(drawing[:2] + marker + drawing[2:])
+        (part / f"{number:04}.jpg").write_bytes(numbered(pictures[number % _DRAWINGS], number))
     return folder
+
+
+def drawings() -> list[bytes]:
+    """Return the drawings, as JPEG files."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(_drawing, range(_DRAWINGS)))
+
+
+def numbered(drawing: bytes, number: int) -> bytes:
+    """Return a file of the same picture that is like no other's, by a comment."""
+    comment = f"{number:04}".encode()
+    return drawing[:2] + b"\xff\xfe" + (2 + len(comment)).to_bytes(2) + comment + drawing[2:]
 
 
 def _drawing(seed: int) -> bytes:
