@@ -1,12 +1,13 @@
 """What readers want of the catalogue: the tags to export, and the images that got none."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Float, Row, column, exists, select, table, tuple_
+from sqlalchemy import Boolean, Float, Row, column, exists, select, table
 from sqlalchemy.orm import Session, aliased
 
-from db.keys import in_key_order
+from db.keys import in_key_order, is_key
 from db.schema import SourceObject, WorkItem
 from db.schema.columns import UtcTime
 
@@ -52,18 +53,25 @@ def export_page(
     category: str | None = None,
     needs_review: bool = False,
 ) -> list[dict[str, Any]]:
-    """Return the first rows of the view `catalogue_tags` after a bucket and key, in this order, with EXPORT_COLUMNS."""
+    """Return the next rows of `catalogue_tags` in the order of bucket and key: of one bucket, none after the last."""
     types: dict[str, Any] = {"confidence": Float(), "needs_review": Boolean(), "tagged_at": UtcTime()}
     tags = table("catalogue_tags", *(column(name, types.get(name)) for name in EXPORT_COLUMNS))
-    bucket, key = after
-    order = (tags.c.bucket, *in_key_order(session, tags.c.key))
-    statement = select(tags).where(tuple_(*order) > (bucket, *in_key_order(session, key)))
+    wanted = select(tags)
     if category is not None:
-        statement = statement.where(tags.c.category == category)
+        wanted = wanted.where(tags.c.category == category)
     if needs_review:
-        statement = statement.where(tags.c.needs_review)
-    page = session.execute(statement.order_by(*order).limit(rows))
-    return [dict(row) for row in page.mappings()]
+        wanted = wanted.where(tags.c.needs_review)
+    in_order = wanted.order_by(*in_key_order(session, tags.c.key)).limit(rows)
+    bucket: str | None
+    bucket, key = after
+    while bucket is not None:
+        rest = in_order.where(tags.c.bucket == bucket, is_key(operator.gt, key, tags.c.key))
+        if page := session.execute(rest).mappings().all():
+            return [dict(row) for row in page]
+        following = select(SourceObject.bucket).where(SourceObject.bucket > bucket)
+        bucket = session.execute(following.order_by(SourceObject.bucket).limit(1)).scalar_one_or_none()
+        key = ""
+    return []
 
 
 def categories(session: Session) -> list[str]:

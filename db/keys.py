@@ -15,10 +15,10 @@ from db.session import is_sqlite
 _OF_HEADS: dict[Callable[..., Any], Callable[..., Any]] = {operator.gt: operator.ge, operator.lt: operator.le}
 
 
-def is_key(compare: Callable[..., Any], other: str) -> ColumnElement[bool]:
-    """Compare keys with another: by their heads, too, as PostgreSQL's index has no more of a key."""
+def is_key(compare: Callable[..., Any], other: str, key: Any = SourceObject.key) -> ColumnElement[bool]:
+    """Compare a column of keys with a key: by their heads, too, as PostgreSQL's index has no more of a key."""
     compare_heads = _OF_HEADS.get(compare, compare)
-    return and_(compare_heads(key_head(SourceObject.key), other[:KEY_HEAD_CHARS]), compare(SourceObject.key, other))
+    return and_(compare_heads(key_head(key), other[:KEY_HEAD_CHARS]), compare(key, other))
 
 
 def among(bucket: str, keys: Collection[str]) -> ColumnElement[bool]:
@@ -30,10 +30,8 @@ def among(bucket: str, keys: Collection[str]) -> ColumnElement[bool]:
 
 
 def in_key_order(session: Session, key: Any) -> tuple[Any, ...]:
-    """Return what a column of keys is ordered by, as the index has it, or what a key has in place of these."""
-    if is_sqlite(session):
-        return (key,)
-    return (key[:KEY_HEAD_CHARS] if isinstance(key, str) else key_head(key), key)
+    """Return what to order a bucket's keys by, as the index has it."""
+    return (key,) if is_sqlite(session) else (key_head(key), key)
 
 
 def under(prefix: str) -> ColumnElement[bool]:
