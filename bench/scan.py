@@ -33,6 +33,7 @@ class GeneratedStore:
     """Store of `keys` generated objects `0000/0000000.jpg` …, from number `first` on, listed as a bucket would."""
 
     bucket = "generated"
+    left_out = 0
 
     def __init__(self, keys: int, *, first: int = 0, prefix: str = "") -> None:
         self._numbers = range(first, first + keys)

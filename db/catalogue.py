@@ -53,7 +53,7 @@ def export_page(
     category: str | None = None,
     needs_review: bool = False,
 ) -> list[dict[str, Any]]:
-    """Return the next rows of `catalogue_tags` in the order of bucket and key: of one bucket, none after the last."""
+    """Return the first rows of the view `catalogue_tags` after a bucket and key, in this order, with EXPORT_COLUMNS."""
     types: dict[str, Any] = {"confidence": Float(), "needs_review": Boolean(), "tagged_at": UtcTime()}
     tags = table("catalogue_tags", *(column(name, types.get(name)) for name in EXPORT_COLUMNS))
     wanted = select(tags)
@@ -61,17 +61,17 @@ def export_page(
         wanted = wanted.where(tags.c.category == category)
     if needs_review:
         wanted = wanted.where(tags.c.needs_review)
-    in_order = wanted.order_by(*in_key_order(session, tags.c.key)).limit(rows)
+    in_order = wanted.order_by(*in_key_order(session, tags.c.key))
     bucket: str | None
     bucket, key = after
-    while bucket is not None:
+    page: list[dict[str, Any]] = []
+    while bucket is not None and len(page) < rows:  # a bucket at a time: PostgreSQL plans no walk over several
         rest = in_order.where(tags.c.bucket == bucket, is_key(operator.gt, key, tags.c.key))
-        if page := session.execute(rest).mappings().all():
-            return [dict(row) for row in page]
+        page += map(dict, session.execute(rest.limit(rows - len(page))).mappings())
         following = select(SourceObject.bucket).where(SourceObject.bucket > bucket)
         bucket = session.execute(following.order_by(SourceObject.bucket).limit(1)).scalar_one_or_none()
         key = ""
-    return []
+    return page
 
 
 def categories(session: Session) -> list[str]:

@@ -12,7 +12,8 @@ from db.schema import ModelVersion, Run, WorkItem
 from db.schema.vocabulary import OPEN_STATES, REPROCESS, UNDO
 from db.session import sql_now, upsert
 
-SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused")
+SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused", "left_out")
+_COUNTED_ANEW = {"seen": 0, "gone_refused": 0, "left_out": 0}
 
 FEW = 1000
 
@@ -115,7 +116,7 @@ def join(session: Session, run: Run, other: Run) -> bool:
     if other.state not in ("planned", "scanning", "running"):
         return False
     if other.state == "running":
-        other.cursor, other.counts = "", other.counts | {"seen": 0, "gone_refused": 0}
+        other.cursor, other.counts = "", other.counts | _COUNTED_ANEW
         other.state, other.updated_at = "planned", sql_now(session)
     run.state, run.finished_at = "finished", sql_now(session)
     run.counts = run.counts | work_counts(session, run.id) | {"joined_to": other.id}
@@ -157,7 +158,7 @@ def begin_scan(session: Session, run: Run) -> bool:
     if run.state not in ("planned", "scanning", "running"):
         return False
     if run.state == "running":
-        run.cursor, run.counts = "", run.counts | {"seen": 0, "gone_refused": 0}
+        run.cursor, run.counts = "", run.counts | _COUNTED_ANEW
     run.state, run.updated_at = "scanning", sql_now(session)
     return True
 

@@ -50,7 +50,10 @@ class ScanRequest:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """The result of a scan over its whole run. `refused` images were not listed, but too many to be gone."""
+    """The result of a scan over its whole run. `refused` images were not listed, but too many to be gone.
+
+    `left_out` files and folders are hidden or foreign ones.
+    """
 
     seen: int
     new: int
@@ -58,6 +61,7 @@ class Scanned:
     gone: int
     refused: int
     known: int
+    left_out: int = 0
 
 
 def scan(
@@ -77,13 +81,14 @@ def scan(
     """
     began, cursor = in_transaction(sessions, lambda s: (now(s), runs.of_store(s, run_id, store.bucket)))
     scanner, begun_at = _Scanner(store, run_id, request, began), cursor
-    seen, left = 0, request.limit
+    seen, left, left_out = 0, request.limit, store.left_out
     for page in chain(scanner.pages(cursor), [None]):
         if stopping():
             raise ScanStopped
         covered = False
         while not covered and left != 0:
-            record = partial(scanner.record, cursor=cursor, page=page, limit=left)
+            more, left_out = store.left_out - left_out, store.left_out
+            record = partial(scanner.record, cursor=cursor, page=page, limit=left, left_out=more)
             cursor, queued, covered = scanner.once(sessions, record, partial(_has_moved, cursor))
             left = None if left is None else left - queued
         seen += len(page or ())
@@ -139,7 +144,7 @@ class _Scanner:
             yield from pages
 
     def record(
-        self, session: Session, cursor: str, page: Sequence[StoredObject] | None, limit: int | None
+        self, session: Session, cursor: str, page: Sequence[StoredObject] | None, limit: int | None, left_out: int
     ) -> tuple[str, int, bool]:
         """Record what of a page lies after the cursor; None is the end of the listing.
 
@@ -156,7 +161,7 @@ class _Scanner:
         listed = [stored for stored in page or () if cursor < stored.key <= reached]
         difference = shorten(self._without_newer(session, compare(known, listed)), limit)
         new = len(difference.new) + len(difference.back)
-        counts = {"seen": len(listed), "new": new, "changed": len(difference.changed)}
+        counts = {"seen": len(listed), "new": new, "changed": len(difference.changed), "left_out": left_out}
         run = runs.advance(session, self.run_id, expected=cursor, cursor=reached, counts=counts)
         return run.cursor, self._write(session, run, difference), covered
 
@@ -220,7 +225,8 @@ class _Scanner:
         runs.scanned(session, self.run_id)
         total = run.counts
         refused = 0 if remove else missing
-        return Scanned(total["seen"], total["new"], total["changed"], total["gone"], refused, known.present)
+        found = {name: total[name] for name in ("seen", "new", "changed", "gone", "left_out")}
+        return Scanned(refused=refused, known=known.present, **found)
 
 
 def is_mass_removal(missing: int, known: int) -> bool:

@@ -18,6 +18,7 @@ from model.decisions.taxonomy import Taxonomy
 from model.images.decoder_pool import Decoders
 from worker import bundle_lookup
 from worker.settings import Settings, cores
+from worker.storage.ignore import ignored_names
 from worker.storage.open import open_bucket, open_source
 from worker.storage.store import Store
 from worker.tagging import Tagger
@@ -53,8 +54,9 @@ def open_sessions(settings: Settings, *, pool_size: int = 2, read_only: bool = F
 
 
 def source_store(settings: Settings, source: str) -> Store:
-    """Open the store that a command names. The catalogue's own files in a folder are not listed."""
-    return open_source(source, settings.s3, ignore=_catalogue_files(settings.database_url))
+    """Open the store that a command names. Hidden and foreign files and the catalogue's own are not listed."""
+    ignore, ignored = _catalogue_files(settings.database_url), ignored_names(settings.ignore)
+    return open_source(source, settings.s3, ignore=ignore, ignored=ignored)
 
 
 def _catalogue_files(database_url: str) -> list[Path]:

@@ -16,6 +16,7 @@ from model.images.decoding import DecodeLimits
 from worker import WorkerError
 from worker.configuration.nights import NightSettings
 from worker.configuration.urls import check_broker_url, check_database_url, hide_password
+from worker.storage.ignore import HIDDEN_AND_FOREIGN
 from worker.storage.store import S3Options
 
 
@@ -85,6 +86,10 @@ class Settings(NightSettings):
     )
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="Where a scheduler serves /metrics, /healthz and /readyz; unset: nowhere."
+    )
+    ignore: str = Field(
+        HIDDEN_AND_FOREIGN,
+        description="Names of files and folders to leave out of a source, with * and ?, between commas; or none.",
     )
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people (text) or programs (json).")
 

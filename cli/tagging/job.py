@@ -114,9 +114,8 @@ class Job:
                 raise StoreMisconfigured(run.counts["error"])
             if run.state not in ("planned", "scanning"):
                 counts = run.counts
-                return Scanned(
-                    counts["seen"], counts["new"], counts["changed"], counts["gone"], counts["gone_refused"], known=0
-                )
+                found = {name: counts.get(name, 0) for name in ("seen", "new", "changed", "gone", "left_out")}
+                return Scanned(refused=counts["gone_refused"], known=0, **found)
             if is_stale:
                 with self.sessions.begin() as session:
                     if runs.take_over_scan(session, run_id, stale_s=STALE_SCAN_S):

@@ -101,7 +101,8 @@ def interruptible() -> Iterator[None]:
 
 
 def _scan_result(run_id: int, scanned: Scanned) -> dict[str, Any]:
-    return {"run": run_id, "seen": scanned.seen, "new": scanned.new, "changed": scanned.changed, "gone": scanned.gone}
+    found = {name: getattr(scanned, name) for name in ("seen", "new", "changed", "gone", "left_out")}
+    return {"run": run_id, **found}
 
 
 def run_result(run_id: int, scanned: Scanned, counts: dict[str, int], seconds: float) -> dict[str, Any]:
@@ -133,7 +134,8 @@ def _print_summary(result: dict[str, Any], bundle: Bundle) -> None:
 def _warn_of_nothing(job: Job, scanned: Scanned, counts: Mapping[str, int] | None = None) -> bool:
     """Say so if the source is empty, though no image went, or if none of its files could be tagged."""
     if not scanned.seen and not scanned.gone and not scanned.refused:
-        print(f"tagger: nothing was found under {job.store.bucket}/{job.store.prefix}", file=sys.stderr)
+        but = f" but {scanned.left_out:,} that TAGGER_IGNORE leaves out" if scanned.left_out else ""
+        print(f"tagger: nothing was found under {job.store.bucket}/{job.store.prefix}{but}", file=sys.stderr)
         return True
     failed = counts["skipped"] + counts["quarantined"] if counts else 0
     if not scanned.seen or failed < scanned.seen:

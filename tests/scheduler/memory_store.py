@@ -19,6 +19,7 @@ class Shelf:
     tokens: dict[str, str] = field(default_factory=dict)
     bucket: str = "photos"
     prefix: str = ""
+    left_out: int = 0
     page_keys: int = 2
     fails_after: int | None = None
     listed_from: list[str] = field(default_factory=list)

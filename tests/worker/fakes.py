@@ -28,6 +28,7 @@ class FakeStore:
     contents: dict[str, bytes | Exception]
     bucket: str = "shop"
     prefix: str = ""
+    left_out: int = 0
     reachable: bool = True
     reads: int = 0
 

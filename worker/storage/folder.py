@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from worker.storage.file_keys import changed, key_of_name, path_of_key, read_version, stored_object, version_token_of
+from worker.storage.ignore import Ignored, take_all
 from worker.storage.store import (
     PAGE_KEYS,
     AccessDenied,
@@ -32,15 +33,20 @@ _CLOSED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 class FolderStore:
-    """The files below a folder, without those in `ignore`. Symbolic links to directories are not followed."""
+    """The files below a folder, without those in `ignore` and those with `ignored` names.
+
+    Symbolic links to directories are not followed. A directory that is left out is not opened, and counts once.
+    """
 
     prefix = ""
 
-    def __init__(self, folder: Path, *, ignore: Collection[Path] = ()) -> None:
+    def __init__(self, folder: Path, *, ignore: Collection[Path] = (), ignored: Ignored = take_all) -> None:
         absolute = Path(os.path.abspath(folder))
         self.bucket = absolute.as_uri()
         self._root = os.fsencode(absolute).rstrip(b"/") + b"/"
-        self._ignore = frozenset(os.fsencode(os.path.abspath(path)) for path in ignore)
+        self._ignore = {os.path.realpath(os.fsencode(path)): os.fsencode(path.name) for path in ignore}
+        self._ignored = ignored
+        self.left_out = 0
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
         """Yield pages of at most 1,000 files after the key `after`. Memory holds one directory's names a level."""
@@ -99,15 +105,21 @@ class FolderStore:
         raw = self._root + path_of_key(directory)
         with os.scandir(raw) as entries:
             for entry in entries:
-                if self._ignore and entry.path in self._ignore:
+                name = key_of_name(entry.name)
+                key = directory + name
+                if self._ignored(name) or self._is_ours(entry):
+                    self.left_out += key > after
                     continue
-                key = directory + key_of_name(entry.name)
                 if entry.is_dir(follow_symlinks=False):
                     key += "/"
                 if key > after or (key.endswith("/") and after.startswith(key)):
                     names.append(key)
         names.sort()  # str sorts by code point, which is the order of UTF-8 bytes
         return names
+
+    def _is_ours(self, entry: os.DirEntry[bytes]) -> bool:
+        """Tell whether an entry is one of the paths in `ignore`, by whatever links one of the two was reached."""
+        return entry.name in self._ignore.values() and os.path.realpath(entry.path) in self._ignore
 
     def _listed(self, key: str) -> Iterator[StoredObject]:
         """Yield an entry as an object, unless it has vanished since its directory was read."""

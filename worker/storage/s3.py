@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from urllib3.exceptions import HTTPError
 
+from worker.storage.ignore import Ignored, is_below_ignored, take_all
 from worker.storage.s3_client import Connection, connect
 from worker.storage.s3_errors import BOTO_ERRORS, image_error, store_error
 from worker.storage.s3_keys import askable_key, catalogue_key, key_bytes, start_after
@@ -41,23 +42,31 @@ class _CutShort(Exception):
 class S3Store:
     """The objects of one bucket whose keys begin with `prefix`. One client a process, shared by its threads."""
 
-    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
+    def __init__(self, bucket: str, prefix: str, options: S3Options, ignored: Ignored = take_all) -> None:
         self.bucket = bucket
         self.prefix = prefix
+        self.left_out = 0
+        self._ignored = ignored
         self._options = options
         self._lock = threading.Lock()
         self._made: Connection | None = None
 
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
-        """Yield pages of at most 1,000 objects after the key `after`, without folder markers (`a/` of 0 bytes).
+        """Yield pages of at most 1,000 objects after the key `after`, without folder markers (`a/` of a byte at most).
 
         Raises StoreMisconfigured for a server that lists in no order known here.
         """
         may_differ = self._options.endpoint_url is not None  # AWS documents binary order
         for objects in ordered_pages(self._list, self.prefix, after, probe=may_differ):
             _require_prefix(self.prefix, objects)
-            if page := [stored for stored in objects if stored.size or not stored.key.endswith("/")]:
+            page = [stored for stored in objects if not self._leaves_out(stored)]
+            self.left_out += len(objects) - len(page)
+            if page:
                 yield page
+
+    def _leaves_out(self, stored: StoredObject) -> bool:
+        is_marker = stored.size <= 1 and stored.key.endswith("/")
+        return is_marker or is_below_ignored(self._ignored, self.prefix, stored.key)
 
     def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
         """Return the object's bytes if its ETag and size are still those of `version_token`."""

@@ -100,6 +100,9 @@ class Store(Protocol):
     def prefix(self) -> str:
         """What listed keys begin with ("" for a folder). Keys stay whole."""
 
+    left_out: int
+    """How many entries its listings have left out so far, as hidden or foreign ones."""
+
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
         """Yield pages of at most 1,000 objects with keys > `after`, in the order of the keys' UTF-8 bytes.
 

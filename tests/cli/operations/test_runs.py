@@ -61,7 +61,9 @@ def test_the_list_has_what_other_programs_read(catalogue: Catalogue) -> None:
         "state": "running",
         "model": "net@1",
         "requested_by": "amina",
-        **dict.fromkeys(("seen", "new", "changed", "gone", "gone_refused", "needs_review", "quarantined"), 0),
+        **dict.fromkeys(
+            ("seen", "new", "changed", "gone", "gone_refused", "left_out", "needs_review", "quarantined"), 0
+        ),
         **{"cancelled": 0, "tagged": 1, "skipped": 1, "open": 1},
     }
     assert len(read("--limit", "1")) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -72,3 +73,25 @@ def test_one_new_file_that_is_no_picture_fails_nobody(folder: Path) -> None:
     (folder / "zz.jpg").write_text("no picture")
 
     assert run(folder).exit_code == 0
+
+
+def test_hidden_and_foreign_files_are_left_out_counted_and_taken_on_demand(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (".thumbnails/a.png", "@eaDir/b.png"):
+        (folder / name).parent.mkdir()
+        shutil.copyfile(next(folder.glob("*.png")), folder / name)
+
+    first, second = (json.loads(run(folder, "--json").stdout) for _ in range(2))
+    monkeypatch.setenv("TAGGER_IGNORE", "none")
+    everything = json.loads(run(folder, "--json").stdout)
+
+    assert [(found["seen"], found["new"], found["left_out"]) for found in (first, second)] == [(3, 3, 2), (3, 0, 2)]
+    assert [everything[name] for name in ("seen", "new", "tagged", "left_out")] == [5, 2, 2, 0]
+
+
+def test_a_source_of_nothing_but_hidden_files_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / ".a.jpg").touch()
+
+    assert "but 1 that TAGGER_IGNORE leaves out" in run(tmp_path / "photos").stderr
