@@ -11,7 +11,7 @@ from sqlalchemy import and_, func, select, update
 from sqlalchemy.orm import Session
 
 from db.keys import among, before_end_of, in_key_order, is_key, under
-from db.queue.retries import FAILED, ONCE_A_NIGHT, SETTLED, Retries, work_on
+from db.queue.retries import FAILED, ONCE_A_NIGHT, SETTLED, TRIED_ENOUGH, Retries, work_on
 from db.schema import Run, SourceObject, WorkItem
 from db.schema.columns import table_of
 from db.schema.vocabulary import OPEN_STATES
@@ -25,7 +25,7 @@ LATELY_S = 12 * 3600.0  # two nights are two removals, two scans in one night ar
 class KnownObject:
     """A row of the catalogue, as far as a scan compares it. `queued`: this version has or had work for this model.
 
-    `failed`: it had, but is to be tried again.
+    `failed`: it had, but may be tried again.
     """
 
     id: int
@@ -37,11 +37,11 @@ class KnownObject:
 
     @property
     def queued(self) -> bool:
-        return self.work == SETTLED
+        return self.work in (SETTLED, TRIED_ENOUGH)
 
     @property
     def failed(self) -> bool:
-        return self.work == FAILED
+        return self.work in (FAILED, TRIED_ENOUGH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class Difference:
     refound: list[KnownObject] = field(default_factory=list)  # an earlier scan that did not end had missed it
     unqueued: list[KnownObject] = field(default_factory=list)  # known, but never given to this model
     missing: list[int] = field(default_factory=list)
+    failed: list[tuple[KnownObject, StoredObject]] = field(default_factory=list)  # and not to be tried for a while
 
 
 def compare(known: Sequence[KnownObject], listed: Sequence[StoredObject]) -> Difference:
@@ -36,6 +37,8 @@ def compare(known: Sequence[KnownObject], listed: Sequence[StoredObject]) -> Dif
                 difference.refound.append(row)
             if not row.queued:
                 difference.unqueued.append(row)
+            elif row.failed:
+                difference.failed.append((row, stored))
     difference.missing.extend(row.id for row in by_key.values() if not row.is_gone)
     return difference
 

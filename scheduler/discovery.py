@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from db import objects, runs
 from db.objects import NewObject
 from db.queue.leases import MAX_FAILURES
-from db.queue.retries import ONCE_A_NIGHT, Retries
+from db.queue.retries import ONCE_A_NIGHT, Retries, touched_since
 from db.schema import Run
 from db.session import Sessions, in_transaction, now
 from model.data.photographs import product_of
@@ -159,7 +159,11 @@ class _Scanner:
         covered = len(known) < KNOWN_AT_ONCE
         reached = (up_to or cursor) if covered else known[-1].key
         listed = [stored for stored in page or () if cursor < stored.key <= reached]
-        difference = shorten(self._without_newer(session, compare(known, listed)), limit)
+        difference = compare(known, listed)
+        touched = {row.id: stored.touched for row, stored in difference.failed}
+        mended = touched_since(session, model, touched)
+        difference.unqueued.extend(row for row, _ in difference.failed if row.id in mended)
+        difference = shorten(self._without_newer(session, difference), limit)
         new = len(difference.new) + len(difference.back)
         counts = {"seen": len(listed), "new": new, "changed": len(difference.changed), "left_out": left_out}
         run = runs.advance(session, self.run_id, expected=cursor, cursor=reached, counts=counts)
@@ -185,7 +189,7 @@ class _Scanner:
         objects.note_missing(session, difference.missing, run.id)
         tokens = {ids[row.key]: row.version_token for row in new}
         tokens |= {object_id: row.version_token for object_id, row in changed.items()}
-        unqueued = [known for known in (*difference.back, *difference.unqueued) if not known.queued]
+        unqueued = [*(known for known in difference.back if not known.queued), *difference.unqueued]
         tokens |= {known.id: known.version_token for known in unqueued if not known.failed}
         again = {known.id: known.version_token for known in unqueued if known.failed}
         enqueue = partial(objects.enqueue, session, run, queue=self.request.queue, priority=self.request.priority)

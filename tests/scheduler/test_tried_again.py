@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import update
 
@@ -11,10 +14,12 @@ from db.queue.retries import Retries
 from db.schema import WorkItem
 from db.session import sql_now
 from scheduler.discovery import scan_request
-from tests.db.catalogues import Catalogue
+from tests.db.catalogues import LONG_AGO, Catalogue, keys_of
+from tests.scheduler import memory_store
 from tests.scheduler.memory_store import Shelf
 from tests.scheduler.scans import items, scan, statements, tag_all
 from worker.settings import Settings
+from worker.storage.store import StoredObject
 
 BYTES, PIXELS = 1_000, 2_000
 BY_HAND = Retries(BYTES, PIXELS, a_day=3)
@@ -110,6 +115,25 @@ def test_a_cap_that_was_raised_is_tried_again_and_a_fault_of_the_bytes_is_not(
     scan(catalogue, shelf, retries=BY_HAND)
 
     assert len(catalogue.claim()) == again
+
+
+def test_what_was_touched_since_its_last_try_is_tried_however_often_it_was(
+    catalogue: Catalogue, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.put("closed.jpg", "opened.jpg")
+    scan(catalogue, shelf)
+    fail(catalogue, "access_denied")
+    opened_at = datetime.now(UTC) + timedelta(minutes=10)
+    stored = memory_store.stored
+
+    def listed(key: str, token: str) -> StoredObject:
+        return replace(stored(key, token), status_changed=opened_at if key == "opened.jpg" else LONG_AGO)
+
+    monkeypatch.setattr(memory_store, "stored", listed)
+
+    scan(catalogue, shelf, retries=AT_NIGHT)
+
+    assert keys_of(catalogue.claim()) == ["opened.jpg"]
 
 
 def test_another_version_counts_anew(catalogue: Catalogue, shelf: Shelf) -> None:

@@ -83,7 +83,8 @@ def changed(key: str) -> ChangedDuringRead:
 
 def stored_object(key: str, entry: os.stat_result) -> StoredObject:
     size = entry.st_size if stat.S_ISREG(entry.st_mode) else 0
-    return StoredObject(key, version_token_of(size, entry.st_mtime_ns), size, _utc(entry.st_mtime))
+    token = version_token_of(size, entry.st_mtime_ns)
+    return StoredObject(key, token, size, _utc(entry.st_mtime), _utc(entry.st_ctime))
 
 
 def _utc(seconds: float) -> datetime:

@@ -21,12 +21,19 @@ class StoredObject:
     """One listed object: `size` in bytes, `last_modified` aware and in UTC.
 
     `version_token` changes whenever the bytes may have: `etag:size` on S3, `size+mtime_ns` in a folder.
+    `status_changed` is a file's ctime.
     """
 
     key: str
     version_token: str
     size: int
     last_modified: datetime
+    status_changed: datetime | None = None
+
+    @property
+    def touched(self) -> datetime:
+        """When somebody last did anything to it that a listing shows, be it to its permissions or storage class."""
+        return self.status_changed or self.last_modified
 
 
 class StorageError(WorkerError):

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,19 @@ def test_files_whose_state_is_hidden_are_listed_and_refused(open_folder: Path) -
             store.read(photo.key, photo.version_token, max_bytes=100)
 
     (open_folder / "names-only").chmod(0o755)
+
+
+def test_a_file_whose_mode_was_changed_counts_as_touched_though_its_version_is_the_same(tmp_path: Path) -> None:
+    write(tmp_path, "closed.jpg", "left.jpg")
+    os.utime(tmp_path / "closed.jpg", (1_000_000_000, 1_000_000_000))
+    before = {stored.key: stored for stored in listed(opened(tmp_path))}
+    changed_at = before["closed.jpg"].touched.timestamp()
+    while time.time() < changed_at + 0.05:
+        time.sleep(0.01)
+
+    (tmp_path / "closed.jpg").chmod(0o600)
+
+    after = {stored.key: stored for stored in listed(opened(tmp_path))}
+    assert after["closed.jpg"].version_token == before["closed.jpg"].version_token
+    assert after["closed.jpg"].touched > before["closed.jpg"].touched
+    assert after["left.jpg"].touched == before["left.jpg"].touched
