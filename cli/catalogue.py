@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +14,7 @@ from cli.context import load_settings, open_catalogue, refuse
 from cli.options import AsJson
 
 if TYPE_CHECKING:
-    from db.session import Sessions
-    from worker.settings import Settings
+    pass
 
 
 class Format(StrEnum):
@@ -26,31 +23,6 @@ class Format(StrEnum):
     csv = "csv"
     jsonl = "jsonl"
     parquet = "parquet"
-
-
-def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Redraw every 2 seconds until Ctrl-C.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show images by state, unfinished runs, workers and queues."""
-    settings = load_settings()
-    sessions = open_catalogue(settings, read_only=True)
-    if as_json:
-        print(json.dumps(_status(settings, sessions)))
-        return
-    from rich.console import Console
-    from rich.live import Live
-
-    if not watch:
-        Console().print(_status_table(_status(settings, sessions)))
-        return
-    with Live(_status_table(_status(settings, sessions)), auto_refresh=False) as live:
-        try:
-            while True:
-                time.sleep(2)
-                live.update(_status_table(_status(settings, sessions)), refresh=True)
-        except KeyboardInterrupt:
-            return
 
 
 def failures(
@@ -131,47 +103,6 @@ def export(
     if not count and category is not None and category not in categories:
         there_are = f"there are {', '.join(categories)}" if categories else "nothing is tagged yet"
         raise refuse(f"no image has the category {category!r}; {there_are}", code=1)
-
-
-def _status(settings: Settings, sessions: Sessions) -> dict[str, Any]:
-    from db.session import reading
-    from db.status import status
-
-    doorbells: dict[str, int] = {}
-    if not settings.embedded:  # importing Celery takes a third of a second
-        from worker.celery import depths
-
-        doorbells = depths(settings)
-    with reading(sessions) as session:
-        snapshot = status(session)
-    for name, queue in snapshot["queues"].items():
-        queue["doorbells"] = doorbells.get(name)
-    return snapshot
-
-
-def _status_table(snapshot: dict[str, Any]) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(show_header=False, title="Catalogue", title_justify="left")
-    for state, count in sorted(snapshot["items"].items()):
-        table.add_row(f"images {state}", f"{count:,}")
-    for run in snapshot["runs"]:
-        error = f": {run['error']}" if "error" in run else ""
-        state = f"{run['state']}, {run['seen']:,} seen, {run['new']:,} new{error}"
-        table.add_row(f"run {run['id']} {run['kind']}", Text(state))
-    for worker in snapshot["workers"]:
-        age = (datetime.now().astimezone() - datetime.fromisoformat(worker["seen_at"])).total_seconds()
-        table.add_row(f"worker {worker['name']}", f"{worker['slots']} slots, seen {max(age, 0):.0f} s ago")
-    table.add_row("scheduler", snapshot["scheduler"] or "none")
-    for name, queue in snapshot["queues"].items():
-        bells = "" if queue["doorbells"] is None else f", {queue['doorbells']} doorbells"
-        table.add_row(f"queue {name}", f"{queue['claimable']:,} claimable{bells}")
-    for stuck in snapshot["stuck"]:
-        table.add_row("stuck", f"{stuck['items']:,} images: {stuck['why']}")
-    for store in snapshot["held_stores"]:
-        table.add_row("store outage", Text(f"nobody claims from {store['bucket']} until {store['until']}"))
-    return table
 
 
 def print_table(rows: list[dict[str, Any]], *, empty: str = "") -> None:

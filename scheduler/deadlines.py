@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 
 from db import runs
 from db.operations import schedule
+from db.operations.schedule import NIGHTLY, night_key
 from db.schema import Run
 from db.session import now
-from scheduler.nightly import missed_since
-from worker.operations.nights import NIGHTLY, night_key
 from worker.settings import Settings
 
 ABSENT_AFTER = timedelta(minutes=10)
@@ -36,6 +35,16 @@ class Trouble:
     night: str
     notice: str
     detail: dict[str, Any]
+
+
+def missed_since(session: Session, settings: Settings, began: datetime, longest_ago: datetime) -> datetime:
+    """Return from when on a night that has not begun was missed, for a scheduler that began then.
+
+    Where there never was a night none was missed, unless somebody has written the schedule down.
+    """
+    if "schedule" in settings.model_fields_set or runs.last_of(session, NIGHTLY) is not None:
+        return longest_ago
+    return max(longest_ago, began - timedelta(minutes=1))
 
 
 def last_night(session: Session, settings: Settings, began: datetime) -> LastNight | None:

@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 
 from db import actors, runs
 from db.operations import schedule
+from db.operations.schedule import night_key
 from db.session import Sessions, now, reading
 from model import ModelError
+from scheduler.deadlines import missed_since
 from worker import WorkerError
 from worker.configuration.calendar import Calendar, Firing
-from worker.operations.nights import NIGHTLY, Night, begin_night, night_key
+from worker.operations.nights import Night, begin_night
 from worker.settings import Settings
 
 log = structlog.get_logger()
@@ -68,13 +70,3 @@ class Nights:
         if self._complaint != (due.date, reason):
             self._complaint = (due.date, reason)
             (log.info if event == "night_paused" else log.error)(event, night=night_key(due.date), reason=reason)
-
-
-def missed_since(session: Session, settings: Settings, began: datetime, longest_ago: datetime) -> datetime:
-    """Return from when on a night that has not begun was missed, for a scheduler that began then.
-
-    Where there never was a night none was missed, unless somebody has written the schedule down.
-    """
-    if "schedule" in settings.model_fields_set or runs.last_of(session, NIGHTLY) is not None:
-        return longest_ago
-    return max(longest_ago, began - timedelta(minutes=1))

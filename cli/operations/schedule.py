@@ -136,10 +136,9 @@ def _recorded(settings: Settings, sessions: Sessions) -> dict[str, Any]:
     from db.operations import schedule
     from db.session import now, reading
     from scheduler.deadlines import trouble_so_far
-    from worker.operations.nights import NIGHTLY
 
     with reading(sessions) as session:
-        pause, last = schedule.standing_pause(session), runs.last_of(session, NIGHTLY)
+        pause, last = schedule.standing_pause(session), runs.last_of(session, schedule.NIGHTLY)
         alert = trouble_so_far(session, settings, now(session))
     return {
         "paused": pause

@@ -1,7 +1,7 @@
 """The schedule of nights: who has paused it, and what was told about each night."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
@@ -9,6 +9,14 @@ from sqlalchemy.orm import Session
 
 from db.schema import NightNotice, Run, SchedulePause
 from db.session import sql_now, upsert
+
+NIGHTLY = "nightly"
+"""The kind of the runs of nights."""
+
+
+def night_key(night: date) -> str:
+    """Return the logical key of a night's run."""
+    return f"{NIGHTLY}:{night}"
 
 
 def pause(session: Session, *, actor: str, why: str, until: datetime | None = None) -> None:

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from db.operations import schedule
+from db.operations.schedule import NIGHTLY
 from db.session import Sessions, in_transaction
-from worker.operations.nights import NIGHTLY
 
 log = structlog.get_logger()
 

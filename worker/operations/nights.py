@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from db import actors, runs
 from db.operations import notes, schedule
+from db.operations.schedule import NIGHTLY, night_key
 from db.schema import Run
 from db.session import Sessions, in_transaction, now, reading
 from model.bundle import Bundle
@@ -20,7 +21,6 @@ from worker.storage.store import Store
 
 log = structlog.get_logger()
 
-NIGHTLY = "nightly"
 CELERY = "celery"
 """Who asks for the nights that a message begins."""
 _EVENTS = {"opened": "night_opened", "there": "night_was_there", "reopened": "night_reopened", "joined": "night_joined"}
@@ -33,11 +33,6 @@ class Night:
     run: Run
     outcome: Literal["opened", "there", "reopened", "joined"]
     works_in: Run
-
-
-def night_key(night: date) -> str:
-    """Return the logical key of a night's run."""
-    return f"{NIGHTLY}:{night}"
 
 
 def begin_night(settings: Settings, sessions: Sessions, night: date, *, requested_by: str) -> Night:
