@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from db.session import Sessions
     from model.bundle import Bundle
     from worker.settings import Settings
+
+
+AWAY_S = 5.0
 
 
 def load_settings(*, quiet: bool = True, **overrides: object) -> Settings:
@@ -48,6 +52,24 @@ def open_catalogue(settings: Settings, *, create: bool = False, read_only: bool 
         migrations.upgrade(engine)
     migrations.check(engine)
     return sessions
+
+
+def await_catalogue(settings: Settings) -> Sessions:
+    """Open the catalogue, or create it, for a process that stays: it waits for a database that is away."""
+    import structlog
+    from sqlalchemy.exc import OperationalError
+
+    from cli.errors import describe
+    from db.session import is_away
+
+    while True:
+        try:
+            return open_catalogue(settings, create=True)
+        except OperationalError as error:
+            if not is_away(error):
+                raise
+            structlog.get_logger().warning("catalogue_away", error=str(describe(error)))
+        time.sleep(AWAY_S)
 
 
 def catalogue_if_any(settings: Settings, *, read_only: bool = False) -> Sessions | None:

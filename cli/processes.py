@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.catalogue import print_table
-from cli.context import load_settings, open_catalogue, refuse
+from cli.context import await_catalogue, load_settings, open_catalogue, refuse
 from cli.errors import describe
 from cli.options import AsJson
 
@@ -44,7 +44,7 @@ def worker(
             "TAGGER_BROKER_URL is memory://, which no other process reaches; set redis://host:6379/0, or use tagger run"
         )
     check_broker(create_app(settings))
-    sessions = open_catalogue(settings, create=True)
+    sessions = await_catalogue(settings)
     if settings.taxonomy is not None:
         check_taxonomy(settings, resolve(settings.model, settings.bundle_folders, sessions))
     engine_of(sessions).dispose()  # nothing of it may cross the fork
@@ -59,7 +59,7 @@ def scheduler() -> None:
     settings = load_settings(quiet=False)
     if not settings.embedded:
         check_broker(create_app(settings))
-    open_catalogue(settings, create=True)
+    await_catalogue(settings)
     raise typer.Exit(serve(settings))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db.keys import among, before_end_of, in_key_order, is_key, under
@@ -18,6 +18,8 @@ from db.schema.vocabulary import OPEN_STATES
 from db.session import now, sql_now, upsert
 
 _PRESENT: dict[str, Any] = {"gone_at": None, "missing_in_run": None}
+STEP = 500
+"""The most rows that one statement changes."""
 LATELY_S = 12 * 3600.0  # two nights are two removals, two scans in one night are not
 
 
@@ -160,12 +162,11 @@ def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
     """Mark what this run's complete listing lacks as gone, or forget that it was missing; returns how many."""
     missed = SourceObject.missing_in_run == run_id
     ids = list(session.execute(select(SourceObject.id).where(missed).order_by(SourceObject.id)).scalars())
-    for start in range(0, len(ids), 500):
-        some = ids[start : start + 500]
-        values: dict[str, Any] = {"missing_in_run": None} | ({"gone_at": sql_now(session)} if remove else {})
-        _set(session, some, **values)
-        if remove:  # objects before items: the order in which every writer locks
-            _end_open_work(session, some, "not_found")
+    values: dict[str, Any] = {"missing_in_run": None} | ({"gone_at": sql_now(session)} if remove else {})
+    for start in range(0, len(ids), STEP):
+        _set(session, ids[start : start + STEP], **values)
+    if remove:  # all objects before any item: the order in which every writer locks
+        _end_open_work(session, ids, "not_found")
     return len(ids)
 
 
@@ -202,9 +203,16 @@ def _set(session: Session, object_ids: Collection[int], **values: Any) -> None:
 
 
 def _end_open_work(session: Session, object_ids: Collection[int], reason: str) -> None:
-    open_items = and_(WorkItem.object_id.in_(sorted(object_ids)), WorkItem.state.in_(OPEN_STATES))
-    locked = select(WorkItem.id).where(open_items).order_by(WorkItem.id).with_for_update()
-    items = list(session.execute(locked).scalars())
-    if items:
+    """Skip what is open of these objects, locked in the order of the items' ids over all of them."""
+    is_open, objects = WorkItem.state.in_(OPEN_STATES), sorted(object_ids)
+    items: list[int] = []
+    for start in range(0, len(objects), STEP):
+        some = WorkItem.object_id.in_(objects[start : start + STEP])
+        items += session.execute(select(WorkItem.id).where(some, is_open)).scalars()
+    items.sort()
+    for start in range(0, len(items), STEP):
+        those = WorkItem.id.in_(items[start : start + STEP]), is_open
+        locked = select(WorkItem.id).where(*those).order_by(WorkItem.id).with_for_update()
         ended = {"state": "skipped", "reason": reason, "lease_owner": None}
-        session.execute(update(WorkItem).where(WorkItem.id.in_(items)).values(ended))
+        ids = list(session.execute(locked).scalars())
+        session.execute(update(WorkItem).where(WorkItem.id.in_(ids)).values(ended))

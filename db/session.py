@@ -8,7 +8,7 @@ import random
 import sqlite3
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,7 +28,25 @@ from db.schema.columns import Base, UtcTime
 Sessions = sessionmaker[Session]
 T = TypeVar("T")
 
-_RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
+_RETRYABLE_SQLSTATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, a lock that was not to be had
+_TIMED_OUT = "57014"  # of a write it may have been a lock's fault, of a read it is the read's own
+# What libpq and the server say while nobody can connect; a failed connection has no SQLSTATE.
+_AWAY = (
+    "connection refused",
+    "connection reset",
+    "closed the connection",
+    "timed out",
+    "timeout expired",
+    "unreachable",
+    "no route to host",
+    "could not translate host name",  # in a compose network, of a server that is stopped
+    "failed to resolve host",
+    "no such file or directory",  # the socket of a server that is stopped
+    "starting up",
+    "shutting down",
+    "not yet accepting connections",
+    "recovery mode",
+)
 
 
 class CatalogueUnavailable(CatalogueError):
@@ -85,40 +103,49 @@ def now(session: Session) -> datetime:
 
 
 def in_transaction(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 6) -> T:
-    """Run `work` in a transaction, and the whole of it again after a deadlock or a lost connection.
+    """Run `work` in a transaction, and the whole of it again after a deadlock, a time-out or a lost connection.
 
     A commit whose answer was lost may be run twice, so `work` must be guarded by fences or be idempotent.
     """
-    return _with_retries(sessions.begin, work, attempts)
+    return _with_retries(sessions.begin, work, attempts, {*_RETRYABLE_SQLSTATES, _TIMED_OUT})
 
 
 def read_with_retry(sessions: Sessions, work: Callable[[Session], T], *, attempts: int = 12) -> T:
     """Read with `work`, and again while the database is away: for about a minute."""
-    return _with_retries(lambda: reading(sessions), work, attempts)
+    return _with_retries(lambda: reading(sessions), work, attempts, _RETRYABLE_SQLSTATES)
 
 
 def _with_retries(
-    opened: Callable[[], AbstractContextManager[Session]], work: Callable[[Session], T], attempts: int
+    opened: Callable[[], AbstractContextManager[Session]],
+    work: Callable[[Session], T],
+    attempts: int,
+    sqlstates: Collection[str],
 ) -> T:
     for attempt in range(attempts):
         try:
             with opened() as session:
                 return work(session)
         except DBAPIError as error:
-            if attempt == attempts - 1 or not _worth_retrying(error):
+            if attempt == attempts - 1 or not _worth_retrying(error, sqlstates):
                 raise
         time.sleep(random.uniform(0.5, 1.5) * min(0.1 * 4**attempt, 5.0))  # noqa: S311 -- jitter, not a secret
     raise AssertionError("the last attempt returns or raises")
 
 
-def _worth_retrying(error: DBAPIError) -> bool:
+def _worth_retrying(error: DBAPIError, sqlstates: Collection[str]) -> bool:
     sqlstate = getattr(error.orig, "sqlstate", None) or ""
     return (
         error.connection_invalidated
-        or sqlstate in _RETRYABLE_SQLSTATES
+        or sqlstate in sqlstates
         or sqlstate.startswith(("08", "57P"))  # connection exceptions; the server shuts down or starts up
         or (isinstance(error, OperationalError) and not sqlstate and "sqlite" not in type(error.orig).__module__)
     )
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Tell whether the database does not answer yet, or no more. One that refuses us answers."""
+    message = str(error.orig).lower()
+    return isinstance(error, OperationalError) and any(words in message for words in _AWAY)
 
 
 def _parse(url: str) -> URL:
@@ -194,6 +221,7 @@ def _postgresql(url: URL, pool_size: int, pooled: bool) -> Engine:
         url = url.set(drivername="postgresql+psycopg")
     url = _verified(url)
     settings = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+    settings += " -c plan_cache_mode=force_custom_plan"  # a plan made before a large scan is wrong after it
     options: dict[str, Any] = {
         "connect_args": {"connect_timeout": 5, "keepalives_idle": 30, "options": settings},
         "pool_pre_ping": True,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db import actors
 from db.queue import leases
 from db.queue.leases import ClaimedItem
-from db.schema import Classification, ImageTag, SourceObject, TagEvent
+from db.schema import Classification, ImageTag, SourceObject, TagEvent, WorkItem
 from db.schema.columns import table_of
 from db.session import now, upsert
 
@@ -36,7 +36,7 @@ def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int)
     """Write a micro-batch's results, tags, history and states in the caller's transaction; returns how many counted.
 
     A result whose lease was lost is dropped, as somebody else records it. One for an image that was overwritten in the
-    meantime is kept, but does not become its tag.
+    meantime, or that a newer run has classified, is kept, but does not become its tag.
     """
     if not tagged:
         return 0
@@ -46,11 +46,19 @@ def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int)
     if not results:
         return 0
     tagged_at = now(session)
-    _append_classifications(session, results, model_version_id, tagged_at)
     current = [result for result in results if tokens[result.item.object_id] == result.item.version_token]
+    newest = _newest_runs(session, current)
+    current = [result for result in current if newest.get(_version_of(result), 0) <= result.item.run_id]
+    _append_classifications(session, results, model_version_id, tagged_at)
     _tag(session, current, model_version_id, tagged_at)
     leases.finish(session, ours)
     return len(ours)
+
+
+def lock(session: Session, items: Sequence[ClaimedItem]) -> None:
+    """Lock all that one transaction is to write, results and faults: objects before items, each in id order."""
+    lock_objects(session, [item.object_id for item in items])
+    leases.lock_held(session, items)
 
 
 def lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
@@ -62,6 +70,19 @@ def lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
         .with_for_update(key_share=True)
     )
     return dict(session.execute(locked).all())
+
+
+def _newest_runs(session: Session, results: Sequence[Tagged]) -> dict[tuple[int, str], int]:
+    """Return the newest run that has classified each of these object versions, if any has."""
+    version = WorkItem.object_id, WorkItem.version_token
+    classified = select(*version, func.max(WorkItem.run_id)).join_from(Classification, WorkItem)
+    of_these = Classification.object_id.in_([result.item.object_id for result in results])
+    rows = session.execute(classified.where(of_these).group_by(*version)) if results else ()
+    return {(object_id, token): run_id for object_id, token, run_id in rows}
+
+
+def _version_of(result: Tagged) -> tuple[int, str]:
+    return result.item.object_id, result.item.version_token
 
 
 def _append_classifications(

@@ -184,13 +184,15 @@ class _Chunk:
             self.tagger.outages.note_read(image.item.bucket, image.item.key, image.item.version_token)
         tagged, failed = classify(self.classifier, read)
         self.transient += failed
+        ended = [*(result.item for result in tagged), *(fault.item for fault in (*lasting, *struck))]
 
         def write(session: Session) -> tuple[int, int, int]:
+            if faults:
+                tags.lock(session, ended)
             recorded = tags.record(session, tagged, model_version_id=self.model_version_id)
             return recorded, _end_each(session, leases.skip, lasting), _end_each(session, leases.strike, struck)
 
         recorded, skipped, retried = in_transaction(self.tagger.sessions, write)
-        ended = [*(result.item for result in tagged), *(fault.item for fault in (*lasting, *struck))]
         self.outcome.tagged += recorded
         self.outcome.needs_review += sum(result.needs_review for result in tagged)
         self.outcome.skipped += skipped

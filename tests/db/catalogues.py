@@ -201,3 +201,9 @@ def ask(catalogue: Catalogue, question: object, *arguments: object) -> object:
     """Return `question(session, *arguments)`, called in a transaction."""
     with catalogue.sessions.begin() as session:
         return question(session, *arguments)  # type: ignore[operator]
+
+
+def waiting_for_locks(catalogue: Catalogue) -> int:
+    """Count the connections of this PostgreSQL database that wait for somebody's lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return int(catalogue.value(waiting))
