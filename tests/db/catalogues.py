@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Engine, Row, select, text
 
 from db import objects, runs, tags
 from db.invariants import Violation, violations
@@ -18,7 +18,7 @@ from db.objects import NewObject
 from db.queue import claims
 from db.queue.leases import ClaimedItem
 from db.review import human_tags
-from db.schema import ModelVersion, Run
+from db.schema import Base, ModelVersion, Run
 from db.schema.columns import UtcTime
 from db.session import Sessions
 from db.tags import Tagged
@@ -126,6 +126,14 @@ def a_catalogue(sessions: Sessions) -> Catalogue:
         model = runs.register_model(session, "net", "1")
         run = open_run(session, model, "scan:1", "running")
         return Catalogue(sessions, model.id, run.id)
+
+
+def emptied(engine: Engine) -> Engine:
+    """Empty every table of a PostgreSQL catalogue."""
+    tables = ", ".join(f'"{name}"' for name in Base.metadata.tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    return engine
 
 
 def an_image_tagged(catalogue: Catalogue, key: str = "a.jpg", category: str = "Bag", confidence: int = 9000) -> int:

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from db import migrations
-from db.schema import Base
 from db.session import connect, sessions_of
 from stack.servers import Postgres
-from tests.db.catalogues import Catalogue, a_catalogue
+from tests.db.catalogues import Catalogue, a_catalogue, emptied
 
 
 @pytest.fixture(scope="session")
@@ -44,10 +43,7 @@ def sqlite_engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def postgres_engine(migrated_postgres: Engine) -> Engine:
-    tables = ", ".join(f'"{name}"' for name in Base.metadata.tables)
-    with migrated_postgres.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-    return migrated_postgres
+    return emptied(migrated_postgres)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings, strategies as st
+from hypothesis import HealthCheck, Phase, seed, settings, strategies as st
 from hypothesis.stateful import Bundle as Rules, invariant, multiple, rule, run_state_machine_as_test
+from sqlalchemy import Engine
 
 from db import runs, tags
 from db.queue import claims, leases, throttle
 from db.queue.leases import ClaimedItem
-from tests.db.catalogues import BUCKET, LONG_AGO
+from db.session import connect
+from tests.db.catalogues import BUCKET, LONG_AGO, emptied
 from tests.db.walks import KEYS, Walk
 
 
@@ -195,20 +197,29 @@ class Tagging(Walk):
             assert state != "done" or source == "human" or category == token, key
 
 
-@pytest.fixture
-def walking(migrated_sqlite: Path) -> Iterator[type[Tagging]]:
-    Tagging.migrated = migrated_sqlite
-    yield Tagging
-    del Tagging.migrated
+@pytest.fixture(params=["sqlite", "postgresql"])
+def walking(request: pytest.FixtureRequest) -> type[Tagging]:
+    """Return walks on either database. Those on PostgreSQL are fewer, as each takes longer, and others."""
+    if request.param == "sqlite":
+        migrated: Path = request.getfixturevalue("migrated_sqlite")
+        return type("OnSqlite", (Tagging,), {"open": staticmethod(partial(_copy, migrated)), "walks": 16})
+    engine: Engine = request.getfixturevalue("migrated_postgres")
+    walks = type("OnPostgresql", (Tagging,), {"open": staticmethod(lambda _: emptied(engine)), "walks": 4})
+    return walks if "RANDOMIZE" in os.environ else seed(18)(walks)
 
 
-def test_no_order_of_events_breaks_an_invariant_or_leaves_work_undone(walking: type[Tagging]) -> None:
+def _copy(migrated: Path, folder: Path) -> Engine:
+    shutil.copy(migrated, folder / "catalogue.db")
+    return connect(f"sqlite:///{folder / 'catalogue.db'}")
+
+
+def test_no_order_of_events_breaks_an_invariant_or_leaves_work_undone(walking: Any) -> None:
     at_random = "RANDOMIZE" in os.environ
 
     run_state_machine_as_test(
         walking,
         settings=settings(
-            max_examples=int(os.environ.get("WALKS", "16")),
+            max_examples=int(os.environ.get("WALKS", walking.walks)),
             stateful_step_count=40,
             derandomize=not at_random,
             phases=list(Phase) if at_random else [Phase.generate],  # making a failing walk shorter takes minutes

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from db import runs
 from db.queue.leases import ClaimedItem
 from db.queue.retries import Retries
-from db.schema import ModelVersion
-from db.session import connect, sessions_of
+from db.schema import ModelVersion, Run
+from db.session import sessions_of
 from scheduler import discovery
 from scheduler.discovery import ScanRequest
 from tests.db.catalogues import BUCKET, Catalogue, a_catalogue
@@ -29,13 +29,13 @@ KEYS = st.sampled_from(["A", "a", "é", "👗"])
 class Walk(RuleBasedStateMachine):
     """What the walk itself knows is kept beside the tables."""
 
-    migrated: Path
+    open: Callable[[Path], Engine]
+    """Open an empty catalogue, which may lie in this folder."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="tagger-walk-"))
-        shutil.copy(self.migrated, self.folder / "catalogue.db")
-        self.engine: Engine = connect(f"sqlite:///{self.folder / 'catalogue.db'}")
+        self.engine = type(self).open(self.folder)
         self.shelf = Shelf()
         self.scans = 0
         self.fences: dict[int, int] = {}
@@ -46,9 +46,8 @@ class Walk(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.catalogue: Catalogue = a_catalogue(sessions_of(self.engine))
-        self.sql(
-            "UPDATE run SET state = 'finished', counts = :none", none='{"tagged": 0, "skipped": 0, "quarantined": 0}'
-        )
+        with self.catalogue.sessions.begin() as session:
+            session.execute(update(Run).values(state="finished", counts={"tagged": 0, "skipped": 0, "quarantined": 0}))
         self.shelf.put("A", "a", "é", "👗")
         self.scan(cut_after=None, limit=None)
 

@@ -1,18 +1,13 @@
-"""A TCP proxy that delays, cuts and swallows: what a network does to a client of Redis, PostgreSQL or S3.
+"""A TCP proxy that cuts answers short, as a network does to a client.
 
 with Proxy(server_port) as proxy:
     connect to 127.0.0.1:proxy.port
-    proxy.delay_s = 0.2          each piece, each way
-    proxy.black_hole = True      connections stay open, nothing passes
-    proxy.cut()                  every connection is reset, now
-    proxy.refuse = True          new connections are reset at once
-    proxy.cut_after = 10_000     bytes from the server, then that connection is reset
+    proxy.cut_after = 10_000     bytes from the server, then that connection is closed
 """
 
 import socket
 import struct
 import threading
-import time
 from contextlib import suppress
 from typing import Self
 
@@ -20,15 +15,11 @@ _PIECE = 65536
 
 
 class Proxy:
-    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target`; its switches may be thrown at any time."""
+    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target`; `cut_after` may be changed at any time."""
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.delay_s = 0.0
-        self.black_hole = False
-        self.refuse = False
         self.cut_after: int | None = None
-        self.connections = 0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -45,10 +36,6 @@ class Proxy:
         self._stopping.set()
         self._thread.join()
         self._listener.close()
-        self.cut()
-
-    def cut(self) -> None:
-        """Reset every open connection."""
         with self._lock:
             doomed, self._open = self._open, set()
         for connection in doomed:
@@ -59,10 +46,6 @@ class Proxy:
             try:
                 client, _ = self._listener.accept()
             except TimeoutError:
-                continue
-            self.connections += 1
-            if self.refuse:
-                _reset(client)
                 continue
             self._join(client)
 
@@ -82,21 +65,14 @@ class Proxy:
 
     def _pump(self, source: socket.socket, target: socket.socket, limited: bool) -> None:
         passed = 0
-        with suppress(OSError):  # the other end, or cut(), closed it
+        with suppress(OSError):  # the other end, or __exit__, closed it
             while piece := source.recv(_PIECE):
                 passed += len(piece)
-                self._hold()
                 if limited and self.cut_after is not None and passed > self.cut_after:
                     target.sendall(piece[: max(0, len(piece) - (passed - self.cut_after))])
                     break
                 target.sendall(piece)
         self._drop(source, target)
-
-    def _hold(self) -> None:
-        if self.delay_s:
-            time.sleep(self.delay_s)
-        while self.black_hole and not self._stopping.wait(0.02):
-            pass
 
     def _drop(self, *connections: socket.socket) -> None:
         with self._lock:
