@@ -1,5 +1,6 @@
 """The tags that people gave: one written by itself, and all of them as labels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,16 +31,27 @@ class HumanTag:
 
 def set_human_tag(session: Session, object_id: int, category: str, *, person: str, why: str) -> None:
     """Record a person's decision. From here on no model changes this image's category."""
-    if object_id not in lock_objects(session, [object_id]):
-        raise NoSuchObject(f"no image has the id {object_id}; `tagger export` lists what there is")
-    before = session.execute(select(TAGS).where(TAGS.c.object_id == object_id)).one_or_none()
-    new = decided_fields(category)
-    version = (before.version if before else last_seqs(session, [object_id])[object_id]) + 1
+    set_human_tags(session, {object_id: category}, person=person, why=why)
+
+
+def set_human_tags(session: Session, categories: Mapping[int, str], *, person: str, why: str) -> None:
+    """Record a person's decisions by object id. Raises NoSuchObject, and then nothing is to be committed."""
+    missing = categories.keys() - lock_objects(session, list(categories)).keys()
+    if missing:
+        raise NoSuchObject(f"no image has the id {min(missing)}; `tagger export` lists what there is")
+    tags = select(TAGS).where(TAGS.c.object_id.in_(sorted(categories)))
+    before = {tag.object_id: tag for tag in session.execute(tags)}
+    seqs = last_seqs(session, sorted(categories.keys() - before.keys()))
     decided_at = now(session)
-    row = new | {"object_id": object_id, "version": version, "tagged_at": decided_at}
-    session.execute(upsert_tags(session), [row])
-    event = {"object_id": object_id, "seq": version, "old": as_dict(before), "new": new, "at": decided_at}
-    session.execute(insert(table_of(TagEvent)), [event | {"actor": actors.of_person(person), "why": why}])
+    rows, events = [], []
+    for object_id, category in sorted(categories.items()):
+        new, old = decided_fields(category), before.get(object_id)
+        version = (old.version if old else seqs[object_id]) + 1
+        rows.append(new | {"object_id": object_id, "version": version, "tagged_at": decided_at})
+        event = {"object_id": object_id, "seq": version, "old": as_dict(old), "new": new, "at": decided_at}
+        events.append(event | {"actor": actors.of_person(person), "why": why})
+    session.execute(upsert_tags(session), rows)
+    session.execute(insert(table_of(TagEvent)), events)
 
 
 def decided_fields(category: str, reason: str | None = None) -> dict[str, Any]:
