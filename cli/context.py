@@ -60,7 +60,7 @@ def await_catalogue(settings: Settings) -> Sessions:
     from sqlalchemy.exc import OperationalError
 
     from cli.errors import describe
-    from db.session import is_away
+    from db.availability import is_away
 
     while True:
         try:

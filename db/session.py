@@ -30,23 +30,6 @@ T = TypeVar("T")
 
 _RETRYABLE_SQLSTATES = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, a lock that was not to be had
 _TIMED_OUT = "57014"  # of a write it may have been a lock's fault, of a read it is the read's own
-# What libpq and the server say while nobody can connect; a failed connection has no SQLSTATE.
-_AWAY = (
-    "connection refused",
-    "connection reset",
-    "closed the connection",
-    "timed out",
-    "timeout expired",
-    "unreachable",
-    "no route to host",
-    "could not translate host name",  # in a compose network, of a server that is stopped
-    "failed to resolve host",
-    "no such file or directory",  # the socket of a server that is stopped
-    "starting up",
-    "shutting down",
-    "not yet accepting connections",
-    "recovery mode",
-)
 
 
 class CatalogueUnavailable(CatalogueError):
@@ -140,12 +123,6 @@ def _worth_retrying(error: DBAPIError, sqlstates: Collection[str]) -> bool:
         or sqlstate.startswith(("08", "57P"))  # connection exceptions; the server shuts down or starts up
         or (isinstance(error, OperationalError) and not sqlstate and "sqlite" not in type(error.orig).__module__)
     )
-
-
-def is_away(error: DBAPIError) -> bool:
-    """Tell whether the database does not answer yet, or no more. One that refuses us answers."""
-    message = str(error.orig).lower()
-    return isinstance(error, OperationalError) and any(words in message for words in _AWAY)
 
 
 def _parse(url: str) -> URL:

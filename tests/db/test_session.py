@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from db import session as sessions_module
-from db.session import in_transaction, is_away, read_with_retry, sessions_of
+from db.availability import is_away
+from db.session import in_transaction, read_with_retry, sessions_of
 
 
 class Failing:
