@@ -6,15 +6,13 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from cli.context import load_settings, open_catalogue, refuse
 from cli.options import AsJson
-
-if TYPE_CHECKING:
-    pass
+from cli.output import tell, visible
 
 
 class Format(StrEnum):
@@ -63,7 +61,7 @@ def verify(as_json: AsJson = False) -> None:
         print(json.dumps({"ok": not broken, "violations": broken}))
     elif broken:
         for row in broken:
-            print(f"{row['invariant']} {row['table']} {row['row_id']}: {row['detail']}", file=sys.stderr)
+            tell(f"{row['invariant']} {row['table']} {row['row_id']}: {row['detail']}")
         print(f"{len(broken)} rows break an invariant:", file=sys.stderr)
         for name in sorted({row["invariant"] for row in broken}):
             print(f"  {name}: {INVARIANTS[name]}", file=sys.stderr)
@@ -80,6 +78,9 @@ def export(
     language: Annotated[
         str | None, typer.Option(metavar="TAG", help="Add a column with the category's title, for example in sw.")
     ] = None,
+    spreadsheet: Annotated[
+        bool, typer.Option("--spreadsheet", help="CSV that a spreadsheet opens safely: no cell is a formula.")
+    ] = False,
 ) -> None:
     """Write the tags, a row per image: bucket, key, product, category, confidence, review flag, source, model, time."""
     from cli.exporting import check_output, read, titles, write
@@ -88,18 +89,21 @@ def export(
 
     if format is Format.parquet and output is None:
         raise typer.BadParameter("parquet is binary: name a file with -o", param_hint="--format")
+    if spreadsheet and format is not Format.csv:
+        raise typer.BadParameter("a spreadsheet opens csv", param_hint="--spreadsheet")
     if output is not None:
         check_output(output)
     settings = load_settings()
     title_of = titles(settings, language) if language else None
     sessions = open_catalogue(settings, read_only=True)
-    count = write(read(sessions, category=category, needs_review=needs_review), format.value, output, title_of)
+    rows = read(sessions, category=category, needs_review=needs_review)
+    count = write(rows, format.value, output, title_of, spreadsheet=spreadsheet)
     categories = []
     if not count and category is not None:
         with reading(sessions) as session:
             categories = catalogue.categories(session)
     if output is not None:
-        print(f"{count:,} rows in {output}", file=sys.stderr)
+        tell(f"{count:,} rows in {output}")
     if not count and category is not None and category not in categories:
         there_are = f"there are {', '.join(categories)}" if categories else "nothing is tagged yet"
         raise refuse(f"no image has the category {category!r}; {there_are}", code=1)
@@ -115,10 +119,10 @@ def print_table(rows: list[dict[str, Any]], *, empty: str = "") -> None:
     from rich.text import Text
 
     columns = list(rows[0]) if rows else []
-    cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
+    cells = [["" if value is None else visible(str(value)) for value in row.values()] for row in rows]
     if rows and not sys.stdout.isatty():
         for line in [columns, *cells]:
-            print("\t".join(" ".join(cell.split()) for cell in line))
+            print("\t".join(line))
         return
     table = Table()
     for name in columns:

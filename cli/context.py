@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+
+from cli.output import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ def load_settings(*, quiet: bool = True, **overrides: object) -> Settings:
     loaded = settings.load(**overrides)
     _, as_it_should_be, why = settings.env_file()
     if not as_it_should_be:
-        print(f"tagger: {why}", file=sys.stderr)
+        tell(f"tagger: {why}")
     telemetry.configure(loaded.log_format, quiet=quiet)
     return loaded
 
@@ -87,7 +88,7 @@ def catalogue_if_usable(settings: Settings) -> Sessions | None:
     try:
         return catalogue_if_any(settings, read_only=True)
     except (CatalogueError, SQLAlchemyError) as error:
-        print(f"tagger: what is promoted is not known: {describe(error)}", file=sys.stderr)
+        tell(f"tagger: what is promoted is not known: {describe(error)}")
         return None
 
 
@@ -132,5 +133,5 @@ def actor() -> str:
 
 def refuse(message: str, *, code: int) -> typer.Exit:
     """Report why nothing was done; raise what is returned."""
-    print(f"tagger: {message}", file=sys.stderr)
+    tell(f"tagger: {message}")
     return typer.Exit(code)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from cli.output import tell
 from db import CatalogueError
 from model import ModelError
 from worker import WorkerError
@@ -52,7 +53,7 @@ class ReportingGroup(TyperGroup):
             message = describe(error)
             if message is None:
                 raise
-            typer.echo(f"tagger: {message}", err=True)
+            tell(f"tagger: {message}")
             raise typer.Exit(3) from error
 
 

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 import typer
 
 from cli.context import refuse
+from cli.output import visible
 from db.catalogue import EXPORT_COLUMNS, export_page
 from db.session import Sessions, read_with_retry
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 TITLE = "title"  # the column that `--language` adds, after all others
 _BATCH = 20_000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def titles(settings: Settings, language: str) -> Callable[[str], str]:
@@ -59,20 +62,29 @@ def check_output(output: Path) -> None:
 
 
 def write(
-    rows: Iterable[Mapping[str, Any]], format: str, output: Path | None, title_of: Callable[[str], str] | None = None
+    rows: Iterable[Mapping[str, Any]],
+    format: str,
+    output: Path | None,
+    title_of: Callable[[str], str] | None = None,
+    *,
+    spreadsheet: bool = False,
 ) -> int:
-    """Write the rows, with titles if asked, and return their number."""
+    """Write the rows, with titles if asked, and return their number. With `spreadsheet`, as one opens CSV safely."""
     plain: Iterator[dict[str, Any]] = (_plain(row) for row in rows)
     columns: tuple[str, ...] = EXPORT_COLUMNS
     if title_of is not None:
         columns = (*EXPORT_COLUMNS, TITLE)
         plain = (row | {TITLE: title_of(row["category"])} for row in plain)
+    if spreadsheet:
+        plain = (_no_formulas(row) for row in plain)
     if output is None:
-        return _write_text(plain, format, sys.stdout, columns)
+        sys.stdout.write(_BYTE_ORDER_MARK * spreadsheet)
+        return _write_text((_shown(row) for row in plain) if format == "csv" else plain, format, sys.stdout, columns)
     with _file(output) as file:
         if format == "parquet":
             return _write_parquet(plain, file, columns)
         with TextIOWrapper(file, encoding="utf-8", newline="") as text:
+            text.write(_BYTE_ORDER_MARK * spreadsheet)
             return _write_text(plain, format, text, columns)
 
 
@@ -111,8 +123,28 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "confidence": float(row["confidence"]), "tagged_at": row["tagged_at"].isoformat()}
 
 
+def _no_formulas(row: dict[str, Any]) -> dict[str, Any]:
+    """Put an apostrophe before cells that a spreadsheet would run as a formula."""
+    return {name: f"'{cell}" if str(cell).startswith(_FORMULA) else cell for name, cell in row.items()}
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: visible(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+
+
+class _UnixLines:
+    """Lines that end in a line feed alone, from a writer that quotes both characters of its own line end."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> None:
+        """Write what csv calls this with: a whole row."""
+        self._file.write(line.removesuffix("\r\n") + "\n")
+
+
 def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO, columns: Sequence[str]) -> int:
-    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer = csv.DictWriter(_UnixLines(file), columns, lineterminator="\r\n")
     if format == "csv":
         writer.writeheader()
     count = 0
@@ -121,7 +153,7 @@ def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO, colum
         if format == "csv":
             writer.writerow(row | {"needs_review": "true" if row["needs_review"] else "false"})
         else:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(visible(json.dumps(row, ensure_ascii=False)) + "\n")
     return count
 
 

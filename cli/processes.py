@@ -2,7 +2,6 @@
 
 import json
 import socket
-import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from cli.catalogue import print_table
 from cli.context import await_catalogue, load_settings, open_catalogue, refuse
 from cli.errors import describe
 from cli.options import AsJson
+from cli.output import say, tell
 
 
 class Role(StrEnum):
@@ -116,7 +116,7 @@ def doctor(as_json: AsJson = False) -> None:
         print(json.dumps([{"check": name, "ok": ok, "detail": detail} for name, ok, detail in findings]))
     else:
         for name, ok, detail in findings:
-            print(f"{'ok  ' if ok else 'FAIL'} {name}: {detail}", file=sys.stdout if ok else sys.stderr)
+            (say if ok else tell)(f"{'ok  ' if ok else 'FAIL'} {name}: {detail}")
     raise typer.Exit(0 if all(ok for _, ok, _ in findings) else 3)
 
 
@@ -126,7 +126,7 @@ def config(as_json: AsJson = False) -> None:
 
     shown = masked(load_settings())
     for sentence in unknown_names():
-        print(f"tagger: {sentence}", file=sys.stderr)
+        tell(f"tagger: {sentence}")
     if as_json:
         print(json.dumps(shown))
         return

@@ -19,6 +19,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from cli.output import visible
+
 if TYPE_CHECKING:
     from model.training.loop import Progress as TrainingProgress
 
@@ -57,7 +59,7 @@ def tagging_bar() -> Iterator[Callable[[Mapping[str, int], str], None]]:
 
         def show(counts: Mapping[str, int], hint: str) -> None:
             if hint not in said and not progress.console.is_terminal:  # where no bar is drawn
-                progress.console.print(f"tagger: {hint}", highlight=False, markup=False, soft_wrap=True)
+                progress.console.print(f"tagger: {visible(hint)}", highlight=False, markup=False, soft_wrap=True)
                 said.add(hint)
             failed = counts["skipped"] + counts["quarantined"]
             done = counts["tagged"] + failed + counts["cancelled"]
@@ -67,7 +69,7 @@ def tagging_bar() -> Iterator[Callable[[Mapping[str, int], str], None]]:
                 completed=done,
                 needs_review=counts["needs_review"],
                 failed=failed,
-                hint=hint,
+                hint=visible(hint),
             )
 
         yield show

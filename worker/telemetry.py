@@ -19,12 +19,25 @@ def configure(log_format: str = "text", *, quiet: bool = False) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_controls,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
         logger_factory=_to_stderr,
         cache_logger_on_first_use=False,
     )
+
+
+def _without_controls(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Spell out what is not printable, as a name of a file may hold codes that steer a terminal."""
+    return {
+        name: "\n".join(map(_printable, value.split("\n"))) if isinstance(value, str) else value
+        for name, value in event.items()
+    }
+
+
+def _printable(line: str) -> str:
+    return line if line.isprintable() else line.encode("unicode_escape").decode()
 
 
 def _to_stderr(*_: object) -> structlog.PrintLogger:

@@ -11,6 +11,7 @@ import typer
 from cli.context import catalogue_if_usable, load_settings, named_bundle
 from cli.models.promote import history_as_json, lines_of_history, with_promotions
 from cli.options import NAMED, TAXONOMY, AsJson, Bundles
+from cli.output import say, tell
 
 if TYPE_CHECKING:
     from model.classifier import Classifier
@@ -45,12 +46,12 @@ def classify(
         rows.append(classified.row)
         drawn += [contact_sheet.row(classified)] if show else []
         if not as_json:
-            typer.echo(line_of_file(classified.row), err="error" in classified.row)
+            (tell if "error" in classified.row else say)(line_of_file(classified.row))
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False))
+        say(json.dumps(rows, ensure_ascii=False))
     if show:
         contact_sheet.save(drawn, show)
-        typer.echo(f"drawn in {show}", err=True)
+        tell(f"drawn in {show}")
     if any("error" in row for row in rows):
         raise typer.Exit(1)
 
@@ -66,13 +67,13 @@ def list_(bundles: Bundles = None, as_json: AsJson = False) -> None:
         [of_folder(folder) for folder in folders_of_bundles(folders)], catalogue_if_usable(settings), folders
     )
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False))
+        say(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
         state = row.get("error") or f"{row['test_accuracy']:.2%} of test images correct, {row['categories']} categories"
-        typer.echo(f"{row['model']:<32} {'promoted: ' if row['promoted'] else ''}{state}")
+        say(f"{row['model']:<32} {'promoted: ' if row['promoted'] else ''}{state}")
         if "purpose" in row:
-            typer.echo(f"  {row['purpose']}")
+            say(f"  {row['purpose']}")
 
 
 def show(
@@ -90,10 +91,10 @@ def show(
     changes = history(catalogue, bundle.name)
     if as_json:
         about = of_bundle(bundle) | {"promise": promise, "promotions": history_as_json(changes)}
-        typer.echo(json.dumps(about, ensure_ascii=False))
+        say(json.dumps(about, ensure_ascii=False))
         return
     for line in (*lines_of_bundle(bundle), *lines_of_promise(promise), *lines_of_history(changes)):
-        typer.echo(line)
+        say(line)
 
 
 def _check_sheet(show: Path | None, files: int) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from cli.context import load_settings, open_catalogue
 from cli.options import DATA, IMAGES, AsJson
+from cli.output import say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -42,7 +43,7 @@ def inspect(
         typer.echo(json.dumps(inspection.as_json() | report, ensure_ascii=False))
     else:
         for line in (*inspection.lines(), *(f"report: {page}" for page in report.values())):
-            typer.echo(line)
+            say(line)
     if inspection.stops:
         raise typer.Exit(1)
 
@@ -58,11 +59,7 @@ def open_photographs(
 
     _check_source(data, images)
     photographs = labelled_photographs.open_photographs(
-        data,
-        images,
-        settings,
-        open_catalogue=lambda: open_catalogue(settings, read_only=True),
-        announce=lambda line: typer.echo(line, err=True),
+        data, images, settings, open_catalogue=lambda: open_catalogue(settings, read_only=True), announce=tell
     )
     names = sorted({photograph.category for photograph in photographs})
     for name in leave_out:

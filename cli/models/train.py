@@ -11,6 +11,7 @@ from cli.models.backbone import cache_folder
 from cli.models.inspect import open_photographs, run_inspection
 from cli.models.spread import cross_validate
 from cli.models.train_request import FASHION_MNIST, TrainRequest, with_options_of
+from cli.output import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ def _inspect(request: TrainRequest, settings: Settings) -> tuple[Inspection, lis
     photographs, left_out = open_photographs(request.data_set, request.images, settings, leave_out)
     inspection = run_inspection(request.data_set, photographs, settings, leave_out)
     for line in inspection.lines():
-        typer.echo(line, err=True)
+        tell(line)
     if inspection.stops:
         raise typer.Exit(1)
     return inspection, left_out
@@ -122,7 +123,7 @@ def _reporting() -> Reporting:
     from cli import progress
     from model.training.fine_tuning import Reporting
 
-    return Reporting(lambda line: typer.echo(line, err=True), progress.counter, progress.training_bar)
+    return Reporting(tell, progress.counter, progress.training_bar)
 
 
 def _train_on_fashion_mnist(request: TrainRequest) -> Bundle | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ import typer
 
 from cli.context import actor, load_settings, named_bundle, open_catalogue, refuse
 from cli.options import AsJson
+from cli.output import tell
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -168,7 +168,7 @@ def _report(imported: Imported | None, wrong: list[Wrong], *, dry_run: bool, as_
     if as_json:
         print(json.dumps(counts | {"dry_run": dry_run, "errors": [asdict(error) for error in wrong]}))
     for error in wrong[: 0 if as_json else SHOWN]:
-        print(f"tagger: line {error.line}: {error.message}", file=sys.stderr)
+        tell(f"tagger: line {error.line}: {error.message}")
     if wrong:
         kinds = Counter(error.message.partition("'")[0].strip() for error in wrong)
         summary = ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common())

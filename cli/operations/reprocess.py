@@ -13,6 +13,7 @@ from cli.operations import selecting
 from cli.operations.runs import find_run
 from cli.operations.why import Why, reason
 from cli.options import NAMED, AsLastLine
+from cli.output import tell
 
 if TYPE_CHECKING:
     from db.operations.selection import Selection
@@ -112,7 +113,7 @@ def _warn_of_unknown_keys(session: Any, selection: Selection) -> None:
     unknown = unknown_keys(session, selection.keys)
     if unknown:
         few = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
-        print(f"tagger: {len(unknown):,} keys are of no image in the catalogue: {few}", file=sys.stderr)
+        tell(f"tagger: {len(unknown):,} keys are of no image in the catalogue: {few}")
 
 
 def _print_plan(plan: Plan, as_json: bool) -> None:

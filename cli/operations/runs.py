@@ -13,6 +13,7 @@ from cli.context import actor, load_settings, open_catalogue, refuse
 from cli.errors import ReportingGroup
 from cli.operations.why import Why, reason
 from cli.options import AsJson
+from cli.output import say
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -66,7 +67,7 @@ def show(run: Name, as_json: AsJson = False) -> None:
     ]
     print_table(rows)
     for note in notes:
-        print(f"{note['at']:.16} {note['by']}, {note['action']}: {note['text']}")
+        say(f"{note['at']:.16} {note['by']}, {note['action']}: {note['text']}")
 
 
 @app.command(epilog="Example: tagger runs pause 7 --why 'the store is slow'")

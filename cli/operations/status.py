@@ -12,6 +12,7 @@ import typer
 
 from cli.context import load_settings, open_catalogue
 from cli.options import AsJson
+from cli.output import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +130,7 @@ def _table(snapshot: dict[str, Any]) -> Any:
 
     table = Table(show_header=False, title="Catalogue", title_justify="left")
     for name, value in _rows(snapshot):
-        table.add_row(name, Text(value))
+        table.add_row(name, Text(visible(value)))
     return table
 
 

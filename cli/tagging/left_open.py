@@ -1,13 +1,13 @@
 """What other runs have left open: tagged by this one without workers, or told, so that no image is left behind."""
 
 import shlex
-import sys
 from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy.orm import Session
 
 from cli.context import sqlite_file
+from cli.output import tell
 from cli.tagging.holders import Holder
 from cli.tagging.job import Job
 from db import runs
@@ -30,9 +30,9 @@ def adopt(job: Job, run_id: int, limit: int | None) -> None:
     adopted = _in_steps(job, run_id, open_work.adopt, None if limit is None else max(0, limit - images))
     superseded = _in_steps(job, run_id, open_work.supersede)
     if adopted:
-        print(f"tagger: this run tags {adopted:,} images that others have left open", file=sys.stderr)
+        tell(f"tagger: this run tags {adopted:,} images that others have left open")
     if superseded:
-        print(f"tagger: {superseded:,} images wait no longer for another version of {job.bundle.name}", file=sys.stderr)
+        tell(f"tagger: {superseded:,} images wait no longer for another version of {job.bundle.name}")
     in_transaction(job.sessions, runs.close_finished)
 
 
@@ -57,7 +57,7 @@ def warn_of_waiting(sessions: Sessions, run_id: int) -> bool:
     with reading(sessions) as session:
         waiting = open_work.waiting(session, but_run=run_id)
     for run in waiting:
-        print(f"tagger: {run.images:,} images wait in run {run.run_id}{_remedy(run)}", file=sys.stderr)
+        tell(f"tagger: {run.images:,} images wait in run {run.run_id}{_remedy(run)}")
     return bool(waiting)
 
 

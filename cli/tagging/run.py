@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from cli.options import NAMED, AsLastLine
+from cli.output import tell
 from cli.tagging.job import Job
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run(
         job = Job.prepare(source, model, needs_broker=True, may_be_gone=allow_mass_removal)
         classifiers = job.classifiers()
         for line in () if as_json else model_hint.lines(job.settings, job.bundle):
-            print(f"tagger: {line}", file=sys.stderr)
+            tell(f"tagger: {line}")
         begun = time.monotonic()
         run_id, scanned = job.scan(limit, allow_mass_removal)
         if job.settings.embedded:
@@ -94,7 +95,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        print(f"tagger: {str(stop) or 'stopped'}. Run the same command again to continue.", file=sys.stderr)
+        tell(f"tagger: {str(stop) or 'stopped'}. Run the same command again to continue.")
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, handler)
@@ -135,7 +136,7 @@ def _warn_of_nothing(job: Job, scanned: Scanned, counts: Mapping[str, int] | Non
     """Say so if the source is empty, though no image went, or if none of its files could be tagged."""
     if not scanned.seen and not scanned.gone and not scanned.refused:
         but = f" but {scanned.left_out:,} that TAGGER_IGNORE leaves out" if scanned.left_out else ""
-        print(f"tagger: nothing was found under {job.store.bucket}/{job.store.prefix}{but}", file=sys.stderr)
+        tell(f"tagger: nothing was found under {job.store.bucket}/{job.store.prefix}{but}")
         return True
     failed = counts["skipped"] + counts["quarantined"] if counts else 0
     if not scanned.seen or failed < scanned.seen:
