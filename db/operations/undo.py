@@ -7,13 +7,12 @@ came from: undo run 8, then run 7, and the tags are as they were before both. An
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, func, insert, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, delete, func, insert, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from db import actors, runs
 from db.operations import notes
@@ -22,11 +21,12 @@ from db.operations.selection import WINDOW
 from db.schema import ImageTag, ModelVersion, Run, TagEvent
 from db.schema.columns import table_of
 from db.schema.vocabulary import UNDO
-from db.session import now, sql_now
-from db.tags import TAG_FIELDS, lock_objects, upsert_tags
+from db.session import now, sql_now, upsert
+from db.tags import TAG_FIELDS, TAGS, lock_objects
 
 COUNTS = ("restored", "withdrawn", "left_human", "left_changed")
 """Tags that got their former value; of these, those that had none; and what was left: decided or changed since."""
+Event = Row[*tuple[Any, ...]]
 _ENDED = ("finished", "cancelled", "failed")
 
 
@@ -38,10 +38,10 @@ class Target:
     model_id: int | None = None
     is_undo: bool = False
 
-    def has(self, event: TagEvent) -> bool:
-        return event.actor == self.actor if self.actor else event.new["model_version_id"] == self.model_id
+    def has(self, event: Event) -> bool:
+        return bool(event.actor == self.actor if self.actor else event.new["model_version_id"] == self.model_id)
 
-    def former(self, trail: Sequence[TagEvent]) -> tuple[bool, TagEvent | None]:
+    def former(self, trail: Sequence[Event]) -> tuple[bool, Event | None]:
         """Tell whether the last change is to be undone, and return the event whose value the tag had before."""
         last, by_seq = trail[-1], {event.seq: event for event in trail}
         origin = last if self.is_undo else by_seq[last.new.get("origin", last.seq)]
@@ -133,11 +133,12 @@ def _restore(session: Session, run: Run, object_ids: Sequence[int], target: Targ
     """Give these images' tags, as far as their last change is to be undone, the value from before it."""
     ids = sorted(set(object_ids))
     lock_objects(session, ids)
-    of_images = select(TagEvent).where(TagEvent.object_id.in_(ids)).order_by(TagEvent.object_id, TagEvent.seq)
+    columns = TagEvent.object_id, TagEvent.seq, TagEvent.actor, TagEvent.new
+    of_images = select(*columns).where(TagEvent.object_id.in_(ids)).order_by(TagEvent.object_id, TagEvent.seq)
     counts = dict.fromkeys(COUNTS, 0)
     events: list[dict[str, Any]] = []
     me, at = actors.of_run(run.id), now(session)
-    for object_id, group in groupby(session.execute(of_images).scalars(), key=lambda event: event.object_id):
+    for object_id, group in groupby(session.execute(of_images), key=lambda event: event.object_id):
         trail = list(group)
         is_ours, before = target.former(trail)
         if not is_ours:
@@ -148,34 +149,45 @@ def _restore(session: Session, run: Run, object_ids: Sequence[int], target: Targ
         counts["withdrawn"] += former is None
         change = {"old": _value(last), "new": former or dict.fromkeys(TAG_FIELDS), "actor": me, "at": at}
         events.append(change | {"object_id": object_id, "seq": last.seq + 1, "why": "undone"})
-    _write(session, events)
+    _write(session, me, events)
     return counts
 
 
-def _count_left(trail: Sequence[TagEvent], target: Target, me: str, counts: dict[str, int]) -> None:
+def _count_left(trail: Sequence[Event], target: Target, me: str, counts: dict[str, int]) -> None:
     if any(map(target.has, trail)) and not any(event.actor == me for event in trail):
         counts["left_human" if trail[-1].new["source"] == "human" else "left_changed"] += 1
 
 
-def _value(event: TagEvent | None) -> dict[str, Any] | None:
-    """Return what an event made of the tag, with the time and origin of that; None if there was none after it."""
+def _value(event: Event | None) -> dict[str, Any] | None:
+    """Return what an event made of the tag, and the number of the event it came from; None if there was none then."""
     if event is None or event.new["category"] is None:
         return None
-    return {"tagged_at": event.at.isoformat(), "origin": event.seq} | event.new
+    value: dict[str, Any] = {"origin": event.seq} | event.new
+    return value
 
 
-def _write(session: Session, events: list[dict[str, Any]]) -> None:
-    tags = [
-        {name: event["new"][name] for name in TAG_FIELDS}
-        | {"object_id": event["object_id"], "version": event["seq"]}
-        | {"tagged_at": datetime.fromisoformat(event["new"]["tagged_at"])}
-        for event in events
-        if event["new"]["category"] is not None
-    ]
-    if tags:
-        session.execute(upsert_tags(session), tags)
+def _write(session: Session, me: str, events: list[dict[str, Any]]) -> None:
+    """Append the events, and make the tags what these say: in the database, as thousands of rows would travel twice."""
+    if not events:
+        return
+    session.execute(insert(table_of(TagEvent)), events)
+    object_ids = [event["object_id"] for event in events]
+    undone, origin = aliased(TagEvent), aliased(TagEvent)
+    values: dict[str, Any] = {
+        "object_id": undone.object_id,
+        "category": undone.new["category"].as_string(),
+        "confidence": undone.new["confidence"].as_integer(),
+        "needs_review": undone.new["needs_review"].as_boolean(),
+        "review_reason": undone.new["review_reason"].as_string(),
+        "source": undone.new["source"].as_string(),
+        "model_version_id": undone.new["model_version_id"].as_integer(),
+        "version": undone.seq,
+        "tagged_at": origin.at,
+    }
+    came_from = (origin.object_id == undone.object_id) & (origin.seq == undone.new["origin"].as_integer())
+    rows = select(*values.values()).join(origin, came_from).where(undone.object_id.in_(object_ids), undone.actor == me)
+    statement = upsert(session, TAGS).from_select(list(values), rows)
+    restored = {name: statement.excluded[name] for name in values if name != "object_id"}
+    session.execute(statement.on_conflict_do_update(index_elements=[TAGS.c.object_id], set_=restored))
     withdrawn = [event["object_id"] for event in events if event["new"]["category"] is None]
-    if withdrawn:
-        session.execute(delete(ImageTag).where(ImageTag.object_id.in_(withdrawn)))
-    if events:
-        session.execute(insert(table_of(TagEvent)), events)
+    session.execute(delete(ImageTag).where(ImageTag.object_id.in_(withdrawn)))
