@@ -11,7 +11,7 @@ import typer
 from cli import catalogue, processes
 from cli.errors import ReportingGroup, prepare_streams, stoppable
 from cli.models import app as models
-from cli.operations import labels, nightly, reprocess, runs, schedule, status
+from cli.operations import failures, labels, nightly, reprocess, runs, schedule, status
 from cli.tagging import run
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ for group, command, example in (
     (app, reprocess.reprocess, "tagger reprocess --category Shirt --low-confidence --dry-run"),
     (app, labels.import_labels, "tagger import-labels decisions.csv --by amina --dry-run"),
     (app, status.status, "tagger status --watch"),
-    (app, catalogue.failures, "tagger failures --reason corrupt --json"),
+    (app, failures.failures, "tagger failures --reason corrupt --json"),
     (app, catalogue.verify, "tagger verify --json"),
     (app, catalogue.export, "tagger export --format csv -o tags.csv --needs-review"),
     (app, processes.worker, "TAGGER_BROKER_URL=redis://localhost:6379/0 tagger worker --concurrency 4"),

@@ -1,4 +1,4 @@
-"""`tagger status`, `failures`, `verify` and `export`: what is in the catalogue."""
+"""`tagger verify` and `export`: what is in the catalogue."""
 
 from __future__ import annotations
 
@@ -21,25 +21,6 @@ class Format(StrEnum):
     csv = "csv"
     jsonl = "jsonl"
     parquet = "parquet"
-
-
-def failures(
-    reason: Annotated[str | None, typer.Option(help="Only this reason, for example corrupt.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the images without a tag and why, including those that wait for another try."""
-    from db import catalogue
-    from db.schema.vocabulary import REASONS
-    from db.session import reading
-
-    if reason is not None and reason not in REASONS:
-        raise typer.BadParameter(f"{reason!r} is not one of the reasons {', '.join(REASONS)}", param_hint="--reason")
-    with reading(open_catalogue(load_settings(), read_only=True)) as session:
-        rows = [dict(row._mapping) for row in catalogue.failures(session, reason)]
-    if as_json:
-        print(json.dumps(rows))
-        return
-    print_table(rows, empty="No image failed.")
 
 
 def verify(as_json: AsJson = False) -> None:

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Float, Row, column, exists, select, table
+from sqlalchemy import Boolean, ColumnElement, Float, Row, column, exists, func, select, table
 from sqlalchemy.orm import Session, aliased
 
 from db.keys import in_key_order, is_key
@@ -27,22 +27,36 @@ EXPORT_COLUMNS = (
 
 
 def failures(session: Session, reason: str | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
-    """List items that ended without a tag or wait after a failure, unless the same version was queued again since."""
-    image, item, later = SourceObject, WorkItem, aliased(WorkItem)
-    superseded = exists().where(
+    """List the items that failed, by key."""
+    image, item = SourceObject, WorkItem
+    columns = image.bucket, image.key, item.state, item.reason, item.detail, item.failures, item.crashes
+    statement = select(*columns, item.failed_under).join(image, image.id == item.object_id).where(*failed(item, reason))
+    return session.execute(statement.order_by(image.bucket, image.key)).all()
+
+
+def failures_by_reason(session: Session, reason: str | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Count the items that failed by reason, the most frequent first, with one of their keys."""
+    image, item = SourceObject, WorkItem
+    counted = select(item.reason, func.count().label("images"), func.min(image.key).label("example"))
+    counted = counted.join(image, image.id == item.object_id).where(*failed(item, reason)).group_by(item.reason)
+    return session.execute(counted.order_by(func.count().desc(), item.reason)).all()
+
+
+def failed(item: type[WorkItem], *reasons: str | None) -> list[ColumnElement[bool]]:
+    """Match items that ended without a tag or wait after a failure, for one of these reasons or for any.
+
+    Of images that are there, in the version that is there; unless it was queued again since.
+    """
+    later = aliased(WorkItem)
+    queued_again = exists().where(
         later.object_id == item.object_id,
         later.model_version_id == item.model_version_id,
         later.version_token == item.version_token,
         later.id > item.id,
     )
-    statement = (
-        select(image.bucket, image.key, item.state, item.reason, item.detail, item.failures, item.crashes)
-        .join(image, image.id == item.object_id)
-        .where(item.reason.is_not(None), item.reason != "superseded", item.state.not_in(("done", "cancelled")))
-        .where(item.version_token == image.version_token, image.gone_at.is_(None), ~superseded)
-        .order_by(image.bucket, image.key)
-    )
-    return session.execute(statement.where(item.reason == reason) if reason else statement).all()
+    of_reasons = item.reason.in_(reasons) if any(reasons) else item.reason != "superseded"
+    is_current = item.version_token == SourceObject.version_token, SourceObject.gone_at.is_(None)
+    return [item.reason.is_not(None), of_reasons, item.state.not_in(("done", "cancelled")), *is_current, ~queued_again]
 
 
 def export_page(

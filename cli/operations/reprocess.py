@@ -33,6 +33,7 @@ def reprocess(
     everything: selecting.All = False,
     failed: selecting.Failed = False,
     reasons: selecting.Reasons = None,
+    failed_under: selecting.FailedUnder = None,
     missing: selecting.Missing = False,
     low_confidence: selecting.LowConfidence = False,
     unlike_training: selecting.UnlikeTraining = False,
@@ -56,13 +57,14 @@ def reprocess(
     """Classify images again, in the queue that goes before the nights. What people decided is left alone."""
     from db.operations.selection import Selection
 
-    if reasons and not failed:
-        raise typer.BadParameter("it goes with --failed", param_hint="--reason")
+    if (reasons or failed_under) and not failed:
+        raise typer.BadParameter("they go with --failed", param_hint="--reason or --failed-under")
     settings = load_settings(model=model)
     sessions = open_catalogue(settings)
     selection = Selection(
         everything=everything, failed=failed, missing=missing, low_confidence=low_confidence,
         unlike_training=unlike_training, stale_model=stale_model, reasons=tuple(reasons or ()),
+        failed_under=tuple(failed_under or ()),
         models=tuple(model_was or ()), categories=tuple(categories or ()), prefixes=tuple(prefixes or ()),
         products=tuple(products or ()), since=selecting.moment(since), runs=_ids(sessions, of_runs or []),
         keys=selecting.keys_of(keys),

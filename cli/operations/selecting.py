@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 All = Annotated[bool, typer.Option("--all", help="Every image.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Images without a result, as `tagger failures` lists them.")]
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="With --failed: for this reason.")]
+FailedUnder = Annotated[
+    list[str] | None, typer.Option(metavar="V", help="With --failed: under this version of the program.")
+]
 Missing = Annotated[bool, typer.Option("--missing", help="Images without a tag.")]
 LowConfidence = Annotated[bool, typer.Option("--low-confidence", help="Images for review, as the model was unsure.")]
 UnlikeTraining = Annotated[

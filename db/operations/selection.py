@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from db.catalogue import failed
 from db.keys import among, under
 from db.schema import ImageTag, ModelVersion, SourceObject, WorkItem
 
@@ -26,7 +27,8 @@ class Selection:
     low_confidence: bool = False
     unlike_training: bool = False
     stale_model: bool = False
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()  # narrow `failed`, as does the version of the program
+    failed_under: tuple[str, ...] = ()
     models: tuple[str, ...] = ()  # name or name@version
     categories: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
@@ -56,7 +58,7 @@ class Selection:
         image, tag = SourceObject, ImageTag
         of_machine = tag.source == "model"
         given: list[tuple[object, ColumnElement[bool]]] = [
-            (self.failed or self.reasons, _failed(self.reasons)),
+            (self.failed, _failed(self.reasons, self.failed_under)),
             (self.missing, tag.object_id.is_(None)),
             (self.low_confidence, tag.review_reason == "low_confidence"),
             (self.unlike_training, tag.review_reason == "unlike_training"),
@@ -103,22 +105,11 @@ def find_model(session: Session, bundle_id: str) -> ModelVersion | None:
     return session.execute(select(ModelVersion).filter_by(name=name, version=version)).scalar_one_or_none()
 
 
-def _failed(reasons: Sequence[str]) -> ColumnElement[bool]:
-    """Match images whose present version failed or waits after a failure, unless it was queued again since."""
-    item, later = aliased(WorkItem), aliased(WorkItem)
-    queued_again = exists().where(
-        later.object_id == item.object_id,
-        later.model_version_id == item.model_version_id,
-        later.version_token == item.version_token,
-        later.id > item.id,
-    )
-    return exists().where(
-        item.object_id == SourceObject.id,
-        item.version_token == SourceObject.version_token,
-        item.reason.in_(reasons) if reasons else item.reason.is_not(None),
-        item.state.not_in(("done", "cancelled")),
-        ~queued_again,
-    )
+def _failed(reasons: Sequence[str], versions: Sequence[str]) -> ColumnElement[bool]:
+    """Match images that failed, for one of these reasons and under one of these versions of the program, if given."""
+    item = aliased(WorkItem)
+    under_versions = [item.failed_under.in_(versions)] if versions else []
+    return exists().where(item.object_id == SourceObject.id, *failed(item, *reasons), *under_versions)
 
 
 def _in_runs(runs: Sequence[int]) -> ColumnElement[bool]:

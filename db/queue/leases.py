@@ -3,6 +3,8 @@
 import random
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, select, tuple_, update
@@ -94,9 +96,8 @@ def end_of(session: Session, owner: str) -> int:
     alone_by_id = dict(session.execute(locked).all())
     alone = [item_id for item_id, was_alone in alone_by_id.items() if was_alone]
     _set(session, alone_by_id, eligible_at=sql_now(session))
-    _set(
-        session, alone, reason="crashed_worker", detail=_DIED, lease_owner=None, claimed_alone=False, **_struck(session)
-    )
+    died = {"reason": "crashed_worker", "detail": _DIED, "failed_under": _program()}
+    _set(session, alone, lease_owner=None, claimed_alone=False, **died, **_struck(session))
     return len(alone_by_id)
 
 
@@ -118,8 +119,15 @@ def _struck(session: Session) -> dict[str, Any]:
 
 
 def _end(session: Session, item: ClaimedItem, **values: Any) -> bool:
-    ended = update(WorkItem).where(held([item])).values(lease_owner=None, **values).returning(WorkItem.id)
+    values |= {"lease_owner": None, "failed_under": _program()}
+    ended = update(WorkItem).where(held([item])).values(values).returning(WorkItem.id)
     return session.execute(ended.execution_options(synchronize_session=False)).first() is not None
+
+
+@cache
+def _program() -> str:
+    """Return the version of this program."""
+    return version("catalogue-tagger")
 
 
 def _set(session: Session, item_ids: Collection[int], **values: Any) -> None:

@@ -41,11 +41,11 @@ class Plan(Base):
 
 
 class PlanItem(Base):
-    """An image of a plan, as it was then. No foreign key to it: a plan keeps nobody from forgetting an image."""
+    """An image of a plan, as it was then. No foreign keys: they cost as much as the rows, and images are forgotten."""
 
     __tablename__ = "plan_item"
 
-    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), primary_key=True, autoincrement=False)
+    plan_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # in the order of the work
     object_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     version_token: Mapped[str]

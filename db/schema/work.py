@@ -113,4 +113,5 @@ class WorkItem(Base):
     lease_owner: Mapped[str | None]
     reason: Mapped[str | None]
     detail: Mapped[str | None]
+    failed_under: Mapped[str | None]  # the version of the program that gave the reason
     cap: Mapped[int | None]  # the limit it was over, of bytes or pixels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.metadata import version
 
 import pytest
 
@@ -71,3 +72,13 @@ def _seconds_until(catalogue: Catalogue, item_id: int) -> float:
     with catalogue.sessions.begin() as session:
         eligible_at = session.execute(select(WorkItem.eligible_at).where(WorkItem.id == item_id)).scalar_one()
     return (eligible_at - datetime.now(UTC)).total_seconds()
+
+
+@pytest.mark.parametrize("end", [leases.skip, leases.retry, leases.strike])
+def test_a_failure_names_the_version_of_the_program(catalogue: Catalogue, end: object) -> None:
+    catalogue.items("a")
+    (item,) = catalogue.claim()
+
+    ask(catalogue, end, item, "internal", "")
+
+    assert row(catalogue, item.id)["failed_under"] == version("catalogue-tagger")

@@ -124,7 +124,8 @@ def test_a_strict_plan_with_a_change_is_refused_with_exit_code_1(catalogue: Cata
     ("arguments", "says"),
     [
         ((), "say what to classify again"),
-        (("--reason", "corrupt"), "it goes with --failed"),
+        (("--reason", "corrupt"), "they go with --failed"),
+        (("--failed-under", "0.1"), "they go with --failed"),
         (("--failed", "--reason", "rotten"), "is not one of the reasons"),
         (("--category", "Shrit"), "no image has the category 'Shrit'"),
         (("--model-was", "never@1"), "nothing was tagged by never@1"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,27 +11,14 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.operations import why
-from db import migrations
-from db.session import connect, sessions_of
-from tests.db.catalogues import Catalogue, a_catalogue
+from tests.db.catalogues import Catalogue
 
 pytestmark = pytest.mark.usefixtures("connections_closed")
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
-    """Three images of one run, the first of them tagged, the last one damaged."""
-    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
-    monkeypatch.setenv("TAGGER_DATABASE_URL", url)
-    monkeypatch.setenv("LOGNAME", "amina")
-    engine = connect(url)
-    migrations.upgrade(engine)
-    catalogue = a_catalogue(sessions_of(engine))
-    catalogue.items("a", "b", "c")
-    catalogue.record(catalogue.claim(1))
-    catalogue.sql("UPDATE work_item SET state = 'skipped', reason = 'corrupt' WHERE id = 3")
-    yield catalogue
-    engine.dispose()
+def catalogue(small_catalogue: Catalogue) -> Catalogue:
+    return small_catalogue
 
 
 def tagger(*arguments: str) -> Result:

@@ -29,6 +29,7 @@ def shop(catalogue: Catalogue) -> Catalogue:
     catalogue.items("bags/empty", "hats/corrupt", "hats/waiting")
     end(catalogue, "bags/empty", "skipped", "empty")
     end(catalogue, "hats/corrupt", "quarantined", "corrupt")
+    catalogue.sql("UPDATE work_item SET failed_under = '0.1' WHERE reason = 'corrupt'")
     catalogue.sql("UPDATE source_object SET product_id = 'p1' WHERE key LIKE '%sure'")
     catalogue.sql("UPDATE source_object SET first_seen = :then WHERE key != 'bags/odd'", then=LONG_AGO)
     return catalogue
@@ -63,6 +64,8 @@ ALL = {"hats/sure", "hats/unsure", "bags/odd", "bags/sure", "bags/empty", "hats/
         ({"everything": True}, ALL),
         ({"failed": True}, {"bags/empty", "hats/corrupt"}),
         ({"failed": True, "reasons": ("corrupt",)}, {"hats/corrupt"}),
+        ({"failed": True, "failed_under": ("0.0.9", "0.1")}, {"hats/corrupt"}),
+        ({"failed": True, "reasons": ("empty",), "failed_under": ("0.1",)}, set()),
         ({"missing": True}, {"bags/empty", "hats/corrupt", "hats/waiting"}),
         ({"low_confidence": True}, {"hats/unsure"}),
         ({"unlike_training": True}, {"bags/odd"}),
