@@ -31,7 +31,8 @@ from db.queue.leases import ClaimedItem, release
 from db.schema import Run
 from db.session import Sessions, connect, reading, sessions_of
 from db.status import status
-from scheduler.discovery import ScanRequest, scan
+from scheduler.discovery import scan
+from scheduler.scan_requests import ScanRequest
 from stack.servers import postgres
 from worker.storage.store import PAGE_KEYS
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from bench.measure import own_peak_mb
 from db import migrations, runs
 from db.session import Sessions, connect, sessions_of
-from scheduler.discovery import Scanned, ScanRequest, scan
+from scheduler.discovery import Scanned, scan
+from scheduler.scan_requests import ScanRequest
 from stack.processes import spawn, temporary_folder
 from stack.servers import postgres
 from worker.storage.store import PAGE_KEYS, Store, StoredObject

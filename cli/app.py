@@ -11,7 +11,7 @@ import typer
 from cli import catalogue, processes
 from cli.errors import ReportingGroup, prepare_streams, stoppable
 from cli.models import app as models
-from cli.operations import failures, labels, nightly, reprocess, runs, schedule, status
+from cli.operations import failures, forget, labels, nightly, reprocess, runs, schedule, status
 from cli.tagging import run
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ for group, command, example in (
     (app, failures.failures, "tagger failures --reason corrupt --json"),
     (app, catalogue.verify, "tagger verify --json"),
     (app, catalogue.export, "tagger export --format csv -o tags.csv --needs-review"),
+    (app, forget.forget, "tagger forget --source photos-of-last-year/"),
     (app, processes.worker, "TAGGER_BROKER_URL=redis://localhost:6379/0 tagger worker --concurrency 4"),
     (app, processes.scheduler, "TAGGER_BROKER_URL=redis://localhost:6379/0 tagger scheduler"),
     (app, processes.alive, "tagger alive --role worker"),

@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 
 from db import objects, runs
 from db.objects import NewObject
+from db.operations import forgetting
 from db.queue.leases import MAX_FAILURES
-from db.queue.retries import ONCE_A_NIGHT, Retries, touched_since
+from db.queue.retries import touched_since
 from db.schema import Run
 from db.session import Sessions, in_transaction, now
 from model.data.photographs import product_of
 from scheduler.differences import Difference, compare, shorten
-from worker.run_requests import SCAN
-from worker.settings import Settings
+from scheduler.scan_requests import ScanRequest
 from worker.storage.store import Store, StoredObject, StoreGone
 
 T = TypeVar("T")
@@ -37,22 +37,10 @@ class ScanStopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ScanRequest:
-    """The way to scan. With a `limit` the scan stops after that many images were queued, and marks nothing as gone."""
-
-    queue: str = "nightly"
-    priority: int = 100
-    product_pattern: str | None = None
-    allow_mass_removal: bool = False
-    limit: int | None = None
-    retries: Retries = ONCE_A_NIGHT
-
-
-@dataclass(frozen=True, slots=True)
 class Scanned:
     """The result of a scan over its whole run. `refused` images were not listed, but too many to be gone.
 
-    `left_out` files and folders are hidden or foreign ones.
+    `left_out` files and folders are hidden or foreign ones, or images that were forgotten for good.
     """
 
     seen: int
@@ -159,15 +147,21 @@ class _Scanner:
         covered = len(known) < KNOWN_AT_ONCE
         reached = (up_to or cursor) if covered else known[-1].key
         listed = [stored for stored in page or () if cursor < stored.key <= reached]
-        difference = compare(known, listed)
-        touched = {row.id: stored.touched for row, stored in difference.failed}
+        compared = compare(known, listed)
+        touched = {row.id: stored.touched for row, stored in compared.failed}
         mended = touched_since(session, model, touched)
-        difference.unqueued.extend(row for row, _ in difference.failed if row.id in mended)
+        compared.unqueued.extend(row for row, _ in compared.failed if row.id in mended)
+        difference = self._without_forgotten(session, compared)
+        left_out += len(compared.new) - len(difference.new)
         difference = shorten(self._without_newer(session, difference), limit)
         new = len(difference.new) + len(difference.back)
         counts = {"seen": len(listed), "new": new, "changed": len(difference.changed), "left_out": left_out}
         run = runs.advance(session, self.run_id, expected=cursor, cursor=reached, counts=counts)
         return run.cursor, self._write(session, run, difference), covered
+
+    def _without_forgotten(self, session: Session, difference: Difference) -> Difference:
+        forgotten = forgetting.forgotten(session, self.store.bucket, [stored.key for stored in difference.new])
+        return replace(difference, new=[stored for stored in difference.new if stored.key not in forgotten])
 
     def _without_newer(self, session: Session, difference: Difference) -> Difference:
         """Leave out what another scan has written since this listing began: that one knows better."""
@@ -236,18 +230,3 @@ class _Scanner:
 def is_mass_removal(missing: int, known: int) -> bool:
     """Tell whether more than a fifth of the known images is missing, as with a wrong prefix or an unmounted disk."""
     return missing >= MASS_REMOVAL_LEAST and missing > MASS_REMOVAL_SHARE * known
-
-
-def scan_request(run: Run, settings: Settings, *, allow_mass_removal: bool = False) -> ScanRequest:
-    """Build the request for a run. What a person waits for goes before the night's work.
-
-    A person may just have mended what failed, so for them it is tried again more often than once a night.
-    """
-    request = ScanRequest("ops", priority=10) if run.kind == SCAN else ScanRequest()
-    return replace(
-        request,
-        product_pattern=settings.product_pattern,
-        allow_mass_removal=allow_mass_removal,
-        limit=run.selection.get("limit"),
-        retries=Retries(settings.max_image_bytes, settings.max_image_pixels, a_day=3 if run.kind == SCAN else 1),
-    )

@@ -13,6 +13,7 @@ from db import runs
 from db.schema import Run
 from db.session import Sessions, in_transaction
 from scheduler import discovery
+from scheduler.scan_requests import scan_request
 from worker.bootstrap import source_store
 from worker.settings import Settings
 from worker.storage.store import StoreMisconfigured, StoreUnavailable
@@ -70,7 +71,7 @@ class Scans:
             log.exception("scan_failed", run=run.id)
 
     def _scan_source(self, run: Run, stopped: threading.Event) -> None:
-        request = discovery.scan_request(run, self._settings)
+        request = scan_request(run, self._settings)
         try:
             store = source_store(self._settings, run.selection["source"])
             scanned = discovery.scan(self._sessions, store, run.id, request, stopping=stopped.is_set)

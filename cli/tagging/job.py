@@ -32,6 +32,7 @@ class Job:
     @classmethod
     def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool, may_be_gone: bool = False) -> Job:
         """Check all. With `may_be_gone` a source that the catalogue knows need not exist any more."""
+        from cli.tagging import known_sources
         from worker import bundle_lookup
         from worker.bootstrap import check_taxonomy, source_store
         from worker.settings import cores
@@ -57,6 +58,8 @@ class Job:
         if store.bucket.startswith("file:"):
             # Nobody waits for a folder, so threads beyond the cores only wait for each other: 600 images/s, not 800.
             settings = settings.model_copy(update={"io_threads": min(settings.io_threads, max(2, cores()))})
+        if known:
+            known_sources.warn(store, known)
         return cls(settings, store, bundle, known or open_catalogue(settings, create=True))
 
     def classifiers(self) -> Classifiers:
@@ -85,8 +88,9 @@ class Job:
         from cli.tagging.follow import listing
         from db.runs import ScanTakenOver
         from scheduler import discovery
+        from scheduler.scan_requests import scan_request
 
-        request = discovery.scan_request(run, self.settings, allow_mass_removal=allow_mass_removal)
+        request = scan_request(run, self.settings, allow_mass_removal=allow_mass_removal)
         scanned = None
         while scanned is None:
             try:

@@ -80,10 +80,10 @@ class Selection:
             last = session.execute(select(func.max(SourceObject.id))).scalar_one() or 0
             yield from (SourceObject.id.between(low + 1, low + WINDOW) for low in range(0, last, WINDOW))
             return
-        buckets = list(_buckets(session))
+        every_bucket = list(buckets(session))
         for start in range(0, len(self.keys), _KEYS):
             some = self.keys[start : start + _KEYS]
-            yield from (among(bucket, some) for bucket in buckets)
+            yield from (among(bucket, some) for bucket in every_bucket)
 
 
 def unknown_keys(session: Session, keys: Sequence[str]) -> list[str]:
@@ -122,10 +122,18 @@ def _of_models(models: Sequence[str]) -> Any:
     return select(ModelVersion.id).where(or_(ModelVersion.name.in_(models), bundle_id.in_(models)))
 
 
-def _buckets(session: Session) -> Iterator[str]:
+def buckets(session: Session) -> Iterator[str]:
     """Yield the catalogue's buckets, with a step in the index each."""
     bucket = SourceObject.bucket
     found = session.execute(select(func.min(bucket))).scalar_one()
     while found is not None:
         yield found
         found = session.execute(select(func.min(bucket)).where(bucket > found)).scalar_one()
+
+
+def present_buckets(session: Session) -> list[str]:
+    """List the buckets of which images are there, as far as is known."""
+    there = select(SourceObject.id).where(SourceObject.gone_at.is_(None)).limit(1)
+    return [
+        bucket for bucket in buckets(session) if session.execute(there.where(SourceObject.bucket == bucket)).first()
+    ]

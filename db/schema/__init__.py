@@ -5,6 +5,7 @@ Confidence is an INTEGER of 1e-4 (9,731 is 0.9731), so that keyset paging and co
 
 from db.schema.bundles import ModelPromotion as ModelPromotion, ModelVersion as ModelVersion
 from db.schema.columns import CONFIDENCE_UNIT as CONFIDENCE_UNIT, Base as Base
+from db.schema.forgotten import Forgotten as Forgotten
 from db.schema.nights import NightNotice as NightNotice, SchedulePause as SchedulePause
 from db.schema.operations import Plan as Plan, PlanItem as PlanItem, RunNote as RunNote
 from db.schema.people import (

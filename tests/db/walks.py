@@ -18,7 +18,7 @@ from db.queue.retries import Retries
 from db.schema import ModelVersion, Run
 from db.session import sessions_of
 from scheduler import discovery
-from scheduler.discovery import ScanRequest
+from scheduler.scan_requests import ScanRequest
 from tests.db.catalogues import BUCKET, Catalogue, a_catalogue
 from tests.scheduler.memory_store import Shelf
 from worker.storage.store import StoreUnavailable

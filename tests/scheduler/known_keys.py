@@ -15,7 +15,7 @@ from bench.measure import own_peak_mb
 from db import migrations
 from db.session import Sessions, connect, sessions_of
 from scheduler import discovery
-from scheduler.discovery import ScanRequest
+from scheduler.scan_requests import ScanRequest
 from tests.db.catalogues import LONG_AGO, Catalogue, a_catalogue
 from tests.scheduler.memory_store import Shelf, stored
 from worker.storage.store import PAGE_KEYS, StoredObject

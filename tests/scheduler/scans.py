@@ -15,7 +15,8 @@ from db import runs
 from db.schema import Run
 from db.session import engine_of
 from scheduler import discovery, scanning
-from scheduler.discovery import Scanned, ScanRequest
+from scheduler.discovery import Scanned
+from scheduler.scan_requests import ScanRequest
 from tests.db.catalogues import Catalogue
 from tests.scheduler.memory_store import Shelf
 from worker.storage.store import Store

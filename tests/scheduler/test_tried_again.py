@@ -13,7 +13,7 @@ from db.queue.leases import MAX_FAILURES
 from db.queue.retries import Retries
 from db.schema import WorkItem
 from db.session import sql_now
-from scheduler.discovery import scan_request
+from scheduler.scan_requests import scan_request
 from tests.db.catalogues import LONG_AGO, Catalogue, keys_of
 from tests.scheduler import memory_store
 from tests.scheduler.memory_store import Shelf

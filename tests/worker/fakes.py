@@ -16,7 +16,7 @@ from db.session import Sessions
 from model.classifier import Prediction
 from model.images.decoding import DecodeLimits, ImageRejected
 from scheduler import discovery
-from scheduler.discovery import ScanRequest
+from scheduler.scan_requests import ScanRequest
 from worker.storage.store import StoredObject, StoreUnavailable
 from worker.tagging import Tagger
 

@@ -18,6 +18,7 @@ from db.session import Sessions, reading
 from model import bundle as library
 from model.bundle import Bundle, BundleNotFound
 from scheduler import discovery
+from scheduler.scan_requests import scan_request
 from stack.processes import wait_until
 from tests.conftest import SAMPLES
 from tests.model.versions import with_test
@@ -160,7 +161,7 @@ def scan(sessions: Sessions, configured: Settings) -> int:
     bundle = resolve(configured.model, configured.bundle_folders, sessions)
     with sessions.begin() as session:
         run, _ = run_requests.open_or_continue(session, store, bundle, requested_by="person:amina")
-    discovery.scan(sessions, store, run.id, discovery.scan_request(run, configured))
+    discovery.scan(sessions, store, run.id, scan_request(run, configured))
     return run.id
 
 
