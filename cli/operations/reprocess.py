@@ -13,7 +13,7 @@ from cli.operations import selecting
 from cli.operations.runs import find_run
 from cli.operations.why import Why, reason
 from cli.options import NAMED, AsLastLine
-from cli.output import tell
+from cli.output import say, tell
 
 if TYPE_CHECKING:
     from db.operations.selection import Selection
@@ -26,6 +26,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only make a plan, and s
 Code = Annotated[str | None, typer.Option("--plan", metavar="P", help="Classify exactly what this dry run showed.")]
 Strict = Annotated[bool, typer.Option("--strict", help="With --plan: nothing at all if any image has changed since.")]
 Newest = Annotated[bool, typer.Option("--newest-first", help="Begin with the newest images.")]
+Compare = Annotated[
+    bool, typer.Option("--compare", help="With --dry-run: classify 500 of the images, and say which categories change.")
+]
+CompareAll = Annotated[bool, typer.Option("--compare-all", help="With --dry-run: the same with all of the images.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the run to its end; on memory:// it always is.")]
 
 
@@ -50,6 +54,8 @@ def reprocess(
     model: Model = None,
     newest_first: Newest = False,
     dry_run: DryRun = False,
+    compare: Compare = False,
+    compare_all: CompareAll = False,
     wait: Wait = False,
     why: Why = None,
     as_json: AsLastLine = False,
@@ -59,6 +65,8 @@ def reprocess(
 
     if (reasons or failed_under) and not failed:
         raise typer.BadParameter("they go with --failed", param_hint="--reason or --failed-under")
+    if (compare or compare_all) and not dry_run:
+        raise typer.BadParameter("it goes with --dry-run", param_hint="--compare")
     settings = load_settings(model=model)
     sessions = open_catalogue(settings)
     selection = Selection(
@@ -71,7 +79,8 @@ def reprocess(
     )  # fmt: skip
     made = _plan(settings, sessions, plan, selection, newest_first=newest_first, alone=not (model or dry_run))
     if dry_run:
-        _print_plan(made, as_json)
+        compared = compare or compare_all or model is not None
+        _print_plan(_compared(settings, sessions, made, compare_all) if compared else made, as_json)
     else:
         _open(settings, sessions, made, why=why, strict=strict, wait=wait or settings.embedded, as_json=as_json)
 
@@ -118,6 +127,21 @@ def _warn_of_unknown_keys(session: Any, selection: Selection) -> None:
         tell(f"tagger: {len(unknown):,} keys are of no image in the catalogue: {few}")
 
 
+def _compared(settings: Settings, sessions: Sessions, plan: Plan, whole: bool) -> Plan:
+    """Add to a plan which categories would change. Nothing is recorded of any image."""
+    from cli.progress import counter
+    from worker.bootstrap import Classifiers, build_tagger
+    from worker.operations.comparison import SAMPLE, compare
+
+    tagger = build_tagger(settings, sessions, Classifiers(settings, sessions))
+    try:
+        with counter("comparing", plan.figures["images"] if whole else min(SAMPLE, plan.figures["images"])) as advance:
+            return compare(tagger, plan, whole=whole, on_image=advance)
+    finally:
+        tagger.close_decoders()
+        tagger.pool.shutdown()
+
+
 def _print_plan(plan: Plan, as_json: bool) -> None:
     figures = plan.figures
     if as_json:
@@ -125,9 +149,13 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
         return
     print(f"Plan {plan.code}: {figures['images']:,} images; {figures['human_left_alone']:,} human tags are left alone.")
     for name, count in {**figures["by_category"], "without a tag": figures["untagged"]}.items():
-        print(f"  {count:>9,}  {name}")
+        say(f"  {count:>9,}  {name}")
     states = ", ".join(f"{count:,} {state}" for state, count in figures["by_state"].items())
     print(f"Their last work: {states or 'none'}.")
+    if "compared" in figures:
+        say(f"Of {figures['compared']:,} images that were classified, {figures['unchanged']:,} keep their category.")
+    for change in figures.get("changes", ()):
+        say(f"  {change['expected']:>9,}  {change['from'] or 'without a tag'} → {change['to']}")
     if figures["expected_minutes"] is not None:
         print(f"Expected: {figures['expected_minutes']:,} minutes, at the pace of the last run.")
     if figures["expected_reviews"] is not None:

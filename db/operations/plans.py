@@ -122,6 +122,13 @@ def finish(session: Session, plan_id: int, figures: dict[str, Any]) -> None:
     session.execute(update(Plan).where(Plan.id == plan_id).values(frozen_at=sql_now(session), figures=figures))
 
 
+def add_figures(session: Session, plan_id: int, figures: dict[str, Any]) -> Plan:
+    """Add to what is known of a plan; returns it."""
+    plan = session.get_one(Plan, plan_id)
+    plan.figures = plan.figures | figures
+    return plan
+
+
 def _meant(plan: Plan, selection: Selection) -> list[ColumnElement[bool]]:
     there = [SourceObject.gone_at.is_(None), SourceObject.id <= plan.up_to_object]
     return [*there, *selection.conditions(plan.model_version_id)]

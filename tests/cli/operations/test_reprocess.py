@@ -61,6 +61,21 @@ def test_a_dry_run_prints_what_other_programs_read_and_changes_nothing(catalogue
     assert "tagger reprocess --plan P-" in told
 
 
+@pytest.mark.parametrize("option", ["--compare", "--compare-all", "--model=fashion-mnist"])
+def test_a_comparison_says_which_categories_would_change_before_any_tag_does(catalogue: Catalogue, option: str) -> None:
+    now = catalogue.value("SELECT category FROM image_tag WHERE object_id = 2")
+    catalogue.sql("UPDATE image_tag SET category = 'Hat' WHERE object_id = 2")
+
+    plan = read("--all", "--dry-run", option)
+    told = tagger("--all", "--dry-run", option).stdout
+
+    assert (plan["compared"], plan["unreadable"], plan["unchanged"]) == (2, 1, 1)
+    assert plan["changes"] == [{"from": "Hat", "to": now, "images": 1, "expected": 1}]
+    assert f"1  Hat → {now}" in told
+    assert catalogue.value("SELECT category FROM image_tag WHERE object_id = 2") == "Hat"
+    assert catalogue.value("SELECT count(*) FROM classification") == 3
+
+
 def test_a_plan_is_worked_off_in_this_process(catalogue: Catalogue) -> None:
     code = read("--all", "--dry-run")["plan"]
 
@@ -132,6 +147,7 @@ def test_a_strict_plan_with_a_change_is_refused_with_exit_code_1(catalogue: Cata
         (("--run", "77"), "there is no run 77"),
         (("--since", "yesterday"), "is no date or time"),
         (("--keys", "nowhere"), "cannot be read"),
+        (("--all", "--compare"), "it goes with --dry-run"),
         (("--plan", "P-0"), "there is no plan P-0"),
         (("--plan", "P-0", "--all"), "give it alone"),
         (("--plan", "P-0", "--dry-run"), "give it alone"),
