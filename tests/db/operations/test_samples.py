@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -22,14 +24,14 @@ def some(catalogue: Catalogue, plan: Plan, size: int) -> list[str]:
 def test_a_sample_is_spread_over_the_plan(catalogue: Catalogue, newest_first: bool) -> None:
     catalogue.images(*(f"{number:02}" for number in range(40)))
     for number in range(40):
-        at = LONG_AGO.replace(day=1 + number % 28, month=1 + number // 28)
+        at = LONG_AGO + timedelta(days=number)
         catalogue.sql("UPDATE source_object SET last_modified = :at WHERE key = :key", at=at, key=f"{number:02}")
     plan = make(catalogue, newest_first=newest_first)
 
     sample = sorted(map(int, some(catalogue, plan, 4)))
 
     assert len(sample) == 4
-    assert all(after - before in range(8, 13) for before, after in zip(sample, sample[1:], strict=False))
+    assert all(after - before in range(8, 13) for before, after in pairwise(sample))
 
 
 def test_a_small_plan_is_sampled_whole_but_for_what_is_gone_or_overwritten(catalogue: Catalogue) -> None:
