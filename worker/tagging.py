@@ -28,7 +28,7 @@ from model.images.decoding import DecodeLimits
 from worker.chunk.classifying import classify
 from worker.chunk.reading import Fault, Prepared, Reading, prepare
 from worker.storage.outages import Outages
-from worker.storage.store import Store
+from worker.storage.store import Store, StoreMisconfigured, StoreUnavailable
 
 log = structlog.get_logger()
 
@@ -95,6 +95,7 @@ def work(tagger: Tagger, *queues: str, budget_s: float = 60.0, run_id: int | Non
     outcome = Outcome()
     ends_at = time.monotonic() + budget_s
     while time.monotonic() < ends_at and not tagger.stopping():
+        tagger.outages.ask_again(run_id)
         chunk = next(filter(None, (_claim(tagger, name, run_id) for name in queues)), None)
         if chunk is None:
             break
@@ -139,16 +140,19 @@ class _Chunk:
     transient: list[Fault] = field(default_factory=list)
     open: dict[int, ClaimedItem] = field(default_factory=dict)
     renewed_at: float = field(default_factory=time.monotonic)
+    asked: set[str] = field(default_factory=set)
+    out: dict[str, StoreUnavailable | StoreMisconfigured] = field(default_factory=dict)
 
     def process(self) -> None:
         self.open = {item.id: item for item in self.items}
         try:
             for micro_batch in self._micro_batches():
+                self._doubt(micro_batch)
                 self._record(micro_batch)
             if not self.tagger.stopping():  # else nothing is counted: what did not come may have been stopped by us
                 self._settle_transient()
         finally:
-            self._release(list(self.open.values()))
+            self._release()
 
     def _micro_batches(self) -> Iterator[list[Prepared | Fault]]:
         """Yield what reading and decoding come to, `micro_batch` at a time, or sooner if they are slow."""
@@ -160,7 +164,7 @@ class _Chunk:
 
     def _look_up(self, reading: Reading) -> None:
         self._renew()
-        if self.tagger.stopping() or time.monotonic() > self.ends_at:
+        if self.out or self.tagger.stopping() or time.monotonic() > self.ends_at:
             reading.stop()
 
     def _renew(self) -> None:
@@ -171,6 +175,13 @@ class _Chunk:
         ours = in_transaction(self.tagger.sessions, lambda session: leases.renew(session, items, lease_s))
         self.outcome.lost += len(items) - len(ours)
         self.open = {item.id: item for item in items if item.id in ours}
+
+    def _doubt(self, micro_batch: list[Prepared | Fault]) -> None:
+        """Ask a store, once a chunk, of which nothing could be read; the rest of a hopeless chunk is not read."""
+        failing = {image.item.bucket for image in micro_batch if isinstance(image, Fault) and image.of_store}
+        failing -= self.asked | {image.item.bucket for image in micro_batch if isinstance(image, Prepared)}
+        self.out |= self.tagger.outages.among(failing, meanwhile=self._renew)
+        self.asked |= failing
 
     def _record(self, micro_batch: list[Prepared | Fault]) -> None:
         """Classify a micro-batch and write all of it, results and lasting faults, in one transaction."""
@@ -205,7 +216,7 @@ class _Chunk:
         """Count a failure against each faulty image; but if its store is out, it goes back uncounted, and waits."""
         outages = self.tagger.outages
         doubtful = Counter(fault.item.bucket for fault in self.transient if fault.of_store)
-        out = outages.among(doubtful, self.tagger.pool, meanwhile=self._renew)
+        out = self.out | outages.among(doubtful.keys() - self.out.keys(), meanwhile=self._renew)
         faults = [fault for fault in self.transient if fault.item.id in self.open]
         counted = [fault for fault in faults if not (fault.of_store and fault.item.bucket in out)]
         answering = {*doubtful, *(item.bucket for item in self.items if item.id not in self.open)} - out.keys()
@@ -217,12 +228,13 @@ class _Chunk:
         self.outcome.retried += in_transaction(self.tagger.sessions, write)
         for fault in counted:
             del self.open[fault.item.id]
-        lost = [bucket for bucket, error in out.items() if outages.hold(bucket, error, doubtful[bucket])]
-        self._release([self.open.pop(fault.item.id) for fault in faults if fault.item.id in self.open])
+        lost = [bucket for bucket, error in out.items() if outages.hold(bucket, error, images=doubtful[bucket])]
+        self._release()
         for bucket in lost:
             outages.give_up(bucket, out[bucket])
 
-    def _release(self, items: list[ClaimedItem]) -> None:
+    def _release(self) -> None:
+        items, self.open = list(self.open.values()), {}
         if items:
             self.outcome.released += in_transaction(self.tagger.sessions, lambda s: leases.release(s, items))
 

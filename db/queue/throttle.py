@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ScalarSelect, select, update
+from sqlalchemy import ScalarSelect, delete, select, true, update
 from sqlalchemy.orm import Session
 
 from db.schema import Run, SourceObject, Throttle, WorkItem
@@ -15,14 +15,17 @@ from db.session import now, sql_now, upsert
 
 ANEW_AFTER_S = 3600.0
 """A strike so long after the last hold belongs to another outage."""
+ASKING_S = 60.0
+"""Asking takes no longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The seconds for which a store is held, and how often in a row it did not answer."""
+    """The seconds for which a store is held, how often in a row it did not answer, and if it has within an hour."""
 
     pause_s: float
     strikes: int
+    answered_lately: bool = False
 
 
 def held(session: Session) -> Sequence[Throttle]:
@@ -42,32 +45,50 @@ def held_until(session: Session, run_id: int) -> datetime | None:
     return session.execute(of_run.where(Run.id == run_id, Throttle.until > sql_now(session))).scalar_one_or_none()
 
 
-def hold(session: Session, bucket: str, reason: str) -> Hold:
+def due(session: Session, run_id: int | None = None) -> Sequence[str]:
+    """Return the stores whose pause is over, and that nobody has heard of since; of a run its own at most."""
+    pause_over = Throttle.strikes > 0, Throttle.until.between(sql_now(session, -ANEW_AFTER_S), sql_now(session))
+    of_run = Throttle.name == select(Run.bucket).where(Run.id == run_id).scalar_subquery()
+    return (
+        session.execute(select(Throttle.name).where(*pause_over, true() if run_id is None else of_run)).scalars().all()
+    )
+
+
+def take(session: Session, bucket: str) -> bool:
+    """Hold a store whose pause is over while it is asked; False if somebody else does."""
+    pause_over = Throttle.name == bucket, Throttle.strikes > 0, Throttle.until <= sql_now(session)
+    taken = update(Throttle).where(*pause_over).values(until=sql_now(session, ASKING_S)).returning(Throttle.name)
+    return session.execute(taken).first() is not None
+
+
+def hold(session: Session, bucket: str, reason: str, *, taken: bool = False) -> Hold:
     """Keep everybody from claiming images of a store for a while, longer each time in a row, 5 minutes at most.
 
-    While it is held, further reports add nothing: ten workers at once are one strike.
+    While it is held, further reports add nothing: ten workers at once are one strike. But who has `taken` it reports.
     """
     before = session.execute(select(Throttle).where(Throttle.name == bucket)).scalar_one_or_none()
     left_s = (before.until - now(session)).total_seconds() if before else -ANEW_AFTER_S
-    if before and left_s > 0:
+    if before and left_s > 0 and not taken:
         return Hold(left_s, before.strikes)
+    answered_at = before.answered_at if before else None
+    lately = answered_at is not None and (now(session) - answered_at).total_seconds() < ANEW_AFTER_S
     strikes = before.strikes + 1 if before and left_s > -ANEW_AFTER_S else 1
     pause_s = min(5.0 * 2.0 ** min(strikes - 1, 10), 300.0)
     row = {"until": sql_now(session, pause_s), "strikes": strikes, "reason": reason}
     statement = upsert(session, Throttle).values(name=bucket, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
-    return Hold(pause_s, strikes)
+    return Hold(pause_s, strikes, lately)
 
 
 def answered(session: Session, buckets: Collection[str]) -> None:
-    """Note that these stores answer again: their next outage starts with a short wait."""
+    """Note that these stores answer again: they are held no longer, and their next outage starts with a short wait."""
     struck = Throttle.name.in_(sorted(buckets)), Throttle.strikes > 0
-    session.execute(update(Throttle).where(*struck).values(strikes=0))
+    at = sql_now(session)
+    session.execute(update(Throttle).where(*struck).values(strikes=0, until=at, answered_at=at))
 
 
 def give_up(session: Session, bucket: str, detail: str, *, at_most: int = 1000) -> int:
-    """Quarantine some items that wait for a store, and hold it no longer; returns how many they were."""
-    session.execute(update(Throttle).where(Throttle.name == bucket).values(until=sql_now(session)))
+    """Quarantine some items that wait for a store; returns how many. After the last the outage is forgotten."""
     going_on = Run.state.in_(("planned", "scanning", "running", "failed"))
     runs = select(Run.id).where(going_on, (Run.bucket == bucket) | Run.bucket.is_(None))
     waiting = WorkItem.state == "pending", WorkItem.run_id.in_(runs), bucket_of(WorkItem) == bucket
@@ -75,7 +96,10 @@ def give_up(session: Session, bucket: str, detail: str, *, at_most: int = 1000) 
     some = select(WorkItem.id).where(*waiting).limit(at_most).with_for_update(skip_locked=True)
     ids = list(session.execute(some).scalars())
     ended = {"state": "quarantined", "reason": "store_unavailable", "detail": detail, "lease_owner": None}
-    session.execute(update(WorkItem).where(WorkItem.id.in_(ids)).values(ended))
+    if ids:
+        session.execute(update(WorkItem).where(WorkItem.id.in_(ids)).values(ended))
+    else:
+        session.execute(delete(Throttle).where(Throttle.name == bucket))
     return len(ids)
 
 

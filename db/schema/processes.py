@@ -40,3 +40,4 @@ class Throttle(Base):
     until: Mapped[datetime]
     strikes: Mapped[int]
     reason: Mapped[str]
+    answered_at: Mapped[datetime | None]  # when the last outage ended

@@ -121,8 +121,43 @@ def test_after_an_outage_the_next_wait_is_short_again(catalogue: Catalogue) -> N
 
     ask(catalogue, throttle.answered, [BUCKET])
 
-    assert hold(catalogue) == Hold(5.0, 1)
+    assert hold(catalogue) == Hold(5.0, 1, answered_lately=True)
     assert hold(catalogue, "shoes") == Hold(40.0, 4)
+
+
+def test_a_store_that_answers_is_held_no_longer(catalogue: Catalogue) -> None:
+    hold(catalogue)
+
+    ask(catalogue, throttle.answered, [BUCKET, "shoes"])
+
+    assert ask(catalogue, throttle.held) == []
+    assert ask(catalogue, throttle.due) == []
+
+
+def test_after_a_pause_one_process_takes_the_store_and_all_others_wait(catalogue: Catalogue) -> None:
+    catalogue.items("a")
+    hold(catalogue)
+    early = ask(catalogue, throttle.due), ask(catalogue, throttle.take, BUCKET)
+    let_holds_end(catalogue)
+
+    due = ask(catalogue, throttle.due)
+    taken = [ask(catalogue, throttle.take, BUCKET) for _ in range(2)]
+
+    assert early == ([], False)
+    assert (due, taken) == ([BUCKET], [True, False])
+    assert catalogue.claim() == []
+    with catalogue.sessions.begin() as session:
+        assert throttle.hold(session, BUCKET, "503", taken=True) == Hold(10.0, 2)
+
+
+def test_a_run_has_no_other_store_than_its_own_asked(catalogue: Catalogue) -> None:
+    run = run_of(catalogue, "shoes")
+    for bucket in (BUCKET, "shoes"):
+        hold(catalogue, bucket)
+    let_holds_end(catalogue)
+
+    assert ask(catalogue, throttle.due, run) == ["shoes"]
+    assert ask(catalogue, throttle.due, catalogue.run_id) == []
 
 
 def test_giving_up_ends_what_waits_for_that_store_in_steps_and_nothing_else(catalogue: Catalogue) -> None:

@@ -169,6 +169,7 @@ def test_a_store_that_stays_away_is_given_up_as_a_whole(sessions: Sessions, erro
     assert counts(sessions, run_id)["quarantined"] == 40
     assert failures(sessions) == 0
     with reading(sessions) as session:
+        assert throttle.held(session) == throttle.due(session) == []
         ended = catalogue.failures(session)
         assert {row.reason for row in ended} == {"store_unavailable"}
         assert all(str(error) in row.detail and "a later scan" in row.detail for row in ended)
@@ -191,6 +192,53 @@ def test_a_store_that_answers_in_between_is_not_given_up(sessions: Sessions) -> 
 
     assert counts(sessions, run_id)["quarantined"] == 0
     work_off(sessions, it, run_id, rounds=1)
+    assert counts(sessions, run_id)["tagged"] == 40
+
+
+def test_a_chunk_of_a_store_that_is_out_is_not_read_to_its_end(sessions: Sessions) -> None:
+    error = StoreUnavailable("connection refused")
+    store = Out(pictures(300), out=error, check_error=error)
+    scanned_run(sessions, store)
+
+    outcome = work(tagger(sessions, store, FakeClassifier(), chunk=300, micro_batch=4), "nightly")
+
+    assert outcome == Outcome(released=300)
+    assert len(store.asked) < 100
+
+
+def test_after_a_pause_a_store_is_asked_before_anything_of_it_is_claimed(sessions: Sessions) -> None:
+    error = StoreUnavailable("connection refused")
+    store = Out(pictures(8), out=error, check_error=error)
+    run_id = scanned_run(sessions, store)
+    it = tagger(sessions, store, FakeClassifier())
+    work(it, "nightly")
+    let_time_pass(sessions)
+    store.asked.clear()
+
+    still_out = work(it, "nightly")
+    let_time_pass(sessions)
+    store.out = store.check_error = None
+
+    assert (still_out, store.asked) == (Outcome(), [])
+    assert work(it, "nightly") == Outcome(tagged=8)
+    assert counts(sessions, run_id)["tagged"] == 8
+
+
+def test_a_host_that_alone_cannot_reach_a_store_does_not_give_it_up_for_others(sessions: Sessions) -> None:
+    here, elsewhere = Out(pictures(40)), FakeStore(pictures(40))
+    here.out = here.check_error = StoreMisconfigured("no such folder")
+    run_id = scanned_run(sessions, here)
+    one, other = (tagger(sessions, store, FakeClassifier(), chunk=4) for store in (here, elsewhere))
+    work(one, "nightly")
+    let_time_pass(sessions)
+    other.outages.ask_again(None)
+
+    for _ in range(2 * outages.STRIKES_OF_MISCONFIGURED):
+        work(one, "nightly")
+        let_time_pass(sessions)
+
+    assert counts(sessions, run_id)["quarantined"] == 0
+    assert work_off(sessions, other, run_id, rounds=1) == 1
     assert counts(sessions, run_id)["tagged"] == 40
 
 

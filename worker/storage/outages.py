@@ -1,12 +1,13 @@
 """Outages of stores: whether one answers, how long it is held while it does not, and when to give up on it."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 
 import structlog
 
 from db.queue import throttle
-from db.session import Sessions, in_transaction
+from db.session import Sessions, in_transaction, reading
 from worker.storage.store import StorageError, Store, StoreMisconfigured, StoreUnavailable
 
 log = structlog.get_logger()
@@ -35,17 +36,31 @@ class Outages:
         """Note an image that was read, to be read again in doubt."""
         self._last_read[bucket] = key, version_token
 
+    def ask_again(self, run_id: int | None) -> None:
+        """Ask the stores whose pause is over, before anything of them is claimed. Of all processes one asks each."""
+        with reading(self._sessions) as session:
+            due = throttle.due(session, run_id)
+        for bucket in due:
+            if not in_transaction(self._sessions, partial(throttle.take, bucket=bucket)):
+                continue
+            error = self._fault_of(bucket)
+            if error is None:
+                in_transaction(self._sessions, partial(throttle.answered, buckets=[bucket]))
+            elif self.hold(bucket, error, taken=True):
+                self.give_up(bucket, error)
+
     def among(
-        self, buckets: Iterable[str], pool: Executor, *, meanwhile: Callable[[], None]
+        self, buckets: Iterable[str], *, meanwhile: Callable[[], None]
     ) -> dict[str, StoreUnavailable | StoreMisconfigured]:
         """Ask stores, and return the errors of those that do not answer. Meanwhile call `meanwhile` each second."""
         out = {}
-        for bucket in buckets:
-            asked = pool.submit(self._fault_of, bucket)
-            while not wait([asked], timeout=1.0).done:
-                meanwhile()
-            if error := asked.result():
-                out[bucket] = error
+        with ThreadPoolExecutor(1) as beside:
+            for bucket in buckets:
+                asked = beside.submit(self._fault_of, bucket)
+                while not wait([asked], timeout=1.0).done:
+                    meanwhile()
+                if error := asked.result():
+                    out[bucket] = error
         return out
 
     def _fault_of(self, bucket: str) -> StoreUnavailable | StoreMisconfigured | None:
@@ -64,12 +79,15 @@ class Outages:
             return error
         return None
 
-    def hold(self, bucket: str, error: StoreUnavailable | StoreMisconfigured, images: int) -> bool:
+    def hold(
+        self, bucket: str, error: StoreUnavailable | StoreMisconfigured, *, images: int = 0, taken: bool = False
+    ) -> bool:
         """Hold a store that does not answer; return whether it has stayed away too often, and is to be given up."""
         detail = str(error)
-        hold = in_transaction(self._sessions, lambda session: throttle.hold(session, bucket, detail))
+        hold = in_transaction(self._sessions, lambda session: throttle.hold(session, bucket, detail, taken=taken))
         log.warning("store_outage", bucket=bucket, images=images, pause_s=hold.pause_s, detail=detail)
-        return hold.strikes >= (STRIKES_OF_MISCONFIGURED if isinstance(error, StoreMisconfigured) else STRIKES)
+        limit = STRIKES_OF_MISCONFIGURED if isinstance(error, StoreMisconfigured) else STRIKES
+        return hold.strikes >= limit and not hold.answered_lately
 
     def give_up(self, bucket: str, error: StoreUnavailable | StoreMisconfigured) -> None:
         """Quarantine all that waits for a store."""
