@@ -5,8 +5,8 @@ from alembic import op
 
 from db.schema.columns import UtcTime
 
-revision: str = "0013"
-down_revision: str | None = "0012"
+revision: str = "0014"
+down_revision: str | None = "0013"
 
 
 def upgrade() -> None:
