@@ -6,7 +6,7 @@ ARGS   ?=
 IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint check docs requirements bench scale chaos stack clean
+.PHONY: demo test lint check docs requirements bench scale chaos mutants stack clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -50,6 +50,9 @@ scale: $(VENV)/.full       ## what a catalogue of millions costs; ARGS="--object
 
 chaos: $(VENV)/.full       ## kill everything again and again while images are tagged; ARGS="--minutes 20 --seed 7 --json"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
+
+mutants: $(VENV)/.full     ## take out each guard of the queue, the scans and the broker: a test must notice; ARGS="fence"
+	$(BIN)/python -m tests.mutants.run $(ARGS)
 
 stack: $(VENV)/.full       ## the compose topology on servers from wheels, until Ctrl-C
 	$(BIN)/python -m stack.stack $(ARGS)
