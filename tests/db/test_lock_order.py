@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from db import tags
 from stack.processes import wait_until
-from tests.db.catalogues import Catalogue, waiting_for_locks
+from tests.db.catalogues import Catalogue, tagged, waiting_for_locks
 from tests.worker.fakes import FakeClassifier, FakeStore, scanned_run, tagger
 from worker.storage.store import ImageNotFound
 from worker.tagging import Outcome, work
@@ -38,3 +41,14 @@ def test_a_worker_that_skips_what_is_gone_holds_nothing_that_a_scan_wants_next(p
             scan.execute(LOCK, {"key": "b.jpg"})
 
         assert working.result(timeout=60) == Outcome(tagged=1, skipped=1)
+
+
+def test_an_image_is_not_overwritten_while_its_result_becomes_its_tag(postgres_catalogue: Catalogue) -> None:
+    postgres_catalogue.items("a.jpg")
+    (item,) = postgres_catalogue.claim()
+    with postgres_catalogue.sessions.begin() as worker, postgres_catalogue.sessions() as scan:
+        tags.record(worker, [tagged(item)], model_version_id=postgres_catalogue.model_id)
+        scan.execute(text("SET LOCAL lock_timeout = '100ms'"))
+
+        with pytest.raises(OperationalError, match="lock timeout"):
+            scan.execute(text("UPDATE source_object SET version_token = 'v2'"))

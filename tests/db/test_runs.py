@@ -98,3 +98,16 @@ def test_a_run_that_has_ended_since_it_was_read_is_not_scanned_again(postgres_ca
 
     assert not begun
     assert postgres_catalogue.value("SELECT state FROM run WHERE id = :id", id=run_id) == ended
+
+
+def test_a_page_that_another_scanner_has_recorded_is_refused_while_the_scan_goes_on(catalogue: Catalogue) -> None:
+    run_id = catalogue.another_run("scan:two", state="scanning")
+    page = {"expected": "", "cursor": "m", "counts": {"seen": 3}}
+    ask(catalogue, lambda session: runs.advance(session, run_id, **page))
+
+    with pytest.raises(runs.ScanTakenOver):
+        ask(catalogue, lambda session: runs.advance(session, run_id, **page))
+
+    with catalogue.sessions() as session:
+        run = session.get_one(Run, run_id)
+        assert (run.state, run.cursor, run.counts["seen"]) == ("scanning", "m", 3)

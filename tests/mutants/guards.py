@@ -99,7 +99,7 @@ MUTATIONS = (
         "db/tags.py",
         "        .order_by(SourceObject.id)\n        .with_for_update(key_share=True)\n",
         "        .order_by(SourceObject.id)\n",
-        ("tests/db/test_tags.py", "tests/db/test_lock_order.py", "tests/scheduler/test_scans_cut_short.py"),
+        ("tests/db/test_lock_order.py",),
     ),
     Mutation(
         "a human tag is never replaced by a model's",
@@ -120,7 +120,7 @@ MUTATIONS = (
         "db/runs.py",
         '    if run.state != "scanning" or run.cursor != expected:',
         '    if run.state != "scanning":',
-        ("tests/scheduler/test_scans_cut_short.py",),
+        ("tests/db/test_runs.py",),
     ),
     Mutation(
         "a run ends only with its items, whatever the counts say",

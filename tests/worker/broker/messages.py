@@ -78,6 +78,7 @@ def hostile() -> dict[str, bytes]:
         "a version to come": message(body='[[], {"v": 2, "queue": "nightly"}, {}]'),
         "an unknown queue": message(body='[[], {"v": 1, "queue": "../ops"}, {}]'),
         "the name of another queue": message("ops"),
+        "a doorbell of 20 kB": message(headers={"argsrepr": "x" * 20_000}),
     }
     raw = {"not JSON": b"\x00 not JSON", "not UTF-8": b"\xff\xfe{}", "nothing": b"", "nested deeply": b"[" * 9000}
     return raw | {name: json.dumps(each).encode() for name, each in odd.items()}
