@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterable
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -23,3 +24,20 @@ def say(line: str) -> None:
 def tell(line: str) -> None:
     """Print a line about the command itself on standard error."""
     print(visible(line), file=sys.stderr)
+
+
+def print_pairs(rows: Iterable[tuple[str, str]], title: str | None = None) -> None:
+    """Print names and what belongs to them: a table, or where no terminal is lines with a tab between the two."""
+    cells = [(visible(name), visible(value)) for name, value in rows]
+    if not sys.stdout.isatty():
+        for pair in cells:
+            print("\t".join(pair))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, title=title, title_justify="left")
+    for pair in cells:
+        table.add_row(*map(Text, pair))
+    Console().print(table)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
 
 from cli.output import visible
 
@@ -48,13 +41,12 @@ def tagging_bar() -> Iterator[Callable[[Mapping[str, int], str], None]]:
         TextColumn("tagging"),
         BarColumn(),
         MofNCompleteColumn(),
-        _RateColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[pace]}"),
         TextColumn("needs review {task.fields[needs_review]:,}  failed {task.fields[failed]:,} {task.fields[hint]}"),
     )
     with Progress(*columns, console=_console(), refresh_per_second=4) as progress:
-        task = progress.add_task("", total=None, needs_review=0, failed=0, hint="")
+        task = progress.add_task("", total=None, pace="", needs_review=0, failed=0, hint="")
+        pace = _Pace()
         said = {""}
 
         def show(counts: Mapping[str, int], hint: str) -> None:
@@ -67,6 +59,7 @@ def tagging_bar() -> Iterator[Callable[[Mapping[str, int], str], None]]:
                 task,
                 total=done + counts["open"],
                 completed=done,
+                pace=pace.text(counts["tagged"] + failed, counts["open"], time.monotonic()),
                 needs_review=counts["needs_review"],
                 failed=failed,
                 hint=visible(hint),
@@ -103,12 +96,27 @@ def training_bar(epochs: int) -> Iterator[Callable[[TrainingProgress, str], None
         yield show
 
 
-class _RateColumn(ProgressColumn):
-    """Items per second."""
+class _Pace:
+    """Images that come to an end in a second: over the last seconds, or over all the time once none is left."""
 
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s" if speed else "–/s")
+    WINDOW_S = 15.0
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+        self._first: tuple[float, int] | None = None
+
+    def text(self, done: int, left: int, at_s: float) -> str:
+        """Note how many have come to an end and are left; return the rate and the time that is left."""
+        self._first = self._first or (at_s, done)
+        self._seen.append((at_s, done))
+        while len(self._seen) > 1 and at_s - self._seen[1][0] >= self.WINDOW_S:
+            self._seen.popleft()
+        since_s, before = self._seen[0] if left else self._first
+        if at_s <= since_s or done <= before:
+            return "–/s"
+        rate = (done - before) / (at_s - since_s)
+        shown = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+        return f"{shown}  ETA {timedelta(seconds=round(left / rate))}" if left else shown
 
 
 def _transient(*columns: ProgressColumn) -> Progress:

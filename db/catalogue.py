@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, Float, Row, column, exists, func, select, table
 from sqlalchemy.orm import Session, aliased
 
-from db.keys import in_key_order, is_key
-from db.schema import SourceObject, WorkItem
+from db.keys import in_key_order, is_key, under
+from db.schema import ImageTag, SourceObject, WorkItem
 from db.schema.columns import UtcTime
 
 PAGE_ROWS = 2000
@@ -57,6 +57,16 @@ def failed(item: type[WorkItem], *reasons: str | None) -> list[ColumnElement[boo
     of_reasons = item.reason.in_(reasons) if any(reasons) else item.reason != "superseded"
     is_current = item.version_token == SourceObject.version_token, SourceObject.gone_at.is_(None)
     return [item.reason.is_not(None), of_reasons, item.state.not_in(("done", "cancelled")), *is_current, ~queued_again]
+
+
+def untagged(session: Session, bucket: str, prefix: str) -> int:
+    """Count the images under a prefix if none of them has a tag; 0 if one has."""
+    present = (SourceObject.bucket == bucket, under(prefix), SourceObject.gone_at.is_(None))
+    tagged = select(ImageTag.object_id).join(SourceObject, SourceObject.id == ImageTag.object_id).where(*present)
+    if session.execute(tagged.where(ImageTag.category != "").limit(1)).first() is not None:
+        return 0
+    counted = select(func.count(SourceObject.id)).where(*present)
+    return session.execute(counted).scalar_one()
 
 
 def export_page(

@@ -47,6 +47,7 @@ class Settings(NightSettings):
     s3_access_key_id: str | None = Field(None, description="S3 key id; unset: boto3's own chain finds credentials.")
     s3_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
     s3_session_token: SecretStr | None = Field(None, description="S3 session token, of keys that are lent for a time.")
+    s3_requester_pays: bool = Field(False, description="Pay for requests to buckets whose owners do not.")
     model: str = Field(
         "fashion-mnist",
         description="The bundle to tag with: a name (the promoted version, if one is), name@version, or a path.",
@@ -170,6 +171,7 @@ class Settings(NightSettings):
             access_key_id=self.s3_access_key_id,
             secret_access_key=secret.get_secret_value() if secret else None,
             session_token=token.get_secret_value() if token else None,
+            requester_pays=self.s3_requester_pays,
             io_threads=self.io_threads,
         )
 

@@ -12,7 +12,7 @@ import typer
 
 from cli.context import load_settings, open_catalogue
 from cli.options import AsJson
-from cli.output import visible
+from cli.output import print_pairs, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +36,10 @@ def status(
     if as_json:
         print(json.dumps(watched.look()))
         return
-    from rich.console import Console
     from rich.live import Live
 
     if not watch:
-        Console().print(_table(watched.look()))
+        print_pairs(_rows(watched.look()), title="Catalogue")
         return
     with Live(_table(watched.look()), auto_refresh=False) as live:
         try:

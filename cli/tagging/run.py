@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from cli.options import NAMED, AsLastLine
-from cli.output import tell
+from cli.output import print_pairs, say, tell
 from cli.tagging.job import Job
 
 if TYPE_CHECKING:
@@ -116,20 +116,12 @@ def run_result(run_id: int, scanned: Scanned, counts: dict[str, int], seconds: f
 
 
 def _print_summary(result: dict[str, Any], bundle: Bundle) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False)
-    for name, value in result.items():
-        if name != "run":
-            table.add_row(name.replace("_", " "), f"{value:,}")
-    console = Console()
-    console.print(f"Run {result['run']} with the bundle {bundle.id}")
-    console.print(table)
+    say(f"Run {result['run']} with the bundle {bundle.id}")
+    print_pairs((name.replace("_", " "), f"{value:,}") for name, value in result.items() if name != "run")
     if result["skipped"] or result["quarantined"]:
-        console.print("Not tagged: tagger failures")
+        say("Not tagged: tagger failures")
     if result["needs_review"]:
-        console.print("For review: tagger export --needs-review")
+        say("For review: tagger export --needs-review")
 
 
 def _warn_of_nothing(job: Job, scanned: Scanned, counts: Mapping[str, int] | None = None) -> bool:
@@ -138,10 +130,16 @@ def _warn_of_nothing(job: Job, scanned: Scanned, counts: Mapping[str, int] | Non
         but = f" but {scanned.left_out:,} that TAGGER_IGNORE leaves out" if scanned.left_out else ""
         tell(f"tagger: nothing was found under {job.store.bucket}/{job.store.prefix}{but}")
         return True
-    failed = counts["skipped"] + counts["quarantined"] if counts else 0
-    if not scanned.seen or failed < scanned.seen:
+    if not scanned.seen or counts is None or counts["tagged"] or counts["open"]:
         return False
-    print(f"tagger: none of {scanned.seen:,} files could be tagged; `tagger failures` says why", file=sys.stderr)
+    from db import catalogue
+    from db.session import reading
+
+    with reading(job.sessions) as session:
+        untagged = catalogue.untagged(session, job.store.bucket, job.store.prefix)
+    if untagged < scanned.seen:
+        return False
+    tell(f"tagger: none of {scanned.seen:,} files could be tagged; `tagger failures` says why")
     return True
 
 

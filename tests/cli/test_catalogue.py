@@ -40,7 +40,7 @@ def test_a_failed_run_is_shown_with_its_reason(failed_run: int) -> None:
     table = CliRunner().invoke(app, ["status"]).stdout
     [run] = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)["runs"]
 
-    assert f"failed, 0 seen, 0 new: {ERROR}" in table
+    assert f"run {failed_run} scan\tfailed, 0 seen, 0 new: {ERROR}" in table.splitlines()
     assert (run["id"], run["state"], run["error"]) == (failed_run, "failed", ERROR)
 
 

@@ -49,3 +49,38 @@ def test_counting_and_listing_leave_nothing_in_a_log(capsys: pytest.CaptureFixtu
         show(1000)
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_rate_is_of_the_last_seconds_and_leaves_out_what_was_done_before() -> None:
+    pace = progress._Pace()
+
+    assert pace.text(7000, 1000, 0.0) == "–/s"
+    assert pace.text(7130, 870, 1.0) == "130/s  ETA 0:00:07"
+    for second in range(2, 31):  # slower from here on
+        pace.text(7130 + 5 * second, 870 - 5 * second, float(second))
+    assert pace.text(7285, 715, 31.0) == "5.0/s  ETA 0:02:23"
+
+
+def test_the_rate_at_the_end_is_that_of_all_the_time() -> None:
+    pace = progress._Pace()
+    pace.text(0, 300, 0.0)
+    pace.text(299, 1, 1.0)
+
+    assert pace.text(300, 0, 30.0) == "10/s"
+
+
+def test_a_rate_is_known_where_counts_are_far_apart() -> None:
+    pace = progress._Pace()
+    pace.text(0, 100, 0.0)
+
+    assert pace.text(40, 60, 40.0) == "1.0/s  ETA 0:01:00"
+
+
+def test_without_a_terminal_a_reason_to_wait_is_told_once_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = {"tagged": 0, "needs_review": 0, "skipped": 0, "quarantined": 0, "cancelled": 0, "open": 2}
+
+    with progress.tagging_bar() as show:
+        for _ in range(3):
+            show(counts, "no worker is alive")
+
+    assert capsys.readouterr().err.count("tagger: no worker is alive\n") == 1

@@ -47,6 +47,7 @@ class FaultyS3:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.requests: list[str] = []
+        self.requester_pays = False
         self.stopping = threading.Event()
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
@@ -121,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         bucket, _, key = unquote(parts.path.lstrip("/")).partition("/")
         if bucket != BUCKET:
             self._refuse(404, "NoSuchBucket")
+        elif self.s3.requester_pays and self.headers["x-amz-request-payer"] != "requester":
+            self._refuse(403, "AccessDenied")
         elif key:
             self._object(key)
         else:

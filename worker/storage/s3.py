@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from worker.storage.ignore import Ignored, is_below_ignored, take_all
 from worker.storage.s3_client import Connection, connect
-from worker.storage.s3_errors import BOTO_ERRORS, image_error, store_error
+from worker.storage.s3_errors import BOTO_ERRORS, REACH_IT, image_error, store_error
 from worker.storage.s3_keys import askable_key, catalogue_key, key_bytes, start_after
 from worker.storage.s3_order import ordered_pages
 from worker.storage.store import (
@@ -175,9 +175,9 @@ def _read_body(stream: Any, key: str, size: int, deadline: float) -> bytes:
 def _require_listing(answer: dict[str, Any], bucket: str) -> None:
     """Refuse an empty answer, or XML about something else, which boto3 takes for an empty bucket."""
     if "IsTruncated" not in answer:
-        raise StoreUnavailable(f"bucket {bucket!r} answered a listing with something else; it is tried again")
+        raise StoreUnavailable(f"bucket {bucket!r} answered a listing with something else; {REACH_IT}")
     if answer["IsTruncated"] and not answer.get("Contents"):
-        raise StoreUnavailable(f"bucket {bucket!r} says that more keys follow, but gives none; it is tried again")
+        raise StoreUnavailable(f"bucket {bucket!r} says that more keys follow, but gives none; list it later")
 
 
 def _require_prefix(prefix: str, objects: list[StoredObject]) -> None:

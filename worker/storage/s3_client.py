@@ -38,9 +38,16 @@ def connect(options: S3Options, bucket: str) -> Connection:
             aws_session_token=options.session_token,
             config=_config(options),
         )
-        return Connection(os.getpid(), client, quick_get(client, _credentials(options, session), bucket))
+        if options.requester_pays:
+            client.meta.events.register("provide-client-params.s3", _paid_by_us)
+        return Connection(os.getpid(), client, quick_get(client, _credentials(options, session), bucket, options))
     except BOTO_ERRORS as error:
         raise store_error(error, bucket) from error
+
+
+def _paid_by_us(params: dict[str, Any], model: Any, **_: Any) -> dict[str, Any]:
+    """Add to a request that we pay for it, if it can be paid for."""
+    return {**params, "RequestPayer": "requester"} if "RequestPayer" in model.input_shape.members else params
 
 
 def _session() -> Any:

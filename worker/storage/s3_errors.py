@@ -50,6 +50,7 @@ _WHOLE_STORE = {
     "PermanentRedirect",
     "SignatureDoesNotMatch",
 }
+REACH_IT = "check TAGGER_S3_ENDPOINT_URL, and that this machine reaches the server"
 _REMEDIES = {
     "AccessDenied": "let these credentials list it (s3:ListBucket)",
     "InvalidAccessKeyId": "check TAGGER_S3_ACCESS_KEY_ID",
@@ -62,7 +63,7 @@ _REMEDIES = {
 def store_error(error: Exception, bucket: str) -> StorageError:
     """Translate the error of a listing or any other call about the whole bucket."""
     if _is_for_now(error):
-        return StoreUnavailable(f"bucket {bucket!r} does not answer ({_words(error)}); it is tried again")
+        return StoreUnavailable(f"bucket {bucket!r} does not answer ({_words(error)}); {REACH_IT}")
     remedy = _REMEDIES.get(_code(error), "check TAGGER_SOURCE and the TAGGER_S3_* settings")
     kind = StoreGone if _code(error) == "NoSuchBucket" else StoreMisconfigured
     return kind(f"bucket {bucket!r} cannot be used ({_words(error)}); {remedy}")

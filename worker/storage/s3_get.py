@@ -13,12 +13,14 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from worker.storage.s3_errors import BOTO_ERRORS
+from worker.storage.store import S3Options
 
 
 class QuickGet:
     """A signed GET of one object of a bucket. Threads share it, as they share the client."""
 
-    def __init__(self, client: Any, credentials: Credentials, bucket: str) -> None:
+    def __init__(self, client: Any, credentials: Credentials, bucket: str, options: S3Options) -> None:
+        self._headers = {"x-amz-request-payer": "requester"} if options.requester_pays else {}
         self._credentials = credentials
         self._region = client.meta.region_name
         self._http = client._endpoint.http_session
@@ -27,7 +29,7 @@ class QuickGet:
 
     def __call__(self, key: str, etag: str) -> Any:
         """Return the urllib3 response, to be read and closed; None when boto3 should ask instead."""
-        headers = {"If-Match": f'"{etag}"'} if etag else {}
+        headers = self._headers | ({"If-Match": f'"{etag}"'} if etag else {})
         request = AWSRequest("GET", self._base + quote(key, safe="/~"), headers=headers, stream_output=True)
         try:
             S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", self._region).add_auth(request)
@@ -40,11 +42,11 @@ class QuickGet:
         return None
 
 
-def quick_get(client: Any, credentials: Credentials | None, bucket: str) -> QuickGet | None:
+def quick_get(client: Any, credentials: Credentials | None, bucket: str, options: S3Options) -> QuickGet | None:
     """Make a quick GET; None without credentials, or when a later botocore keeps its connections elsewhere."""
     if credentials is None:
         return None
     try:
-        return QuickGet(client, credentials, bucket)
+        return QuickGet(client, credentials, bucket, options)
     except (AttributeError, *BOTO_ERRORS):
         return None

@@ -142,3 +142,4 @@ class S3Options:
     read_timeout_s: float = 10
     deadline_s: float = 30
     session_token: str | None = field(default=None, repr=False)
+    requester_pays: bool = False

@@ -62,10 +62,18 @@ def test_a_source_without_a_picture_is_told_with_exit_code_1(tmp_path: Path) -> 
     for name in ("a.jpg", "b.png"):
         (tmp_path / "notes" / name).write_text("no picture")
 
-    done = run(tmp_path / "notes")
+    first, second = run(tmp_path / "notes"), run(tmp_path / "notes")
 
-    assert done.exit_code == 1
-    assert "none of 2 files could be tagged; `tagger failures` says why" in done.stderr
+    for done in (first, second):
+        assert done.exit_code == 1
+        assert "none of 2 files could be tagged; `tagger failures` says why" in done.stderr
+
+
+def test_the_summary_is_plain_lines_where_no_terminal_is(folder: Path) -> None:
+    lines = run(folder).stdout.splitlines()
+
+    assert lines[0].startswith("Run 1 with the bundle fashion-mnist@")
+    assert {"seen\t3", "tagged\t3"} <= set(lines)
 
 
 def test_one_new_file_that_is_no_picture_fails_nobody(folder: Path) -> None:
