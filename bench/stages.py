@@ -43,7 +43,7 @@ class Stage:
 def measure(running: Topology, bundle: Path, limit: int) -> dict[str, Stage]:
     """Measure get, decode, classify and record on at most `limit` images of the bucket."""
     store = open_bucket(running.bucket, _options(running))
-    listed = next(store.list_pages())[:limit]
+    listed = next(filter(None, store.list_pages()))[:limit]
     classifier = Classifier.load(bundle)
 
     def get() -> list[bytes]:

@@ -158,16 +158,19 @@ def count_known(session: Session, bucket: str, prefix: str) -> Known:
     return Known(*session.execute(counted.where(SourceObject.bucket == bucket, under(prefix))).one())
 
 
-def settle_missing(session: Session, run_id: int, *, remove: bool) -> int:
-    """Mark what this run's complete listing lacks as gone, or forget that it was missing; returns how many."""
-    missed = SourceObject.missing_in_run == run_id
-    ids = list(session.execute(select(SourceObject.id).where(missed).order_by(SourceObject.id)).scalars())
+def settle_missing(session: Session, run_id: int, *, remove: bool, after: int = 0) -> list[int]:
+    """Mark what this run's complete listing lacks as gone, or forget that it was missing; returns ids, some at a time.
+
+    A transaction settles the first ones after an id, and no more: objects are locked before items, as every writer
+    does, so a second piece in the same transaction could wait for a worker that waits for the first.
+    """
+    missed = select(SourceObject.id).where(SourceObject.missing_in_run == run_id, SourceObject.id > after)
+    ids = list(session.execute(missed.order_by(SourceObject.id).limit(STEP).with_for_update(key_share=True)).scalars())
     values: dict[str, Any] = {"missing_in_run": None} | ({"gone_at": sql_now(session)} if remove else {})
-    for start in range(0, len(ids), STEP):
-        _set(session, ids[start : start + STEP], **values)
-    if remove:  # all objects before any item: the order in which every writer locks
+    _set(session, ids, **values)
+    if remove and ids:
         _end_open_work(session, ids, "not_found")
-    return len(ids)
+    return ids
 
 
 def enqueue(

@@ -5,8 +5,9 @@
 Unchanged keys cost a read and no write, and memory holds one page, however large the bucket is.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -24,11 +25,11 @@ from db.session import Sessions, in_transaction, now
 from model.data.photographs import product_of
 from scheduler.differences import Difference, compare, shorten
 from scheduler.scan_requests import ScanRequest
+from scheduler.settling import Ending, decide_ending, has_settled, settle_some
 from worker.storage.store import Store, StoredObject, StoreGone
 
 T = TypeVar("T")
-MASS_REMOVAL_SHARE = 0.20
-MASS_REMOVAL_LEAST = 10
+KEEP_S = 10.0
 KNOWN_AT_ONCE = 5000  # rows of the catalogue in memory; a page whose range of keys holds more is recorded in pieces
 
 
@@ -73,6 +74,9 @@ def scan(
     for page in chain(scanner.pages(cursor), [None]):
         if stopping():
             raise ScanStopped
+        if page == []:
+            scanner.keep(sessions, cursor)
+            continue
         covered = False
         while not covered and left != 0:
             more, left_out = store.left_out - left_out, store.left_out
@@ -89,7 +93,13 @@ def scan(
         if stopping():
             raise ScanStopped
         in_transaction(sessions, partial(scanner.find_again, cursor=cursor, page=page))
-    return scanner.once(sessions, partial(scanner.finish, complete=left != 0), _has_ended)
+    allowed = request.allow_mass_removal
+    decide = partial(decide_ending, store=store, run_id=run_id, complete=left != 0, allow_mass_removal=allowed)
+    ending = in_transaction(sessions, decide)
+    for _ in scanner.settle(sessions, ending):
+        if stopping():
+            raise ScanStopped
+    return scanner.once(sessions, partial(scanner.finish, ending=ending), _has_ended)
 
 
 def _has_moved(before: str, run: Run, recorded: tuple[str, int, bool]) -> bool:
@@ -100,12 +110,13 @@ def _has_ended(run: Run, _: Scanned) -> bool:
     return run.state in ("running", "finished")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Scanner:
     store: Store
     run_id: int
     request: ScanRequest
     began: datetime
+    kept_at: float = field(default_factory=time.monotonic)
 
     def once(self, sessions: Sessions, work: Callable[[Session], T], has_landed: Callable[[Run, T], bool]) -> T:
         """Do this work in a transaction. If the answer to a COMMIT is lost, the run's row shows whether it landed."""
@@ -117,6 +128,14 @@ class _Scanner:
             return results[-1]
 
         return in_transaction(sessions, attempt)
+
+    def keep(self, sessions: Sessions, cursor: str) -> None:
+        """Show that this scan is alive, though the store has only worked for it. Raises ScanTakenOver."""
+        if time.monotonic() - self.kept_at > KEEP_S:
+            in_transaction(
+                sessions, partial(runs.advance, run_id=self.run_id, expected=cursor, cursor=cursor, counts={})
+            )
+            self.kept_at = time.monotonic()
 
     def pages(self, after: str) -> Iterator[list[StoredObject]]:
         """List the store. One that is gone as a whole is empty, if somebody says that so many images may go."""
@@ -165,7 +184,8 @@ class _Scanner:
 
     def _without_newer(self, session: Session, difference: Difference) -> Difference:
         """Leave out what another scan has written since this listing began: that one knows better."""
-        doubtful = {*dict(difference.changed), *(known.id for known in difference.back), *difference.missing}
+        found = (known.id for known in (*difference.back, *difference.refound))  # locked before any item is
+        doubtful = {*dict(difference.changed), *found, *difference.missing}
         older = objects.lock_older(session, doubtful, self.began)
         return replace(
             difference,
@@ -200,7 +220,7 @@ class _Scanner:
         first, last = between
         for page in self.pages(first[:-1]):
             yield page
-            if page[-1].key >= last:
+            if page and page[-1].key >= last:
                 return
 
     def find_again(self, session: Session, cursor: str, page: Sequence[StoredObject]) -> None:
@@ -208,25 +228,18 @@ class _Scanner:
         runs.advance(session, self.run_id, expected=cursor, cursor=cursor, counts={})
         objects.found_again(session, self.run_id, self.store.bucket, [stored.key for stored in page])
 
-    def finish(self, session: Session, *, complete: bool) -> Scanned:
-        """Mark what the listing lacks as gone, unless that is too much or the listing was cut short."""
+    def settle(self, sessions: Sessions, ending: Ending) -> Iterator[int]:
+        """Settle what is missing, some in a transaction; yield the last id of each."""
+        after: int | None = 0 if ending.settle else None
+        while after is not None:
+            yield after
+            settle = partial(settle_some, run_id=self.run_id, remove=ending.remove, after=after)
+            _, after = self.once(sessions, settle, partial(has_settled, ending))
+
+    def finish(self, session: Session, *, ending: Ending) -> Scanned:
         run = session.get_one(Run, self.run_id)
-        known = objects.count_known(session, self.store.bucket, self.store.prefix)
-        missing = known.missing if complete else 0
-        removed, before = missing + known.gone_lately, known.present + known.gone_lately
-        remove = complete and (self.request.allow_mass_removal or not is_mass_removal(removed, before))
-        # What is refused counts on for another scan, which may see a part of it only; the next scan decides anew.
-        counts_on = missing > 0 and not remove and runs.others_scan(session, self.run_id)
-        gone = 0 if counts_on else objects.settle_missing(session, self.run_id, remove=remove)
-        counts = {"gone": gone} if remove else {"gone_refused": missing}
+        counts = {"gone_refused": ending.refused}
         run = runs.advance(session, self.run_id, expected=run.cursor, cursor=run.cursor, counts=counts)
         runs.scanned(session, self.run_id)
-        total = run.counts
-        refused = 0 if remove else missing
-        found = {name: total[name] for name in ("seen", "new", "changed", "gone", "left_out")}
-        return Scanned(refused=refused, known=known.present, **found)
-
-
-def is_mass_removal(missing: int, known: int) -> bool:
-    """Tell whether more than a fifth of the known images is missing, as with a wrong prefix or an unmounted disk."""
-    return missing >= MASS_REMOVAL_LEAST and missing > MASS_REMOVAL_SHARE * known
+        found = {name: run.counts[name] for name in ("seen", "new", "changed", "gone", "left_out")}
+        return Scanned(refused=ending.refused, known=ending.known, **found)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from scheduler import discovery
-from scheduler.discovery import Scanned, is_mass_removal
+from scheduler.discovery import Scanned
+from scheduler.settling import is_mass_removal
 from tests.db.catalogues import LONG_AGO, Catalogue
 from tests.scheduler.memory_store import Interrupted, Shelf
 from tests.scheduler.scans import present, scan, statements, tag_all

@@ -61,7 +61,7 @@ class S3Store:
             _require_prefix(self.prefix, objects)
             page = [stored for stored in objects if not self._leaves_out(stored)]
             self.left_out += len(objects) - len(page)
-            if page:
+            if page or not objects:
                 yield page
 
     def _leaves_out(self, stored: StoredObject) -> bool:

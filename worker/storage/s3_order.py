@@ -51,13 +51,13 @@ def _walks_directories(list_keys: Lister, prefix: str, directory: str) -> bool:
 
 
 def _sorted_on_disk(list_keys: Lister, prefix: str, after: str) -> Iterator[list[StoredObject]]:
-    """List everything in the server's order, then yield keys > `after` in binary order (SQLite's for text)."""
+    """List everything in the server's order, then yield keys > `after` as SQLite sorts them; empty pages before."""
     with tempfile.NamedTemporaryFile(prefix="tagger-listing-") as file:
         database = sqlite3.connect(file.name)
         try:
             database.execute("PRAGMA journal_mode = OFF")
             database.execute("CREATE TABLE listed (key TEXT PRIMARY KEY, token, size, modified) WITHOUT ROWID")
-            _spool(list_keys, prefix, after, database)
+            yield from _spool(list_keys, prefix, after, database)
             rows = database.execute("SELECT * FROM listed ORDER BY key")
             while page := rows.fetchmany(PAGE_KEYS):
                 yield [StoredObject(key, token, size, datetime.fromisoformat(text)) for key, token, size, text in page]
@@ -65,7 +65,7 @@ def _sorted_on_disk(list_keys: Lister, prefix: str, after: str) -> Iterator[list
             database.close()
 
 
-def _spool(list_keys: Lister, prefix: str, after: str, database: sqlite3.Connection) -> None:
+def _spool(list_keys: Lister, prefix: str, after: str, database: sqlite3.Connection) -> Iterator[list[StoredObject]]:
     last = ""
     while page := list_keys(prefix, last, PAGE_KEYS):
         if page[-1].key == last:
@@ -73,6 +73,7 @@ def _spool(list_keys: Lister, prefix: str, after: str, database: sqlite3.Connect
         last = page[-1].key
         rows = [(o.key, o.version_token, o.size, o.last_modified.isoformat()) for o in page if o.key > after]
         database.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?)", rows)
+        yield []
 
 
 def _require_order(after: str, page: list[StoredObject]) -> None:

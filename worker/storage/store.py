@@ -113,6 +113,7 @@ class Store(Protocol):
     def list_pages(self, after: str = "") -> Iterator[list[StoredObject]]:
         """Yield pages of at most 1,000 objects with keys > `after`, in the order of the keys' UTF-8 bytes.
 
+        An empty page says that the listing goes on, but has nothing in this order yet.
         Raises StoreUnavailable, after which a listing may go on after the last key, and StoreMisconfigured.
         """
 

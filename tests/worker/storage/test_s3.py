@@ -82,6 +82,7 @@ def test_a_walking_server_is_listed_whole_over_many_pages(
     pages = list(store.list_pages())
 
     assert max(map(len, pages)) == 7
+    assert pages[:6] == [[]] * 6, "it is sorted meanwhile, and says so"
     assert [stored.key for page in pages for stored in page] == sorted(keys, key=str.encode)
 
 
