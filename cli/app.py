@@ -11,7 +11,7 @@ import typer
 from cli import catalogue, processes
 from cli.errors import ReportingGroup, prepare_streams, stoppable
 from cli.models import app as models
-from cli.operations import failures, forget, labels, nightly, reprocess, runs, schedule, status
+from cli.operations import failures, forget, labels, nightly, report, reprocess, runs, schedule, status
 from cli.tagging import run
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ for group, command, example in (
     (app, run.scan, "tagger scan photos/"),
     (app, nightly.nightly, "tagger nightly --date 2026-11-22"),
     (app, reprocess.reprocess, "tagger reprocess --category Shirt --low-confidence --dry-run"),
+    (app, report.report, "tagger report nightly:2026-11-22 -o report.html"),
     (app, labels.import_labels, "tagger import-labels decisions.csv --by amina --dry-run"),
     (app, status.status, "tagger status --watch"),
     (app, failures.failures, "tagger failures --reason corrupt --json"),

@@ -24,6 +24,9 @@ class NightSettings(BaseSettings):
     ping_url: SecretStr | None = Field(
         None, description="A URL that is called after each good night, so that its absence is noticed elsewhere."
     )
+    cost_per_hour: float | None = Field(
+        None, gt=0, description="What an hour of all machines costs; `tagger report` then says what 1,000 images cost."
+    )
 
     @field_validator("timezone")
     @classmethod
