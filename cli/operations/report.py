@@ -10,7 +10,6 @@ import typer
 
 from cli.catalogue import print_table
 from cli.context import load_settings, open_catalogue, refuse
-from cli.exporting import check_output
 from cli.operations.runs import find_run
 from cli.options import AsJson
 
@@ -30,6 +29,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Report what a run, or else the last night, saw, tagged, flagged and failed, beside the runs before it."""
+    from cli.exporting import check_output
     from db.operations import history
     from db.session import reading
     from worker.operations.report import collect
