@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import catalogue, processes
+from cli import catalogue, processes, review, users
 from cli.errors import ReportingGroup, prepare_streams, stoppable
 from cli.models import app as models
 from cli.operations import failures, forget, labels, nightly, report, reprocess, runs, schedule, status
@@ -39,6 +39,7 @@ for group, command, example in (
     (app, forget.forget, "tagger forget --source photos-of-last-year/"),
     (app, processes.worker, "TAGGER_BROKER_URL=redis://localhost:6379/0 tagger worker --concurrency 4"),
     (app, processes.scheduler, "TAGGER_BROKER_URL=redis://localhost:6379/0 tagger scheduler"),
+    (app, review.review, "tagger review --port 8000"),
     (app, processes.alive, "tagger alive --role worker"),
     (app, processes.doctor, "tagger doctor"),
     (app, processes.config, "tagger config --json"),
@@ -49,6 +50,7 @@ for group, command, example in (
 app.add_typer(db, name="db")
 app.add_typer(models, name="model")
 app.add_typer(runs.app, name="runs")
+app.add_typer(users.app, name="user")
 app.add_typer(schedule.app, name="schedule")
 
 

@@ -1,1 +1,1 @@
-"""PROCESS: people settle the unsure. Dashboard, JSON API and metrics come to live here; nothing does yet."""
+"""PROCESS: people settle the unsure, in a browser or by the JSON API; also images, metrics and health checks."""

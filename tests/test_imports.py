@@ -25,6 +25,7 @@ def loaded_by(code: str) -> set[str]:
     [
         "import cli.app",
         "import scheduler.service, worker.service, worker.tasks",
+        "import review.server",
         "import cli.tagging.run, cli.tagging.follow, cli.catalogue, cli.processes, cli.doctor",
         "from model.classifier import Classifier; from model import bundle;"
         "Classifier.load(bundle.find('fashion-mnist'))",

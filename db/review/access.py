@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,8 +15,6 @@ from db.session import now, sql_now, upsert
 
 SESSION_S = 12 * 3600.0
 LINK_S = 24 * 3600.0
-MOST_FAILURES = 5
-"""Failed logins to one name or from one address before the next has to wait."""
 _LONGEST_WAIT_S = 900.0
 _FORGOTTEN_S = 86_400.0
 
@@ -87,37 +85,35 @@ def by_token(session: Session, secret: str) -> Person | None:
     return row and Person(row.id, row.name, row.role, frozenset(row.scopes.split()))
 
 
-def blocked_for(session: Session, subjects: Sequence[str]) -> float:
-    """Return for how many seconds a login has to wait that is about these subjects; 0 if it need not."""
-    until = select(LoginThrottle.blocked_until).where(LoginThrottle.subject.in_(map(_hash, subjects)))
-    at = now(session)
-    return max([0.0, *((blocked - at).total_seconds() for blocked in session.execute(until).scalars())])
+def begin_login(session: Session, limits: Mapping[str, int]) -> float:
+    """Count a login, as if it failed, against each subject; returns for how many seconds it has to wait instead.
 
-
-def note_failure(session: Session, subjects: Sequence[str]) -> None:
-    """Count a failed login. From the fifth on, the next has to wait, twice as long each time."""
+    `limits` says from which failure on each subject has to wait, twice as long each time. To count before the password
+    is looked at leaves no gap for many guesses at once.
+    """
     throttle, at = table_of(LoginThrottle), now(session)
     session.execute(delete(LoginThrottle).where(LoginThrottle.last_at < sql_now(session, -_FORGOTTEN_S)))
-    rows = [
-        {"subject": subject, "failures": 1, "last_at": at, "blocked_until": at}
-        for subject in sorted(map(_hash, subjects))
-    ]
-    statement = upsert(session, throttle)
-    counted = statement.on_conflict_do_update(
-        index_elements=[throttle.c.subject], set_={"failures": throttle.c.failures + 1, "last_at": at}
-    )
-    session.execute(counted, rows)
-    ours = LoginThrottle.subject.in_([row["subject"] for row in rows])
-    for subject, failures in session.execute(select(LoginThrottle.subject, LoginThrottle.failures).where(ours)).all():
-        if failures >= MOST_FAILURES:
-            wait_s = min(_LONGEST_WAIT_S, 2.0 ** min(failures - MOST_FAILURES + 1, 20))
-            blocked = update(LoginThrottle).where(LoginThrottle.subject == subject)
-            session.execute(blocked.values(blocked_until=at + timedelta(seconds=wait_s)))
+    limit_of = {_hash(subject): limit for subject, limit in limits.items()}
+    rows = [{"subject": subject, "failures": 0, "last_at": at, "blocked_until": at} for subject in sorted(limit_of)]
+    session.execute(upsert(session, throttle).on_conflict_do_nothing(), rows)
+    locked = select(LoginThrottle).where(LoginThrottle.subject.in_(limit_of)).order_by(LoginThrottle.subject)
+    counters = session.execute(locked.with_for_update()).scalars().all()
+    wait_s = max((counter.blocked_until - at).total_seconds() for counter in counters)
+    if wait_s > 0:
+        return wait_s
+    for counter in counters:
+        counter.failures, counter.last_at = counter.failures + 1, at
+        if (over := counter.failures - limit_of[counter.subject]) >= 0:
+            counter.blocked_until = at + timedelta(seconds=min(_LONGEST_WAIT_S, 2.0 ** min(over + 1, 20)))
+    session.flush()
+    return 0.0
 
 
-def forget_failures(session: Session, subject: str) -> None:
-    """Forget the failed logins of a name that has logged in."""
-    session.execute(delete(LoginThrottle).where(LoginThrottle.subject == _hash(subject)))
+def end_login(session: Session, name: str, address: str) -> None:
+    """Take a successful login back: the name has no failures any more, and the address one less."""
+    session.execute(delete(LoginThrottle).where(LoginThrottle.subject == _hash(name)))
+    less = update(LoginThrottle).where(LoginThrottle.subject == _hash(address), LoginThrottle.failures > 0)
+    session.execute(less.values(failures=LoginThrottle.failures - 1, blocked_until=now(session)))
 
 
 def _issue(session: Session, user_id: int, purpose: str, valid_s: float, agent: str) -> str:

@@ -73,6 +73,12 @@ def claim(
     return Screen(screen_id, expires_at, items(session, ids))
 
 
+def first_category(session: Session, user_id: int, filters: Filters) -> str | None:
+    """Return the category of what a reviewer would be given next; None if nothing waits."""
+    first = _pick(session, user_id, filters, 1).cte("pick")
+    return session.execute(select(ImageTag.category).join(first, first.c.object_id == ImageTag.object_id)).scalar()
+
+
 def set_mode(session: Session, screen_id: int, mode: str) -> None:
     """Note in which mode a screen is shown."""
     session.execute(update(ReviewScreen).where(ReviewScreen.id == screen_id).values(mode=mode))

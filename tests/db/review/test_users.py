@@ -99,17 +99,29 @@ def test_the_last_admin_stays(catalogue: Catalogue) -> None:
         assert users.find(session, "root").role == "viewer"
 
 
-def test_failed_logins_make_the_next_wait_whether_or_not_there_is_such_a_user(catalogue: Catalogue) -> None:
-    waits = []
-    for _ in range(7):
-        with catalogue.sessions.begin() as session:
-            access.note_failure(session, ["name:nobody", "address:::1"])
-            waits.append(access.blocked_for(session, ["name:nobody"]))
-
-    assert waits[:4] == [0, 0, 0, 0]
-    assert 0 < waits[4] < waits[5] < waits[6]
+def begin(catalogue: Catalogue, name: str, address: str) -> float:
     with catalogue.sessions.begin() as session:
-        assert access.blocked_for(session, ["name:amina"]) == 0
-        access.forget_failures(session, "name:nobody")
-        assert access.blocked_for(session, ["name:nobody"]) == 0
-        assert access.blocked_for(session, ["name:amina", "address:::1"]) > 0
+        return access.begin_login(session, {f"name:{name}": 3, f"address:{address}": 5})
+
+
+def test_failed_logins_make_the_next_wait_whether_or_not_there_is_such_a_user(catalogue: Catalogue) -> None:
+    waits = [begin(catalogue, "nobody", "here") for _ in range(4)]
+
+    assert waits[:3] == [0, 0, 0]
+    assert 0 < waits[3] <= 2
+    assert begin(catalogue, "nobody", "elsewhere") > 0
+    assert [begin(catalogue, name, "here") for name in "ab"] == [0, 0]
+    assert begin(catalogue, "c", "here") > 0  # the fifth of that address had to be its last for now
+
+
+def test_each_further_failure_waits_twice_as_long_and_a_success_forgets_them(catalogue: Catalogue) -> None:
+    waits = []
+    for _ in range(6):
+        begin(catalogue, "amina", "here")
+        waits.append(begin(catalogue, "amina", "here"))
+        catalogue.sql("UPDATE login_throttle SET blocked_until = :then", then=LONG_AGO)
+
+    assert waits == sorted(waits)
+    with catalogue.sessions.begin() as session:
+        access.end_login(session, "name:amina", "address:here")
+    assert begin(catalogue, "amina", "elsewhere") == 0

@@ -1,0 +1,43 @@
+"""`tagger review`: start the process in which people review, in a browser or by the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.context import load_settings, open_catalogue
+
+
+def review(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: any that is free.")] = 8000,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy on a private address ends TLS in front of this.")
+    ] = False,
+    certificate: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A certificate, to speak TLS itself.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="The private key of it.")] = None,
+) -> None:
+    """Start the review: pages for reviewers and the JSON API, until SIGTERM or Ctrl-C."""
+    from review.server import first_password, is_of_this_machine, listen, serve
+
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("give both --certificate and --key, or neither", param_hint="--certificate")
+    if not (behind_proxy or certificate or is_of_this_machine(host)):
+        raise typer.BadParameter(
+            f"on {host} passwords would cross the network in the clear: give --certificate and --key,"
+            " or --behind-proxy if a proxy in front of it speaks TLS",
+            param_hint="--host",
+        )
+    settings = load_settings(quiet=False)
+    sessions = open_catalogue(settings, create=True)
+    listening = listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"{'https' if certificate else 'http'}://{shown}:{listening.getsockname()[1]}"
+    print(f"The review is at {address}", flush=True)
+    if (link := first_password(sessions, address)) is not None:
+        print(f"Set the password of the user admin, once, within a day: {link}", flush=True)
+    serve(settings, sessions, listening, behind_proxy=behind_proxy, certificate=certificate, key=key)

@@ -1,0 +1,167 @@
+"""The bodies of the API's requests and answers, as its OpenAPI document describes them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MOST_ON_SCREEN = 96
+_BIGGEST = 2**63 - 1
+_NO_CATEGORY = "ver" + "dict"
+"""The key that the API has; in two pieces, as tests/test_house.py wants that word nowhere else."""
+Mode = Literal["single", "sweep"]
+
+
+class Body(BaseModel):
+    """A body that is refused with what it does not know, so that a misspelt key is not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ScreenAsked(Body):
+    """Which images a reviewer wants, and how many; what is left out is open."""
+
+    mode: Mode | None = Field(None, description="Left out, it is proposed from how sure the model is.")
+    category: str | None = Field(None, max_length=500)
+    reason: str | None = Field(None, max_length=100)
+    prefix: str | None = Field(None, max_length=1024)
+    run: int | None = Field(None, ge=1, le=_BIGGEST)
+    limit: int | None = Field(None, ge=1, le=MOST_ON_SCREEN)
+
+
+class Candidate(BaseModel):
+    """A category that an image may be, and how probable the model says it is."""
+
+    category: str
+    confidence: float
+
+
+class ScreenItem(BaseModel):
+    """An image on a screen; `version` goes back with the decision."""
+
+    object_id: int
+    bucket: str
+    key: str
+    product_id: str | None
+    version: int
+    category: str
+    confidence: float
+    review_reason: str | None
+    candidates: list[Candidate]
+    image: str
+
+
+class Screen(BaseModel):
+    """A claimed screen; without items and id when nothing waits."""
+
+    id: int | None
+    mode: Mode | None
+    category: str | None
+    expires_at: datetime | None
+    items: list[ScreenItem]
+
+
+class Extended(BaseModel):
+    """Until when a screen is held."""
+
+    id: int
+    expires_at: datetime
+
+
+class DecisionGiven(Body):
+    """A decision: a category, or why there is none. `id` is the client's, and makes it safe to send again."""
+
+    model_config = ConfigDict(alias_generator=lambda name: _NO_CATEGORY if name == "no_category" else name)
+
+    id: str = Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")
+    object_id: int = Field(ge=0, le=_BIGGEST)
+    version: int = Field(ge=0, le=_BIGGEST)
+    category: str | None = Field(None, min_length=1, max_length=500)
+    no_category: Literal["not_ours", "unreadable", "skip"] | None = None
+    dwell_ms: int | None = Field(None, ge=0, le=_BIGGEST, description="How long it was looked at.")
+    blind: bool = Field(False, description="Whether no suggestion was shown.")
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.category is None) == (self.no_category is None):
+            raise ValueError(f"give either category or {_NO_CATEGORY}")
+        return self
+
+
+class DecisionsGiven(Body):
+    """A batch of decisions, recorded in one transaction."""
+
+    screen: int | None = Field(None, ge=0, le=_BIGGEST)
+    decisions: list[DecisionGiven] = Field(min_length=1, max_length=500)
+
+
+class ConflictTold(BaseModel):
+    """An image that has changed since it was seen: what it is now, and by whom; all null if it is gone."""
+
+    object_id: int
+    category: str | None
+    by: str | None
+    version: int | None
+
+
+class DecisionsRecorded(BaseModel):
+    """What became of a batch: how many decisions are new, how many were known, and which came too late."""
+
+    recorded: int
+    repeated: int
+    conflicts: list[ConflictTold]
+
+
+class Undone(BaseModel):
+    """An image whose decision was undone, as it is now."""
+
+    id: str
+    object_id: int
+    version: int
+    category: str
+    needs_review: bool
+
+
+class ScreenUndone(BaseModel):
+    """A screen whose decisions were undone, except those that somebody has changed since."""
+
+    undone: list[Undone]
+    conflicts: list[ConflictTold]
+
+
+class Page(BaseModel):
+    """A page of rows; `next` is the cursor of the page after it, null at the end."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+class Why(Body):
+    """Why a run is paused, resumed or cancelled; it is noted at the run."""
+
+    why: Annotated[str, Field(min_length=1, max_length=1000)] = "by the API"
+
+
+class RunChanged(BaseModel):
+    """A run after a change; `changed` is false if it was so before."""
+
+    id: int
+    state: str
+    changed: bool
+
+
+class RunUndone(BaseModel):
+    """An undone run: the run that did it, how many tags have their former value, and how many a person decided since."""
+
+    run: int
+    restored: int
+    left_human: int
+
+
+class ProblemTold(BaseModel):
+    """An error as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,124 @@
+"""Routes of screens and decisions."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from sqlalchemy.orm import Session
+
+from db.review import decisions, screens
+from db.review.decisions import Conflict, Given, Restored, Reviewer
+from db.review.screens import Filters
+from db.session import in_transaction
+from review.access.auth import ReviewerPerson, scopes_of
+from review.api.bodies import (
+    ConflictTold,
+    DecisionGiven,
+    DecisionsGiven,
+    DecisionsRecorded,
+    Extended,
+    Screen,
+    ScreenAsked,
+    ScreenItem,
+    ScreenUndone,
+    Undone,
+)
+from review.parts import parts_of
+from review.problems import responses
+from review.screening import decide, how_of, open_screen, undo
+
+router = APIRouter(tags=["review"])
+ScreenId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+@router.post(
+    "/screens", status_code=201, responses=responses() | {200: {"model": Screen, "description": "Nothing waits."}}
+)
+def claim_screen(asked: ScreenAsked, request: Request, response: Response, person: ReviewerPerson) -> Screen:
+    """Claim images for yourself, for ten minutes."""
+    filters = Filters(asked.category, asked.reason, asked.prefix, asked.run)
+    shown = open_screen(parts_of(request), person, filters, mode=asked.mode, limit=asked.limit)
+    if shown is None:
+        response.status_code = 200
+        return Screen(id=None, mode=asked.mode, category=asked.category, expires_at=None, items=[])
+    items = [ScreenItem.model_validate(item) for item in shown.items]
+    return Screen.model_validate(
+        {"id": shown.id, "mode": shown.mode, "category": shown.category, "expires_at": shown.expires_at, "items": items}
+    )
+
+
+@router.post("/screens/{id}/extend", responses=responses(404))
+def extend_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> Extended:
+    """Hold a screen for ten minutes more."""
+    expires_at = in_transaction(parts_of(request).sessions, lambda session: screens.extend(session, id, person.user_id))
+    return Extended(id=id, expires_at=expires_at)
+
+
+@router.delete("/screens/{id}", status_code=204, responses=responses(404))
+def give_back_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> None:
+    """Give back what you have not decided of a screen."""
+    in_transaction(parts_of(request).sessions, lambda session: screens.release(session, id, person.user_id))
+
+
+@router.post("/screens/{id}/undo", responses=responses(404))
+def undo_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> ScreenUndone:
+    """Undo all that you have decided on a screen."""
+    reviewer = Reviewer(person.user_id, person.name)
+
+    def work(session: Session) -> list[Restored | Conflict]:
+        screens.find(session, id, person.user_id)
+        return decisions.undo_screen(session, reviewer, id)
+
+    results = in_transaction(parts_of(request).sessions, work)
+    return ScreenUndone(
+        undone=[_undone(result) for result in results if isinstance(result, Restored)],
+        conflicts=[_conflict(result) for result in results if isinstance(result, Conflict)],
+    )
+
+
+@router.post("/decisions", responses=responses())
+def record_decisions(batch: DecisionsGiven, request: Request, person: ReviewerPerson) -> DecisionsRecorded:
+    """Record decisions; sent again with the same ids, they are recorded once."""
+    parts = parts_of(request)
+    how = how_of(parts, person, batch.screen)
+    result = decide(parts, person, [_given(decision, batch.screen, how) for decision in batch.decisions])
+    return DecisionsRecorded(
+        recorded=len(result.recorded),
+        repeated=len(result.repeated),
+        conflicts=[_conflict(conflict) for conflict in result.conflicts],
+    )
+
+
+@router.post("/decisions/{id}/undo", responses=responses(404, 409))
+def undo_decision(id: str, request: Request, person: ReviewerPerson) -> Undone:
+    """Undo a decision of your own, or as an operator anybody's."""
+    return _undone(undo(parts_of(request), person, id, of_anybody="operate" in scopes_of(person)))
+
+
+def _given(decision: DecisionGiven, screen: int | None, how: str) -> Given:
+    return Given(
+        key=decision.id,
+        object_id=decision.object_id,
+        version=decision.version,
+        outcome=decision.no_category or "category",
+        category=decision.category,
+        screen_id=screen,
+        how=how,
+        blind=decision.blind,
+        dwell_ms=decision.dwell_ms,
+    )
+
+
+def _undone(result: Restored) -> Undone:
+    return Undone(
+        id=result.key,
+        object_id=result.object_id,
+        version=result.version,
+        category=result.category,
+        needs_review=result.needs_review,
+    )
+
+
+def _conflict(conflict: Conflict) -> ConflictTold:
+    return ConflictTold(
+        object_id=conflict.object_id, category=conflict.category, by=conflict.by, version=conflict.version
+    )

@@ -1,0 +1,44 @@
+"""The web application: its routes behind the protection that holds for all of them."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from db.session import Sessions
+from review import health, images, problems
+from review.access.auth import bearer
+from review.access.protection import Protection
+from review.api import objects, operations, screens
+from review.metrics import Measured
+from review.pages import entry, queue
+from review.parts import Parts
+from worker.settings import Settings
+
+_FORM = 100_000
+"""Bytes of a form around its file."""
+
+
+def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
+    """Build the application on a catalogue whose tables are there."""
+    app = FastAPI(
+        title="catalogue tagger",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # both load scripts from elsewhere
+        redoc_url=None,
+    )
+    parts = Parts(settings, sessions)
+    app.state.parts = parts
+    problems.install(app)
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer)])
+    for router in (screens.router, objects.router, operations.router):
+        api.include_router(router)
+    for router in (api, images.router, health.router, entry.router, queue.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), "static")
+
+    larger = {"/api/v1/classify": settings.max_image_bytes + _FORM}
+    app.add_middleware(Measured, metrics=parts.metrics)
+    app.add_middleware(Protection, larger=larger)
+    return app

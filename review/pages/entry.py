@@ -1,0 +1,110 @@
+"""The pages of ways in: logging in and out, setting a password with a link, and one's own sessions."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Form, Path, Request, Response
+from fastapi.responses import RedirectResponse
+
+from db.review import access, users
+from db.session import in_transaction, reading
+from review.access import passwords
+from review.access.auth import COOKIE, Blocked, Viewer, log_in, set_cookie
+from review.parts import parts_of
+from review.problems import Problem
+from review.templates import render
+
+router = APIRouter(include_in_schema=False)
+Text = Annotated[str, Form(max_length=2000)]
+
+
+@router.get("/login")
+def login_page(request: Request, next: str = "/") -> Response:
+    """Show the form to log in."""
+    return render(request, "login.html", next=_own_path(next), fault=None, name="")
+
+
+@router.post("/login")
+def login(request: Request, name: Text, password: Text, next: Text = "/") -> Response:
+    """Log a browser in, always with a new secret."""
+    address = request.client.host if request.client else ""
+    agent = request.headers.get("user-agent", "")
+    try:
+        secret = log_in(parts_of(request).sessions, name, password, address=address, agent=agent)
+    except Blocked as blocked:
+        wait = {"Retry-After": str(int(blocked.wait_s) + 1)}
+        fault = str(blocked).capitalize() + "."
+        return render(request, "login.html", status=429, headers=wait, next=_own_path(next), fault=fault, name=name)
+    if secret is None:
+        fault = "Name or password is wrong."
+        return render(request, "login.html", status=401, next=_own_path(next), fault=fault, name=name)
+    response = RedirectResponse(_own_path(next), 303)
+    set_cookie(request, response, secret)
+    return response
+
+
+@router.post("/logout")
+def logout(request: Request) -> Response:
+    """Log a browser out."""
+    if (secret := request.cookies.get(COOKIE)) is not None:
+        in_transaction(parts_of(request).sessions, lambda session: access.close_session(session, secret))
+    response = RedirectResponse("/login", 303)
+    response.delete_cookie(COOKIE, path="/")
+    return response
+
+
+@router.get("/password")
+def password_page(request: Request, token: str = "") -> Response:
+    """Show the form behind a link to set a password."""
+    return _password_page(request, token, fault=None)
+
+
+@router.post("/password")
+def set_password(request: Request, token: Text, password: Text) -> Response:
+    """Set a password with a link, which is used up by it."""
+    if (fault := passwords.fault_of(password)) is not None:
+        return _password_page(request, token, fault=f"That is no password to take: {fault}.")
+    password_hash = passwords.hashed(password)
+    with parts_of(request).sessions.begin() as session:
+        person = access.by_link(session, token)
+        if person is None:
+            raise _link_is_over()
+        users.set_password(session, person.user_id, password_hash)
+        secret = access.open_session(session, person.user_id, request.headers.get("user-agent", ""))
+    structlog.get_logger().info("password_set", user=person.name)
+    response = RedirectResponse("/", 303)
+    set_cookie(request, response, secret)
+    return response
+
+
+@router.get("/account")
+def account(request: Request, person: Viewer) -> Response:
+    """Show somebody's own sessions."""
+    with reading(parts_of(request).sessions) as session:
+        open_sessions = access.sessions_of(session, person.user_id)
+    return render(request, "account.html", sessions=open_sessions)
+
+
+@router.post("/account/sessions/{id}/end")
+def end_session(id: Annotated[int, Path(ge=1, le=2**63 - 1)], request: Request, person: Viewer) -> Response:
+    """End one of somebody's own sessions."""
+    in_transaction(parts_of(request).sessions, lambda session: access.revoke_session(session, person.user_id, id))
+    return RedirectResponse("/account", 303)
+
+
+def _password_page(request: Request, token: str, *, fault: str | None) -> Response:
+    with reading(parts_of(request).sessions) as session:
+        person = access.by_link(session, token)
+    if person is None:
+        raise _link_is_over()
+    status = 200 if fault is None else 422
+    return render(request, "password.html", status=status, token=token, name=person.name, fault=fault)
+
+
+def _link_is_over() -> Problem:
+    return Problem(410, "this link was used, or its time is over; start `tagger review` again, or ask an admin")
+
+
+def _own_path(path: str) -> str:
+    """Return a path of this site alone, whatever a link to the login asks for."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"

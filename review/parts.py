@@ -1,0 +1,75 @@
+"""The parts that the routes share: settings, catalogue, pictures, categories, metrics and the limit of requests."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from db.review import screens
+from db.session import reading
+from review.categories import Categories
+from review.metrics import Metrics
+from review.thumbnails import Thumbnails
+from worker.bootstrap import Stores, load_classifier, taxonomy_of
+from worker.bundle_lookup import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import Request
+    from sqlalchemy import Row
+
+    from db.session import Sessions
+    from model.classifier import Classifier
+    from worker.settings import Settings
+
+_REQUESTS = RateLimitItemPerMinute(6000)
+"""Of one user; a screen of 96 pictures is 98 of them."""
+
+
+_COUNT_AGE_S = 5.0
+
+
+class Parts:
+    """What a review process is made of; each part is built when it is first needed."""
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        self.settings, self.sessions = settings, sessions
+        self.categories = Categories(settings, sessions)
+        self.thumbnails = Thumbnails(settings, Stores(settings))
+        self.metrics = Metrics()
+        self.classifying = Lock()
+        self._counting, self._counted_at = Lock(), -_COUNT_AGE_S - 1
+        self._waiting: Sequence[Row[str, str | None, int, float]] = []
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    def may_ask(self, user_id: int) -> bool:
+        """Count a request; whether it is within the limit."""
+        return self._limiter.hit(_REQUESTS, str(user_id))
+
+    def waiting(self) -> Sequence[Row[str, str | None, int, float]]:
+        """Count what waits by category and reason; a count that is a few seconds old is good enough."""
+        with self._counting:
+            if time.monotonic() - self._counted_at > _COUNT_AGE_S:
+                with reading(self.sessions) as session:
+                    self._waiting = screens.waiting(session)
+                self._counted_at = time.monotonic()
+            return self._waiting
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """The bundle that workers tag with. Used under `classifying`."""
+        bundle = resolve(self.settings.model, self.settings.bundle_folders, self.sessions)
+        return load_classifier(self.settings, bundle, taxonomy_of(self.settings))
+
+
+def parts_of(request: Request) -> Parts:
+    """Return the parts of the application that a request came to."""
+    parts: Parts = request.app.state.parts
+    return parts

@@ -1,0 +1,77 @@
+"""PROCESS `tagger review`: the application on a socket, and a link for the first admin's password."""
+
+import ipaddress
+import socket
+from pathlib import Path
+
+import structlog
+import uvicorn
+from sqlalchemy.orm import Session
+
+from db.review import access, users
+from db.session import Sessions
+from review.app import create_app
+from worker import WorkerError
+from worker.settings import Settings
+
+FIRST_ADMIN = "admin"
+_PROXIES = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+
+
+class PortTaken(WorkerError):
+    """The address cannot be listened on."""
+
+
+def is_of_this_machine(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on an address. Raises PortTaken."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): choose another with --port") from error
+
+
+def first_password(sessions: Sessions, address: str) -> str | None:
+    """Return a link with which to set the first admin's password, once; None if there is an admin who has one."""
+    with sessions.begin() as session:
+        if users.any_admin(session):
+            return None
+        return f"{address}/password?token={access.open_link(session, _first_admin(session))}"
+
+
+def serve(
+    settings: Settings,
+    sessions: Sessions,
+    listening: socket.socket,
+    *,
+    behind_proxy: bool = False,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> None:
+    """Answer until SIGTERM or Ctrl-C. Behind a proxy, its word on address and scheme is taken if its own is private."""
+    config = uvicorn.Config(
+        create_app(settings, sessions),
+        log_level="warning",
+        access_log=False,  # it would write the secrets of links
+        server_header=False,
+        proxy_headers=behind_proxy,
+        forwarded_allow_ips=_PROXIES,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        timeout_graceful_shutdown=10,
+    )
+    structlog.get_logger().info("review_started", port=listening.getsockname()[1])
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _first_admin(session: Session) -> int:
+    known = [user for user in users.all_of(session) if user.name == FIRST_ADMIN]
+    return known[0].id if known else users.add(session, FIRST_ADMIN, "admin").id
