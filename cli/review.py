@@ -35,7 +35,7 @@ def review(
     settings = load_settings(quiet=False)
     sessions = open_catalogue(settings, create=True)
     listening = listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
+    shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 -- compared
     address = f"{'https' if certificate else 'http'}://{shown}:{listening.getsockname()[1]}"
     print(f"The review is at {address}", flush=True)
     if (link := first_password(sessions, address)) is not None:

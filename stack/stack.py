@@ -60,6 +60,7 @@ In another shell:
   aws --endpoint-url "$TAGGER_S3_ENDPOINT_URL" s3 cp --recursive samples/ s3://{running.bucket}/   # or any S3 client
   {TAGGER} run
   {TAGGER} status
+  {TAGGER} review   # the queue, in a browser
 
 Ctrl-C ends all of it."""
 

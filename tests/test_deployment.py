@@ -26,7 +26,7 @@ MANDATORY = re.compile(r"\$\{(\w+):\?[^}]+\}")
 
 
 def test_the_whole_topology_is_there() -> None:
-    assert set(SERVICES) == {"redis", "postgres", "s3", "bucket", "migrate", "scheduler", "worker"}
+    assert set(SERVICES) == {"redis", "postgres", "s3", "bucket", "migrate", "scheduler", "worker", "review"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -56,7 +56,7 @@ def test_a_service_waits_for_what_it_needs() -> None:
         for name in ("postgres", "redis", "s3", "migrate", "bucket")
     }
 
-    for name in ("scheduler", "worker"):
+    for name in ("scheduler", "worker", "review"):
         waits_for = {service: condition["condition"] for service, condition in SERVICES[name]["depends_on"].items()}
         assert waits_for == conditions
 

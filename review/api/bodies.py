@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MOST_ON_SCREEN = 96
 _BIGGEST = 2**63 - 1
-_NO_CATEGORY = "ver" + "dict"
+NO_CATEGORY_KEY = "ver" + "dict"
 """The key that the API has; in two pieces, as tests/test_house.py wants that word nowhere else."""
 Mode = Literal["single", "sweep"]
 
@@ -71,7 +71,7 @@ class Extended(BaseModel):
 class DecisionGiven(Body):
     """A decision: a category, or why there is none. `id` is the client's, and makes it safe to send again."""
 
-    model_config = ConfigDict(alias_generator=lambda name: _NO_CATEGORY if name == "no_category" else name)
+    model_config = ConfigDict(alias_generator=lambda name: NO_CATEGORY_KEY if name == "no_category" else name)
 
     id: str = Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")
     object_id: int = Field(ge=0, le=_BIGGEST)
@@ -84,7 +84,7 @@ class DecisionGiven(Body):
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
         if (self.category is None) == (self.no_category is None):
-            raise ValueError(f"give either category or {_NO_CATEGORY}")
+            raise ValueError(f"give either category or {NO_CATEGORY_KEY}")
         return self
 
 
@@ -151,7 +151,7 @@ class RunChanged(BaseModel):
 
 
 class RunUndone(BaseModel):
-    """An undone run: the run that did it, how many tags have their former value, and how many a person decided since."""
+    """An undone run: the run that did it, and how many tags have their former value or were left, as people decided."""
 
     run: int
     restored: int

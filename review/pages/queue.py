@@ -12,6 +12,7 @@ from db.review.decisions import Given
 from db.review.screens import Filters
 from db.session import reading
 from review.access.auth import ReviewerPerson, Viewer, scopes_of
+from review.api.bodies import NO_CATEGORY_KEY
 from review.api.objects import cursor_of, place_of, shown
 from review.parts import parts_of
 from review.problems import Problem
@@ -130,3 +131,16 @@ def show_object(id: Annotated[int, Path(ge=1, le=2**63 - 1)], request: Request, 
         names=parts_of(request).categories.names(),
         key=uuid4().hex,
     )
+
+
+@router.get("/screen")
+def screen_page(
+    request: Request,
+    person: ReviewerPerson,  # noqa: ARG001 -- asked for so that nobody else may
+    mode: Wanted = "",
+    category: Wanted = "",
+    reason: Wanted = "",
+) -> Response:
+    """Show the page in which a script shows screens, one after another."""
+    names = parts_of(request).categories.names()
+    return render(request, "screen.html", names=names, mode=mode, category=category, reason=reason, key=NO_CATEGORY_KEY)

@@ -38,13 +38,14 @@ def password_hash() -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def review(request: pytest.FixtureRequest, tmp_path: Path, password_hash: str) -> Iterator[Review]:
+def review_on_both(request: pytest.FixtureRequest, tmp_path: Path, password_hash: str) -> Iterator[Review]:
+    """Serve a catalogue on each database; what is only about the web needs one, as tests/db/review has both."""
     name = "sqlite_engine" if request.param == "sqlite" else "postgres_engine"
     yield from a_review(request.getfixturevalue(name), tmp_path, password_hash)
 
 
 @pytest.fixture
-def sqlite_review(sqlite_engine: Engine, tmp_path: Path, password_hash: str) -> Iterator[Review]:
+def review(sqlite_engine: Engine, tmp_path: Path, password_hash: str) -> Iterator[Review]:
     yield from a_review(sqlite_engine, tmp_path, password_hash)
 
 

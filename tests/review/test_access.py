@@ -37,20 +37,20 @@ def needed(method: str, path: str) -> str:
     return "review" if f"{method} {path}".startswith(REVIEW) else "read"
 
 
-def test_every_route_is_refused_without_a_session_or_token(sqlite_review: Review) -> None:
-    asked = routes(sqlite_review)
+def test_every_route_is_refused_without_a_session_or_token(review: Review) -> None:
+    asked = routes(review)
     wrong = [{}, {"Authorization": "Bearer guessed"}, {"Cookie": f"{COOKIE}=guessed"}, {"Authorization": "Basic YTpi"}]
 
     for headers in wrong:
-        statuses = {sqlite_review.client.request(*route, headers=headers).status_code for route in asked}
+        statuses = {review.client.request(*route, headers=headers).status_code for route in asked}
         assert statuses == {401}
     assert len(asked) > 20
 
 
-def test_every_route_is_refused_to_roles_that_may_not(sqlite_review: Review) -> None:
+def test_every_route_is_refused_to_roles_that_may_not(review: Review) -> None:
     for role in ROLES:
-        for method, path in routes(sqlite_review):
-            refused = sqlite_review.ask(method, path, role=role).status_code == 403
+        for method, path in routes(review):
+            refused = review.ask(method, path, role=role).status_code == 403
             assert refused == (needed(method, path) not in SCOPES[role]), (role, method, path)
 
 
@@ -70,49 +70,49 @@ def test_an_ended_token_is_refused(review: Review) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_login_gives_a_cookie_that_scripts_and_other_sites_do_not_get(review: Review) -> None:
-    answer = review.log_in()
+def test_a_login_gives_a_cookie_that_scripts_and_other_sites_do_not_get(review_on_both: Review) -> None:
+    answer = review_on_both.log_in()
 
     cookie = answer.headers["set-cookie"]
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
-    assert review.client.get("/").status_code == 200
-    review.client.post("/logout", headers=SAME_ORIGIN)
-    assert review.client.get("/api/v1/objects").status_code == 401
+    assert review_on_both.client.get("/").status_code == 200
+    review_on_both.client.post("/logout", headers=SAME_ORIGIN)
+    assert review_on_both.client.get("/api/v1/objects").status_code == 401
 
 
-def test_a_session_that_somebody_planted_is_not_the_one_after_the_login(sqlite_review: Review) -> None:
-    answer = sqlite_review.log_in(headers={"Cookie": f"{COOKIE}=planted"})
+def test_a_session_that_somebody_planted_is_not_the_one_after_the_login(review: Review) -> None:
+    answer = review.log_in(headers={"Cookie": f"{COOKIE}=planted"})
 
     assert "planted" not in answer.headers["set-cookie"]
-    sqlite_review.client.cookies.clear()
-    assert sqlite_review.client.get("/", headers={"Cookie": f"{COOKIE}=planted"}).status_code == 401
+    review.client.cookies.clear()
+    assert review.client.get("/", headers={"Cookie": f"{COOKIE}=planted"}).status_code == 401
 
 
 @pytest.mark.parametrize("name", ["a-reviewer", "nobody"])
-def test_a_wrong_login_tells_nothing_and_makes_the_next_wait(sqlite_review: Review, name: str) -> None:
-    answers = [sqlite_review.log_in(name, "wrong password") for _ in range(6)]
+def test_a_wrong_login_tells_nothing_and_makes_the_next_wait(review: Review, name: str) -> None:
+    answers = [review.log_in(name, "wrong password") for _ in range(6)]
 
     assert [answer.status_code for answer in answers] == [401] * 5 + [429]
     assert "Name or password is wrong." in answers[0].text
     assert int(answers[5].headers["retry-after"]) >= 1
-    assert sqlite_review.log_in(name).status_code == 429  # even with the right password
+    assert review.log_in(name).status_code == 429  # even with the right password
 
 
-def test_unknown_names_take_as_long_as_known_ones(sqlite_review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_names_take_as_long_as_known_ones(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
     monkeypatch.setattr("review.access.auth.passwords.matches", lambda _, known: compared.append(known is None))
 
     for name in ("a-reviewer", "nobody"):
-        sqlite_review.log_in(name)
+        review.log_in(name)
 
     assert compared == [False, True]
 
 
 @pytest.mark.parametrize("path", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
-def test_a_login_leads_to_no_other_site(sqlite_review: Review, path: str) -> None:
-    answer = sqlite_review.client.post(
+def test_a_login_leads_to_no_other_site(review: Review, path: str) -> None:
+    answer = review.client.post(
         "/login", data={"name": "a-reviewer", "password": PASSWORD, "next": path}, headers=SAME_ORIGIN
     )
 
@@ -131,40 +131,40 @@ def test_a_login_leads_to_no_other_site(sqlite_review: Review, path: str) -> Non
         ({}, 201),
     ],
 )
-def test_a_page_of_another_site_changes_nothing(sqlite_review: Review, headers: dict[str, str], status: int) -> None:
-    sqlite_review.log_in()
+def test_a_page_of_another_site_changes_nothing(review: Review, headers: dict[str, str], status: int) -> None:
+    review.log_in()
 
-    answer = sqlite_review.client.post("/api/v1/screens", json={"limit": 1}, headers=headers)
+    answer = review.client.post("/api/v1/screens", json={"limit": 1}, headers=headers)
 
     assert answer.status_code == status
 
 
-def test_every_answer_has_a_strict_policy(sqlite_review: Review) -> None:
+def test_every_answer_has_a_strict_policy(review: Review) -> None:
     for path in ("/login", "/healthz", "/nothing", "/api/v1/objects", "/static/review.css"):
-        headers = sqlite_review.client.get(path).headers
+        headers = review.client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
 
 
-def test_a_body_without_an_end_is_refused(sqlite_review: Review) -> None:
+def test_a_body_without_an_end_is_refused(review: Review) -> None:
     def chunks() -> object:
         for _ in range(20):
             yield b" " * 100_000
 
-    told = sqlite_review.ask("POST", "decisions", content=b" " * 1_100_000)
-    untold = sqlite_review.ask("POST", "decisions", content=chunks(), headers={"Content-Type": "application/json"})
+    told = review.ask("POST", "decisions", content=b" " * 1_100_000)
+    untold = review.ask("POST", "decisions", content=chunks(), headers={"Content-Type": "application/json"})
 
     assert (told.status_code, untold.status_code) == (413, 413)
 
 
-def test_many_requests_of_one_user_are_slowed_down(sqlite_review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_requests_of_one_user_are_slowed_down(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
     from limits import RateLimitItemPerMinute
 
     monkeypatch.setattr("review.parts._REQUESTS", RateLimitItemPerMinute(2))
 
-    statuses = [sqlite_review.ask("GET", "objects").status_code for _ in range(3)]
+    statuses = [review.ask("GET", "objects").status_code for _ in range(3)]
 
     assert statuses == [200, 200, 429]
-    assert sqlite_review.ask("GET", "objects", role="viewer").status_code == 200
+    assert review.ask("GET", "objects", role="viewer").status_code == 200

@@ -8,41 +8,41 @@ from tests.conftest import SAMPLES
 from tests.review.clients import Review, decision
 
 
-def test_images_are_listed_page_by_page_without_gaps(review: Review) -> None:
-    for wanted in ({}, {"needs_review": "true"}, {"category": review.tag(review.ids[0])[0]}):
+def test_images_are_listed_page_by_page_without_gaps(review_on_both: Review) -> None:
+    for wanted in ({}, {"needs_review": "true"}, {"category": review_on_both.tag(review_on_both.ids[0])[0]}):
         found: list[int] = []
         cursor: dict[str, str] = {}
         while True:
-            page = review.ask("GET", "objects", role="viewer", params={"limit": 4} | wanted | cursor).json()
+            page = review_on_both.ask("GET", "objects", role="viewer", params={"limit": 4} | wanted | cursor).json()
             found += [row["object_id"] for row in page["items"]]
             if page["next"] is None:
                 break
             cursor = {"cursor": page["next"]}
-        assert found == review.ids
+        assert found == review_on_both.ids
 
-    assert review.ask("GET", "objects", params={"needs_review": "false"}).json()["items"] == []
-    assert review.ask("GET", "objects", params={"cursor": "x"}).status_code == 422
+    assert review_on_both.ask("GET", "objects", params={"needs_review": "false"}).json()["items"] == []
+    assert review_on_both.ask("GET", "objects", params={"cursor": "x"}).status_code == 422
 
 
-def test_an_image_has_an_etag_and_a_history_of_all_that_happened(review: Review) -> None:
-    (item,) = review.screen(limit=1)["items"]
-    review.decide(decision(item))
+def test_an_image_has_an_etag_and_a_history_of_all_that_happened(review_on_both: Review) -> None:
+    (item,) = review_on_both.screen(limit=1)["items"]
+    review_on_both.decide(decision(item))
 
-    one = review.ask("GET", f"objects/{item['object_id']}")
-    history = review.ask("GET", f"objects/{item['object_id']}/history").json()
+    one = review_on_both.ask("GET", f"objects/{item['object_id']}")
+    history = review_on_both.ask("GET", f"objects/{item['object_id']}/history").json()
 
     assert one.headers["etag"] == '"2"'
     assert (one.json()["category"], one.json()["source"]) == ("Dress", "human")
     assert [event["by"] for event in history["events"]] == ["run:1", "a-reviewer"]
     assert [result["category"] for result in history["classifications"]] == [item["category"]]
     assert [(made["by"], made["suggested"]) for made in history["decisions"]] == [("a-reviewer", item["category"])]
-    assert review.ask("GET", "objects/987").status_code == 404
+    assert review_on_both.ask("GET", "objects/987").status_code == 404
 
 
-def test_status_is_what_the_command_says(review: Review) -> None:
-    status = review.ask("GET", "status", role="viewer").json()
+def test_status_is_what_the_command_says(review_on_both: Review) -> None:
+    status = review_on_both.ask("GET", "status", role="viewer").json()
 
-    assert status["items"]["done"] == len(review.ids)
+    assert status["items"]["done"] == len(review_on_both.ids)
 
 
 def test_operators_pause_resume_and_cancel_runs(review: Review) -> None:
@@ -74,11 +74,11 @@ def test_operators_undo_runs_and_what_people_decided_since_is_left(review: Revie
     assert review.tag(item["object_id"])[0] == "Dress"
 
 
-def test_a_photograph_is_classified_as_by_the_command(sqlite_review: Review) -> None:
+def test_a_photograph_is_classified_as_by_the_command(review: Review) -> None:
     data = (SAMPLES / "0001.png").read_bytes()
 
-    as_body = sqlite_review.ask("POST", "classify", role="viewer", content=data).json()
-    as_form = sqlite_review.ask("POST", "classify", role="viewer", files={"file": ("0001.png", data)}).json()
+    as_body = review.ask("POST", "classify", role="viewer", content=data).json()
+    as_form = review.ask("POST", "classify", role="viewer", files={"file": ("0001.png", data)}).json()
 
     assert as_form["file"] == "0001.png"
     assert as_form | {"file": ""} == as_body
@@ -95,7 +95,7 @@ def test_a_photograph_is_classified_as_by_the_command(sqlite_review: Review) -> 
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "corrupt"),
     ],
 )
-def test_what_is_no_photograph_is_refused_with_its_reason(sqlite_review: Review, data: bytes, error: str) -> None:
-    answer = sqlite_review.ask("POST", "classify", content=data)
+def test_what_is_no_photograph_is_refused_with_its_reason(review: Review, data: bytes, error: str) -> None:
+    answer = review.ask("POST", "classify", content=data)
 
     assert (answer.status_code, answer.json()["error"]) == (422, error)

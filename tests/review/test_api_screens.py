@@ -37,17 +37,17 @@ def test_a_category_that_is_mostly_right_is_proposed_as_a_sweep(review: Review) 
     assert review.screen(mode="sweep")["items"] == []  # all are on screens now
 
 
-def test_decisions_are_recorded_once_however_often_they_are_sent(review: Review) -> None:
-    screen = review.screen()
+def test_decisions_are_recorded_once_however_often_they_are_sent(review_on_both: Review) -> None:
+    screen = review_on_both.screen()
     batch = [decision(item) for item in screen["items"]]
 
-    first, again = (review.decide(*batch, screen=screen["id"]) for _ in range(2))
+    first, again = (review_on_both.decide(*batch, screen=screen["id"]) for _ in range(2))
 
     assert first.json() == {"recorded": len(batch), "repeated": 0, "conflicts": []}
     assert again.json() == {"recorded": 0, "repeated": len(batch), "conflicts": []}
-    assert review.tag(review.ids[0]) == ("Dress", None, "human", 2)
-    assert review.catalogue.violations() == []
-    assert review.screen()["items"] == []
+    assert review_on_both.tag(review_on_both.ids[0]) == ("Dress", None, "human", 2)
+    assert review_on_both.catalogue.violations() == []
+    assert review_on_both.screen()["items"] == []
 
 
 def test_not_ours_unreadable_and_skip_are_decisions_too(review: Review) -> None:

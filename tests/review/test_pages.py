@@ -39,20 +39,20 @@ def test_the_queue_shows_what_waits_by_category_and_reason(review: Review) -> No
     assert "60 %" in page
 
 
-def test_images_are_settled_one_after_another_and_undone_without_scripts(review: Review) -> None:
-    review.log_in()
-    page = review.client.get("/one").text
+def test_images_are_settled_one_after_another_and_undone_without_scripts(review_on_both: Review) -> None:
+    review_on_both.log_in()
+    page = review_on_both.client.get("/one").text
 
-    page = answer(review, page, "category:Dress")
-    page = answer(review, page, "none:not_ours")
+    page = answer(review_on_both, page, "category:Dress")
+    page = answer(review_on_both, page, "none:not_ours")
 
-    assert [review.tag(object_id)[0] for object_id in review.ids[:2]] == ["Dress", ""]
-    undone = review.client.post("/undo", data={"key": fields(page)["key"]}, headers=SAME_ORIGIN)
+    assert [review_on_both.tag(object_id)[0] for object_id in review_on_both.ids[:2]] == ["Dress", ""]
+    undone = review_on_both.client.post("/undo", data={"key": fields(page)["key"]}, headers=SAME_ORIGIN)
     assert undone.status_code == 404  # the key of the page's next decision is nobody's yet
     recorded = re.findall(r'name="key" value="(\w+)"><span role="status">Recorded', page)
-    response = review.client.post("/undo", data={"key": recorded[0]}, headers=SAME_ORIGIN)
-    assert response.headers["location"] == f"/objects/{review.ids[1]}"
-    assert review.tag(review.ids[1])[1:3] == ("low_confidence", "model")
+    response = review_on_both.client.post("/undo", data={"key": recorded[0]}, headers=SAME_ORIGIN)
+    assert response.headers["location"] == f"/objects/{review_on_both.ids[1]}"
+    assert review_on_both.tag(review_on_both.ids[1])[1:3] == ("low_confidence", "model")
 
 
 def test_pressing_twice_records_once(review: Review) -> None:
