@@ -5,14 +5,14 @@ Freezing reads and writes at most STEP images a statement. Images that people ta
 
 import secrets
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, cast, extract, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from db import CatalogueError
-from db.operations.selection import Selection
+from db.operations.selection import Part, Selection
 from db.schema import ImageTag, ModelVersion, Plan, PlanItem, SourceObject, WorkItem
 from db.schema.columns import table_of
 from db.session import sql_now, upsert
@@ -68,10 +68,8 @@ def begin(
         digits = min(digits + 1, 16)
 
 
-def freeze_some(
-    session: Session, plan: Plan, selection: Selection, part: ColumnElement[bool], after: int, found: Found
-) -> int | None:
-    """Freeze and count up to STEP images of a part with ids above `after`; returns the last id, None at the end."""
+def freeze_some(session: Session, plan: Plan, selection: Selection, part: Part, found: Found) -> Part | None:
+    """Freeze and count up to STEP images of a part; returns what is left of it, None at the end."""
     state = select(WorkItem.state).where(WorkItem.object_id == SourceObject.id).order_by(WorkItem.id.desc()).limit(1)
     age = -cast(extract("epoch", SourceObject.last_modified), BigInteger)
     columns = (
@@ -82,14 +80,8 @@ def freeze_some(
         ImageTag.category,
         state.correlate(SourceObject).scalar_subquery(),
     )
-    matching = (
-        select(*columns)
-        .outerjoin(ImageTag, ImageTag.object_id == SourceObject.id)
-        .where(part, SourceObject.id > after, *_meant(plan, selection))
-        .where(ImageTag.source.is_distinct_from("human"))
-        .order_by(SourceObject.id)
-        .limit(STEP)
-    )
+    matching = part.images(*columns).where(*_meant(plan, selection, part))
+    matching = matching.where(ImageTag.source.is_distinct_from("human")).order_by(SourceObject.id).limit(STEP)
     items = table_of(PlanItem)
     names = ("plan_id", "position", "object_id", "version_token", "category", "state")
     frozen = insert(items).from_select(names, matching).returning(items.c.object_id, items.c.category, items.c.state)
@@ -98,23 +90,23 @@ def freeze_some(
     found.by_category.update(row.category for row in rows if row.category is not None)
     found.by_state.update(row.state for row in rows if row.state is not None)
     found.untagged += sum(row.category is None for row in rows)
-    return max(row.object_id for row in rows) if len(rows) == STEP else None
+    return replace(part, after=max(row.object_id for row in rows)) if len(rows) == STEP else None
 
 
-def count_human(session: Session, plan: Plan, selection: Selection, part: ColumnElement[bool]) -> int:
+def count_human(session: Session, plan: Plan, selection: Selection, part: Part) -> int:
     """Count the images of a part that are meant, but have a tag that a person gave."""
-    decided = select(func.count()).select_from(SourceObject).join(ImageTag, ImageTag.object_id == SourceObject.id)
-    return session.execute(decided.where(part, ImageTag.source == "human", *_meant(plan, selection))).scalar_one()
+    decided = part.images(func.count()).where(ImageTag.source == "human", *_meant(plan, selection, part))
+    return int(session.execute(decided).scalar_one())
 
 
 def count_new(session: Session, plan: Plan) -> int:
     """Count the images that came after the plan was made and would belong to it."""
     if "keys" in plan.selection:  # of a list of keys nothing is new
         return 0
+    came = Part(after=plan.up_to_object)
     selection = Selection.from_dict(plan.selection)
-    since = select(func.count()).select_from(SourceObject).outerjoin(ImageTag)
-    came = SourceObject.id > plan.up_to_object, SourceObject.gone_at.is_(None)
-    return session.execute(since.where(*came, *selection.conditions(plan.model_version_id))).scalar_one()
+    counted = came.images(func.count()).where(*selection.conditions(plan.model_version_id, came))
+    return int(session.execute(counted).scalar_one())
 
 
 def finish(session: Session, plan_id: int, figures: dict[str, Any]) -> None:
@@ -129,6 +121,5 @@ def add_figures(session: Session, plan_id: int, figures: dict[str, Any]) -> Plan
     return plan
 
 
-def _meant(plan: Plan, selection: Selection) -> list[ColumnElement[bool]]:
-    there = [SourceObject.gone_at.is_(None), SourceObject.id <= plan.up_to_object]
-    return [*there, *selection.conditions(plan.model_version_id)]
+def _meant(plan: Plan, selection: Selection, part: Part) -> list[ColumnElement[bool]]:
+    return [SourceObject.id <= plan.up_to_object, *selection.conditions(plan.model_version_id, part)]

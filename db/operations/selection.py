@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, literal, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from db.catalogue import failed
 from db.keys import among, under
@@ -15,6 +15,30 @@ from db.schema import ImageTag, ModelVersion, SourceObject, WorkItem
 WINDOW = 20_000
 """The most ids that a statement looks through, however few of them match."""
 _KEYS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The images that one statement looks through: those with ids in a range, or with one of some keys.
+
+    The range is asked of every table, or else a merge join reads the others from their beginnings each time.
+    """
+
+    after: int = 0
+    up_to: int | None = None
+    keys: ColumnElement[bool] | None = None
+
+    def has(self, object_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+        return and_(object_id > self.after, true() if self.up_to is None else object_id <= self.up_to)
+
+    def images(self, *columns: Any) -> Select[Any]:
+        """Select columns of these images and their tags, if they have any."""
+        of_image = and_(ImageTag.object_id == SourceObject.id, self.has(ImageTag.object_id))
+        joined = select(*columns).select_from(SourceObject).outerjoin(ImageTag, of_image)
+        return joined.where(self.has(SourceObject.id), SourceObject.gone_at.is_(None), *self._keys())
+
+    def _keys(self) -> list[ColumnElement[bool]]:
+        return [] if self.keys is None else [self.keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +77,12 @@ class Selection:
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
         return replace(cls(**values), keys=())
 
-    def conditions(self, model_version_id: int) -> list[ColumnElement[bool]]:
-        """Return what must hold for an image outer-joined with its tag; the model is the one to classify with."""
+    def conditions(self, model_version_id: int, part: Part) -> list[ColumnElement[bool]]:
+        """Return what must hold for the images of a part; the model is the one to classify with."""
         image, tag = SourceObject, ImageTag
         of_machine = tag.source == "model"
         given: list[tuple[object, ColumnElement[bool]]] = [
-            (self.failed, _failed(self.reasons, self.failed_under)),
+            (self.failed, _failed(part, self.reasons, self.failed_under)),
             (self.missing, tag.object_id.is_(None)),
             (self.low_confidence, tag.review_reason == "low_confidence"),
             (self.unlike_training, tag.review_reason == "unlike_training"),
@@ -67,30 +91,30 @@ class Selection:
             (self.categories, tag.category.in_(self.categories)),
             (self.prefixes, or_(false(), *map(under, self.prefixes))),
             (self.products, image.product_id.in_(self.products)),
-            (self.runs, _in_runs(self.runs)),
+            (self.runs, _in_runs(part, self.runs)),
         ]
         if self.since:
             changed_at = func.coalesce(image.changed_at, image.first_seen)
             given.append((True, changed_at >= datetime.fromisoformat(self.since)))
         return [condition for value, condition in given if value]
 
-    def parts(self, session: Session) -> Iterator[ColumnElement[bool]]:
-        """Yield conditions that together cover all images that may be meant, each cheap to look through."""
+    def parts(self, session: Session) -> Iterator[Part]:
+        """Yield parts that together hold all images that may be meant, each cheap to look through."""
         if not self.keys:
             last = session.execute(select(func.max(SourceObject.id))).scalar_one() or 0
-            yield from (SourceObject.id.between(low + 1, low + WINDOW) for low in range(0, last, WINDOW))
+            yield from (Part(low, low + WINDOW) for low in range(0, last, WINDOW))
             return
         every_bucket = list(buckets(session))
         for start in range(0, len(self.keys), _KEYS):
             some = self.keys[start : start + _KEYS]
-            yield from (among(bucket, some) for bucket in every_bucket)
+            yield from (Part(keys=among(bucket, some)) for bucket in every_bucket)
 
 
 def unknown_keys(session: Session, keys: Sequence[str]) -> list[str]:
     """Return those of these keys that no image has."""
     known: set[str] = set()
     for part in Selection(keys=tuple(keys)).parts(session) if keys else ():
-        known.update(session.execute(select(SourceObject.key).where(part)).scalars())
+        known.update(session.execute(part.images(SourceObject.key)).scalars())
     return [key for key in keys if key not in known]
 
 
@@ -105,16 +129,18 @@ def find_model(session: Session, bundle_id: str) -> ModelVersion | None:
     return session.execute(select(ModelVersion).filter_by(name=name, version=version)).scalar_one_or_none()
 
 
-def _failed(reasons: Sequence[str], versions: Sequence[str]) -> ColumnElement[bool]:
+def _failed(part: Part, reasons: Sequence[str], versions: Sequence[str]) -> ColumnElement[bool]:
     """Match images that failed, for one of these reasons and under one of these versions of the program, if given."""
     item = aliased(WorkItem)
     under_versions = [item.failed_under.in_(versions)] if versions else []
-    return exists().where(item.object_id == SourceObject.id, *failed(item, *reasons), *under_versions)
+    return exists().where(
+        item.object_id == SourceObject.id, part.has(item.object_id), *failed(item, *reasons), *under_versions
+    )
 
 
-def _in_runs(runs: Sequence[int]) -> ColumnElement[bool]:
+def _in_runs(part: Part, runs: Sequence[int]) -> ColumnElement[bool]:
     item = aliased(WorkItem)
-    return exists().where(item.object_id == SourceObject.id, item.run_id.in_(runs))
+    return exists().where(item.object_id == SourceObject.id, part.has(item.object_id), item.run_id.in_(runs))
 
 
 def _of_models(models: Sequence[str]) -> Any:

@@ -199,13 +199,18 @@ class Tagging(Walk):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def walking(request: pytest.FixtureRequest) -> type[Tagging]:
-    """Return walks on either database. Those on PostgreSQL are fewer, as each takes longer, and others."""
+    return on_database(Tagging, request, sqlite=16, postgresql=4)
+
+
+def on_database(machine: type[Tagging], request: pytest.FixtureRequest, **walks: int) -> type[Tagging]:
+    """Return so many walks on the database of the request. Those on PostgreSQL are others."""
+    number = walks[request.param]
     if request.param == "sqlite":
         migrated: Path = request.getfixturevalue("migrated_sqlite")
-        return type("OnSqlite", (Tagging,), {"open": staticmethod(partial(_copy, migrated)), "walks": 16})
+        return type("OnSqlite", (machine,), {"open": staticmethod(partial(_copy, migrated)), "walks": number})
     engine: Engine = request.getfixturevalue("migrated_postgres")
-    walks = type("OnPostgresql", (Tagging,), {"open": staticmethod(lambda _: emptied(engine)), "walks": 4})
-    return walks if "RANDOMIZE" in os.environ else seed(18)(walks)
+    on_postgresql = type("OnPostgresql", (machine,), {"open": staticmethod(lambda _: emptied(engine)), "walks": number})
+    return on_postgresql if "RANDOMIZE" in os.environ else seed(18)(on_postgresql)
 
 
 def _copy(migrated: Path, folder: Path) -> Engine:
@@ -214,8 +219,12 @@ def _copy(migrated: Path, folder: Path) -> Engine:
 
 
 def test_no_order_of_events_breaks_an_invariant_or_leaves_work_undone(walking: Any) -> None:
-    at_random = "RANDOMIZE" in os.environ
+    take(walking)
 
+
+def take(walking: Any) -> None:
+    """Take the walks."""
+    at_random = "RANDOMIZE" in os.environ
     run_state_machine_as_test(
         walking,
         settings=settings(

@@ -2,14 +2,13 @@
 
 from collections import Counter
 from functools import partial
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from db import CatalogueError
 from db.operations import expectations, plans, reprocess
 from db.operations.plans import Found
-from db.operations.selection import Selection
+from db.operations.selection import Part, Selection
 from db.schema import Plan, Run
 from db.session import Sessions, in_transaction, read_with_retry
 from model.bundle import Bundle
@@ -31,10 +30,10 @@ def make_plan(
 
     plan, found = in_transaction(sessions, begin), Found()
     for part in read_with_retry(sessions, lambda session: list(selection.parts(session))):
-        after: int | None = 0
-        while after is not None:
+        left: Part | None = part
+        while left is not None:
             with sessions.begin() as session:  # not to be run twice
-                after = plans.freeze_some(session, plan, selection, part, after, found)
+                left = plans.freeze_some(session, plan, selection, left, found)
         found.human_left_alone += read_with_retry(sessions, partial(_human, plan=plan, selection=selection, part=part))
 
     def finish(session: Session) -> Plan:
@@ -63,7 +62,7 @@ def queue_all(sessions: Sessions, run_id: int) -> None:
         pass
 
 
-def _human(session: Session, plan: Plan, selection: Selection, part: Any) -> int:
+def _human(session: Session, plan: Plan, selection: Selection, part: Part) -> int:
     return plans.count_human(session, plan, selection, part)
 
 

@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from db import runs
 from db.operations import selection
 from db.operations.selection import Selection
-from db.schema import ImageTag, SourceObject
+from db.schema import SourceObject
 from tests.db.catalogues import LONG_AGO, Catalogue, ask
 
 
@@ -50,8 +49,8 @@ def meant(catalogue: Catalogue, model: int = 0, **given: Any) -> set[str]:
     found: set[str] = set()
     with catalogue.sessions.begin() as session:
         for part in chosen.parts(session):
-            images = select(SourceObject.key).outerjoin(ImageTag).where(part)
-            found.update(session.execute(images.where(*chosen.conditions(model or catalogue.model_id))).scalars())
+            images = part.images(SourceObject.key).where(*chosen.conditions(model or catalogue.model_id, part))
+            found.update(session.execute(images).scalars())
     return found
 
 
