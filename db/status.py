@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db import counts, heartbeats
 from db.invariants.items import claimed_too_often
 from db.queue import claims, throttle
-from db.schema import Run, WorkItem
+from db.schema import ModelVersion, Run, RunCount, WorkItem
 from db.schema.vocabulary import OPEN_STATES
 from db.session import sql_now
 
@@ -61,6 +61,17 @@ def _unserved(session: Session, claimable: Mapping[str, int]) -> Iterator[dict[s
     for queue, items in claimable.items():
         if items and workers and queue not in served:
             yield {"items": items, "why": f"no living worker serves their queue {queue}"}
+
+
+def waiting_models(session: Session) -> list[tuple[ModelVersion, int]]:
+    """List the models that open items wait for, and for each how many do."""
+    waiting = (
+        select(ModelVersion, func.sum(RunCount.items))
+        .join_from(ModelVersion, Run)
+        .join(RunCount, Run.id == RunCount.run_id)
+    )
+    some = waiting.where(RunCount.name.in_(OPEN_STATES)).group_by(ModelVersion.id).having(func.sum(RunCount.items) > 0)
+    return [(model, int(items)) for model, items in session.execute(some.order_by(ModelVersion.id))]
 
 
 def _runs(session: Session) -> list[dict[str, Any]]:

@@ -50,6 +50,15 @@ def resolve_version(version: ModelVersion, folders: Sequence[Path]) -> Bundle:
     return bundle
 
 
+def is_here(version: ModelVersion, folders: Sequence[Path]) -> bool:
+    """Tell whether there is a bundle by name and version, or a folder where it was registered; reads no model."""
+    try:
+        bundles.find(version.bundle_id, folders=folders)
+    except BundleNotFound:
+        return version.location is not None and Path(version.location).is_dir()
+    return True
+
+
 def register(session: Session, bundle: Bundle) -> ModelVersion:
     """Return the catalogue's row of a bundle, made at its first use."""
     return runs.register_model(session, bundle.name, bundle.version, str(bundle.folder.absolute()))

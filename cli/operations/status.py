@@ -67,12 +67,22 @@ class Watched:
         doorbells = self._doorbells()
         with reading(self.sessions) as session:
             snapshot = status(session)
+            snapshot["stuck"] += self._without_bundle(session)
             snapshot["runs"] = self._with_pace(session, snapshot["runs"])
             snapshot["oldest_waiting_s"] = watch.oldest_waiting_s(session)
             snapshot["night"] = self._night(session)
         for name, queue in snapshot["queues"].items():
             queue["doorbells"] = doorbells.get(name)
         return snapshot
+
+    def _without_bundle(self, session: Session) -> Iterator[dict[str, Any]]:
+        """Look for models that images wait for, and that no worker on this host could load."""
+        from db.status import waiting_models
+        from worker.bundle_lookup import is_here
+
+        for model, items in waiting_models(session):
+            if not is_here(model, self.settings.bundle_folders):
+                yield {"items": items, "why": f"their bundle {model.bundle_id} is in no folder of TAGGER_BUNDLES here"}
 
     def _doorbells(self) -> dict[str, int]:
         if self.settings.embedded:  # importing Celery takes a third of a second

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
-from db import migrations, runs
+from db import migrations, objects, runs
+from db.objects import NewObject
+from db.schema import Run
 from db.session import connect, sessions_of
 
 ERROR = "the bucket 'shop [/closed]' does not exist"
@@ -54,3 +57,18 @@ def test_commands_that_only_read_wait_for_no_writer(command: str, tmp_path: Path
         done = CliRunner().invoke(app, command.split())
 
     assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.usefixtures("connections_closed")
+def test_images_that_wait_for_a_bundle_that_is_not_there_are_named(failed_run: int, tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
+    with sessions_of(engine).begin() as session:
+        run = session.get_one(Run, failed_run)
+        ids = objects.add(session, "shop", [NewObject("a.jpg", "v1", 1, datetime.now(UTC), None)])
+        objects.enqueue(session, run, dict.fromkeys(ids.values(), "v1"), queue="nightly", priority=100)
+    engine.dispose()
+
+    [stuck] = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)["stuck"]
+
+    assert stuck["items"] == 1
+    assert "bundle hats@111111111111 is in no folder of TAGGER_BUNDLES here" in stuck["why"]
