@@ -49,11 +49,12 @@ def claim(
     """
     held = held_buckets(session)
     lost = [*_lost(session, queue, run_id, held), WorkItem.model_version_id == model_version_id]
-    _quarantine_hopeless(session, lost)
-    losses = session.execute(select(WorkItem.losses).where(*lost).order_by(*_IN_TURN).limit(1)).scalar_one_or_none()
-    if losses is not None:
-        group = max(1, limit // SMALLER ** (losses + 1))
-        return _lease(session, [*lost, WorkItem.losses == losses], owner, group, lease_s, alone=group == 1)
+    if _losses(session, lost) is not None:
+        _quarantine_hopeless(session, lost)
+        losses = _losses(session, lost)
+        if losses is not None:
+            group = max(1, limit // SMALLER ** (losses + 1))
+            return _lease(session, [*lost, WorkItem.losses == losses], owner, group, lease_s, alone=group == 1)
     items: list[ClaimedItem] = []
     waiting = _waiting(session, queue, run_id, model_version_id, held)
     for of_run in waiting:
@@ -67,13 +68,24 @@ def claim(
 def claimable(session: Session, queue: str, *, at_most: int | None = None) -> int:
     """Count the items of a queue that could be claimed now, up to `at_most`."""
     held = held_buckets(session)
-    open_runs = list(session.execute(select(Run.id).where(_is_open(held))).scalars())
-    waiting = [*_due(session, queue, "pending", held), WorkItem.run_id.in_(open_runs)]
-    count = 0
-    for conditions in (_lost(session, queue, None, held), waiting):
-        some = select(WorkItem.id).where(*conditions).limit(at_most).subquery()
-        count += session.execute(select(func.count()).select_from(some)).scalar_one()
-    return count if at_most is None else min(count, at_most)
+    count = _count(session, _lost(session, queue, None, held), at_most)
+    for first in session.execute(_first_of_runs(session, queue, None, held)):
+        left = None if at_most is None else at_most - count
+        if left is not None and left <= 0:
+            break
+        count += _count(session, [*_due(session, queue, "pending", held), WorkItem.run_id == first.run_id], left)
+    return count
+
+
+def _count(session: Session, conditions: Iterable[ColumnElement[bool]], at_most: int | None) -> int:
+    # Sorted, so that PostgreSQL goes by the index: it may hope to find so few rows sooner in the table itself.
+    some = select(WorkItem.id).where(*conditions).order_by(*_IN_TURN).limit(at_most).subquery()
+    return session.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def _losses(session: Session, lost: Iterable[ColumnElement[bool]]) -> int | None:
+    """Return how often the lease of the next lost item was lost before; None if there is no lost item."""
+    return session.execute(select(WorkItem.losses).where(*lost).order_by(*_IN_TURN).limit(1)).scalar_one_or_none()
 
 
 def _is_open(held: Collection[str]) -> ColumnElement[bool]:

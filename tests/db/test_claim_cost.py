@@ -1,0 +1,98 @@
+"""A claim reads few rows, however much waits in runs that are held or for other models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from db.queue import claims
+from db.session import engine_of
+from tests.db.catalogues import Catalogue
+
+HELD, LIMIT = 3000, 20
+FILL = text(
+    "WITH image AS (INSERT INTO source_object (bucket, key, version_token, size, last_modified, first_seen)"
+    " SELECT 'photos', :run || '/' || n, 'v1', 1, now(), now() FROM generate_series(1, :many) n RETURNING id)"
+    " INSERT INTO work_item (object_id, version_token, model_version_id, request_id, run_id, queue, priority, state,"
+    " eligible_at) SELECT image.id, 'v1', run.model_version_id, 'scan', run.id, 'nightly', 100, 'pending', now()"
+    " FROM image, run WHERE run.id = :run"
+)
+
+
+def claim(model_version_id: int) -> Callable[[Session], Any]:
+    """Return a claim as a worker makes it."""
+
+    def work(session: Session) -> list[str]:
+        assert claims.next_model(session, "nightly") is not None
+        options = {"queue": "nightly", "model_version_id": model_version_id, "owner": "me", "limit": LIMIT}
+        return [item.key for item in claims.claim(session, **options)]
+
+    return work
+
+
+def count(session: Session) -> int:
+    return claims.claimable(session, "nightly", at_most=LIMIT)
+
+
+def fill(catalogue: Catalogue, run_id: int, many: int) -> None:
+    with catalogue.sessions.begin() as session:
+        session.execute(FILL, {"run": run_id, "many": many})
+
+
+def rows_read(catalogue: Catalogue, work: Callable[[Session], Any]) -> int:
+    """Run something, and each of its statements again under EXPLAIN; return how many items these looked at."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        statements.append((statement, parameters))
+
+    with catalogue.sessions.begin() as session:
+        session.execute(text("ANALYZE"))
+    with catalogue.sessions() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))  # so few rows are sooner read as they lie
+        event.listen(engine_of(catalogue.sessions), "before_cursor_execute", note)
+        assert work(session)
+        event.remove(engine_of(catalogue.sessions), "before_cursor_execute", note)
+        session.rollback()
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        explain = "EXPLAIN (ANALYZE, FORMAT JSON) "
+        plans = [session.connection().exec_driver_sql(explain + sql, values).scalar_one() for sql, values in statements]
+    return sum(int(_looked_at(node)) for (plan,) in plans for node in _nodes(plan["Plan"]))
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for below in node.get("Plans", ()):
+        yield from _nodes(below)
+
+
+def _looked_at(node: dict[str, Any]) -> float:
+    if node.get("Relation Name") != "work_item" or "Scan" not in node["Node Type"]:
+        return 0
+    return float((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+
+
+@pytest.mark.parametrize("work", ["claim", "count"])
+def test_what_waits_in_a_paused_run_is_not_looked_at(postgres_catalogue: Catalogue, work: str) -> None:
+    catalogue = postgres_catalogue
+    fill(catalogue, catalogue.another_run("scan:held", state="paused"), HELD)
+    fill(catalogue, catalogue.run_id, 3 * LIMIT)
+
+    looked_at = rows_read(catalogue, count if work == "count" else claim(catalogue.model_id))
+
+    assert looked_at < 8 * LIMIT
+
+
+def test_what_waits_for_another_model_is_not_looked_at(postgres_catalogue: Catalogue) -> None:
+    catalogue = postgres_catalogue
+    fill(catalogue, catalogue.run_id, LIMIT // 2)
+    fill(catalogue, catalogue.another_run("scan:other", model="other"), HELD)
+    fill(catalogue, catalogue.another_run("scan:same"), 3 * LIMIT)
+
+    looked_at = rows_read(catalogue, claim(catalogue.model_id))
+
+    assert looked_at < 8 * LIMIT
