@@ -6,13 +6,16 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.context import load_settings, open_catalogue, refuse
 from cli.options import AsJson
 from cli.output import tell, visible
+
+if TYPE_CHECKING:
+    from db.session import Sessions
 
 
 class Format(StrEnum):
@@ -56,6 +59,9 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file. Default: standard output.")] = None,
     category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
     needs_review: Annotated[bool, typer.Option("--needs-review", help="Only images for review.")] = False,
+    since: Annotated[
+        int | None, typer.Option(min=0, metavar="CURSOR", help="Only what changed since; the next cursor is told.")
+    ] = None,
     language: Annotated[
         str | None, typer.Option(metavar="TAG", help="Add a column with the category's title, for example in sw.")
     ] = None,
@@ -65,27 +71,52 @@ def export(
 ) -> None:
     """Write the tags, a row per image: bucket, key, product, category, confidence, review flag, source, model, time."""
     from cli.exporting import check_output, read, titles, write
-    from db import catalogue
-    from db.session import reading
 
     if format is Format.parquet and output is None:
         raise typer.BadParameter("parquet is binary: name a file with -o", param_hint="--format")
     if spreadsheet and format is not Format.csv:
         raise typer.BadParameter("a spreadsheet opens csv", param_hint="--spreadsheet")
+    if since is not None and (category is not None or needs_review):
+        raise typer.BadParameter("what leaves a selection is a change, too: leave the others out", param_hint="--since")
     if output is not None:
         check_output(output)
     settings = load_settings()
     title_of = titles(settings, language) if language else None
-    sessions = open_catalogue(settings, read_only=True)
+    sessions = open_catalogue(settings, read_only=since is None)
+    if since is not None:
+        _export_changes(sessions, since, format.value, output, title_of=title_of, spreadsheet=spreadsheet)
+        return
     rows = read(sessions, category=category, needs_review=needs_review)
     count = write(rows, format.value, output, title_of, spreadsheet=spreadsheet)
-    categories = []
-    if not count and category is not None:
-        with reading(sessions) as session:
-            categories = catalogue.categories(session)
     if output is not None:
         tell(f"{count:,} rows in {output}")
-    if not count and category is not None and category not in categories:
+    if not count and category is not None:
+        _check_category(sessions, category)
+
+
+def _export_changes(sessions: Sessions, since: int, format: str, output: Path | None, **how: Any) -> None:
+    """Write what changed, and then the next cursor: alone on standard output if the rows are in a file."""
+    from cli.exporting import read_changes, write
+    from db import changes
+    from db.session import in_transaction
+
+    until = max(since, in_transaction(sessions, changes.newest))
+    count = write(read_changes(sessions, since, until), format, output, changes=True, **how)
+    if output is None:
+        tell(f"tagger: {count:,} images changed; the next cursor is {until}")
+    else:
+        print(until)
+        tell(f"tagger: {count:,} images changed; they are in {output}")
+
+
+def _check_category(sessions: Sessions, category: str) -> None:
+    """Raise what ends the command if no image has ever had this category."""
+    from db import catalogue
+    from db.session import reading
+
+    with reading(sessions) as session:
+        categories = catalogue.categories(session)
+    if category not in categories:
         there_are = f"there are {', '.join(categories)}" if categories else "nothing is tagged yet"
         raise refuse(f"no image has the category {category!r}; {there_are}", code=1)
 

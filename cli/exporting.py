@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from io import BufferedWriter, TextIOWrapper
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 TITLE = "title"  # the column that `--language` adds, after all others
+DELETED = "deleted"  # the column that `--since` adds: the image is gone, or its tag was withdrawn
 _BATCH = 20_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_TYPES: dict[str, Callable[[Any], Any]] = {"confidence": float, "needs_review": bool, DELETED: bool}
+_BOOLEANS = {True: "true", False: "false"}
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -53,6 +56,15 @@ def read(sessions: Sessions, **selection: Any) -> Iterator[dict[str, Any]]:
         after = (page[-1]["bucket"], page[-1]["key"])
 
 
+def read_changes(sessions: Sessions, since: int, until: int) -> Iterator[dict[str, Any]]:
+    """Yield the images whose tags changed between two cursors, some thousand events at a time."""
+    from db import changes
+
+    while since < until:
+        rows, since = read_with_retry(sessions, partial(changes.page, after=since, until=until))
+        yield from rows
+
+
 def check_output(output: Path) -> None:
     """Raise what ends the command if there cannot be a file of this name."""
     if output.is_dir():
@@ -62,19 +74,20 @@ def check_output(output: Path) -> None:
 
 
 def write(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[dict[str, Any]],
     format: str,
     output: Path | None,
     title_of: Callable[[str], str] | None = None,
     *,
+    changes: bool = False,
     spreadsheet: bool = False,
 ) -> int:
     """Write the rows, with titles if asked, and return their number. With `spreadsheet`, as one opens CSV safely."""
     plain: Iterator[dict[str, Any]] = (_plain(row) for row in rows)
-    columns: tuple[str, ...] = EXPORT_COLUMNS
+    columns: tuple[str, ...] = (*EXPORT_COLUMNS, DELETED) if changes else EXPORT_COLUMNS
     if title_of is not None:
-        columns = (*EXPORT_COLUMNS, TITLE)
-        plain = (row | {TITLE: title_of(row["category"])} for row in plain)
+        columns = (*columns, TITLE)
+        plain = (row | {TITLE: title_of(row["category"]) if row["category"] else None} for row in plain)
     if spreadsheet:
         plain = (_no_formulas(row) for row in plain)
     if output is None:
@@ -118,9 +131,11 @@ def _new_file(aside: Path, output: Path) -> BufferedWriter:
     return file
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """Convert to JSON's types: confidence a float, needs_review a boolean, tagged_at ISO 8601 with its zone."""
-    return {**row, "confidence": float(row["confidence"]), "tagged_at": row["tagged_at"].isoformat()}
+    values = {"tagged_at": row["tagged_at"].isoformat()}
+    values |= {name: kind(row[name]) for name, kind in _TYPES.items() if row.get(name) is not None}
+    return row | values
 
 
 def _no_formulas(row: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +166,9 @@ def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO, colum
     for row in rows:
         count += 1
         if format == "csv":
-            writer.writerow(row | {"needs_review": "true" if row["needs_review"] else "false"})
+            writer.writerow(
+                {name: _BOOLEANS.get(cell, cell) if isinstance(cell, bool) else cell for name, cell in row.items()}
+            )
         else:
             file.write(visible(json.dumps(row, ensure_ascii=False)) + "\n")
     return count
@@ -165,7 +182,7 @@ def _write_parquet(rows: Iterator[dict[str, Any]], file: IO[bytes], columns: Seq
         from worker.settings import BadSettings
 
         raise BadSettings("parquet needs an extra: pip install 'catalogue-tagger[parquet]'") from None
-    types = {"confidence": pa.float64(), "needs_review": pa.bool_()}
+    types = {"confidence": pa.float64(), "needs_review": pa.bool_(), DELETED: pa.bool_()}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
     count = 0
     with pq.ParquetWriter(file, schema) as writer:
