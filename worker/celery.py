@@ -12,7 +12,7 @@ from kombu.exceptions import ChannelError, OperationalError
 from db.queue.claims import QUEUES
 from worker import WorkerError
 from worker.broker import transport
-from worker.broker.transport import DOORBELL, MESSAGE_VERSION
+from worker.broker.transport import DOORBELL, MESSAGE_VERSION, shadow
 from worker.configuration.urls import hide_password
 from worker.settings import Settings
 
@@ -30,6 +30,8 @@ def create_app(settings: Settings, *, working: bool = False) -> Celery:
     """
     app = Celery("tagger", broker=settings.broker_url, include=["worker.tasks"], set_as_current=True)
     app.conf.update(_BEHAVIOUR)
+    if settings.celery_monitoring == "on":
+        app.conf.update(_MONITORED)
     app.conf.update(task_queues=[Queue(name) for name in QUEUES], task_default_queue="nightly")
     if settings.broker_url.startswith("redis"):
         app.conf.broker_transport_options = _REDIS if working else _REDIS | _IMPATIENT
@@ -58,7 +60,12 @@ def ring(app: Celery, queue: str) -> None:
     """Put one doorbell into a queue. It names the queue and no image. Raises BrokerUnavailable."""
     with _connected(app) as connection:
         app.send_task(
-            DOORBELL, kwargs={"v": MESSAGE_VERSION, "queue": queue}, queue=queue, connection=connection, retry=False
+            DOORBELL,
+            kwargs={"v": MESSAGE_VERSION, "queue": queue},
+            queue=queue,
+            shadow=shadow(DOORBELL, queue),
+            connection=connection,
+            retry=False,
         )
 
 
@@ -135,6 +142,12 @@ _BEHAVIOUR: dict[str, Any] = {
     "broker_channel_error_retry": True,  # a read-only replica, a full server, a key of the wrong type
     "broker_pool_limit": 4,
     "broker_pool_acquire_timeout": 10.0,
+}
+
+_MONITORED: dict[str, Any] = {
+    "task_send_sent_event": True,
+    "worker_send_task_events": True,
+    "worker_enable_remote_control": True,
 }
 
 _REDIS: dict[str, Any] = {

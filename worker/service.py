@@ -142,7 +142,7 @@ def _worker(app: Celery, slots: int) -> Any:
         optimization="fair",
         without_gossip=True,
         without_mingle=True,
-        without_heartbeat=True,
+        without_heartbeat=not app.conf.worker_send_task_events,
         quiet=True,
     )
 

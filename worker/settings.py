@@ -93,6 +93,9 @@ class Settings(NightSettings, ReviewSettings):
         HIDDEN_AND_FOREIGN,
         description="Names of files and folders to leave out of a source, with * and ?, between commas; or none.",
     )
+    celery_monitoring: Literal["off", "on"] = Field(
+        "off", description="Task events, heartbeats and remote control for Flower and the like: off or on."
+    )
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people (text) or programs (json).")
 
     @field_validator("product_pattern")

@@ -13,10 +13,11 @@ log = structlog.get_logger()
 
 
 @shared_task(name=DOORBELL)
-def classify(**message: Any) -> None:
+def classify(**message: Any) -> dict[str, Any]:
     doorbell = Doorbell.model_validate(message)
     outcome = service.work(doorbell.queue)
     log.info("worked", queue=doorbell.queue, **asdict(outcome))
+    return asdict(outcome)  # no result is kept; a monitor reads it in the event of success
 
 
 @shared_task(name=NIGHT)

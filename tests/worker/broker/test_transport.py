@@ -88,7 +88,7 @@ def test_a_consumer_gets_the_doorbells_between_hostile_messages_and_loses_none(
         messages = received(valkey_server, len(rung))
 
     assert [each.payload for each in messages] == [[[], {"v": 1, "queue": "nightly"}, {}]] * len(rung)
-    assert all(set(each.headers) == {"task", "id", "lang"} for each in messages)
+    assert all(set(each.headers) == {"task", "id", "lang", "shadow"} for each in messages)
     assert [entry["event"] for entry in logged] == ["doorbell_dropped"] * len(hostile())
     assert client.llen("nightly") == 0
 

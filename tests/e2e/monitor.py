@@ -1,0 +1,54 @@
+"""A monitor as others write them: plain Celery, which knows nothing of our transport.
+
+`python monitor.py URL look` prints what it sees of the workers and of the first task that ends;
+`python monitor.py URL harm` does all that can be done to workers from outside.
+"""
+
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+from celery import Celery
+
+PATIENCE_S = 90
+
+
+def look(app: Celery) -> dict[str, Any]:
+    """Listen for events until a task has succeeded and a worker's heart has beaten, then ask the workers."""
+    events: dict[str, dict[str, Any]] = {}
+
+    def listen() -> None:
+        with app.connection() as connection:
+            receiver = app.events.Receiver(
+                connection, handlers={"*": lambda event: events.setdefault(event["type"], event)}
+            )
+            receiver.capture(limit=None, timeout=None, wakeup=False)
+
+    threading.Thread(target=listen, daemon=True).start()
+    ends_at = time.monotonic() + PATIENCE_S
+    while not {"task-succeeded", "worker-heartbeat"} <= set(events) and time.monotonic() < ends_at:
+        time.sleep(0.1)
+    inspect = app.control.inspect(timeout=10, limit=1)
+    asked = {"ping": inspect.ping(), "queues": inspect.active_queues(), "registered": inspect.registered()}
+    return {"events": events, **asked}
+
+
+def harm(app: Celery) -> dict[str, Any]:
+    """Grow the pool, purge the queues, end what is at work, and shut the workers down."""
+    app.control.pool_grow(1, reply=True, timeout=10, limit=1)
+    active = app.control.inspect(timeout=10, limit=1).active() or {}
+    ids = [task["id"] for tasks in active.values() for task in tasks]
+    app.control.revoke(ids, terminate=True, signal="SIGKILL")
+    with app.connection() as connection:
+        for name in ("ops", "nightly"):
+            connection.default_channel.queue_purge(name)
+    time.sleep(1)
+    app.control.broadcast("shutdown")
+    return {"revoked": ids}
+
+
+if __name__ == "__main__":
+    plain = Celery(broker=sys.argv[1])
+    print(json.dumps({"look": look, "harm": harm}[sys.argv[2]](plain), default=str))
