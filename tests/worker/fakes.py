@@ -99,3 +99,22 @@ def scanned_run(sessions: Sessions, store: FakeStore, key: str = "test:1") -> in
         run_id = run.id
     discovery.scan(sessions, store, run_id, ScanRequest())
     return run_id
+
+
+@dataclass
+class Out(FakeStore):
+    """A store whose reads all fail while it is `out`, though it may be listed."""
+
+    out: Exception | None = None
+    check_error: Exception | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
+        self.asked.append(key)
+        if self.out is not None:
+            raise self.out
+        return super().read(key, version_token, max_bytes=max_bytes)
+
+    def check(self) -> None:
+        if self.check_error is not None:
+            raise self.check_error

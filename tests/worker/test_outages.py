@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text, update
@@ -13,29 +13,10 @@ from db.invariants import violations
 from db.queue import leases, throttle
 from db.schema import Throttle, WorkItem
 from db.session import Sessions, reading, sql_now
-from tests.worker.fakes import FakeClassifier, FakeStore, scanned_run, tagger
+from tests.worker.fakes import FakeClassifier, FakeStore, Out, scanned_run, tagger
 from worker.storage import outages
 from worker.storage.store import AccessDenied, StoreMisconfigured, StoreUnavailable
 from worker.tagging import Outcome, Tagger, work
-
-
-@dataclass
-class Out(FakeStore):
-    """A store whose reads all fail while it is `out`, though it may be listed."""
-
-    out: Exception | None = None
-    check_error: Exception | None = None
-    asked: list[str] = field(default_factory=list)
-
-    def read(self, key: str, version_token: str, *, max_bytes: int) -> bytes:
-        self.asked.append(key)
-        if self.out is not None:
-            raise self.out
-        return super().read(key, version_token, max_bytes=max_bytes)
-
-    def check(self) -> None:
-        if self.check_error is not None:
-            raise self.check_error
 
 
 @pytest.fixture(autouse=True)
