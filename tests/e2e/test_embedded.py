@@ -50,6 +50,7 @@ def test_the_json_line_has_every_key_that_other_programs_read(embedded: Deployme
         "new",
         "changed",
         "gone",
+        "left_out",
         "tagged",
         "needs_review",
         "skipped",

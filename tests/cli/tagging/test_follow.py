@@ -48,6 +48,6 @@ def test_who_follows_a_paused_run_is_told_how_it_goes_on(sessions: Sessions) -> 
     run = a_catalogue(sessions).another_run("scan:2", state="paused")
 
     with sessions() as session:
-        hint = follow._hint(session, run, Settings())
+        hint = follow._hint(session, run, Settings(), None)
 
     assert hint == f"paused: tagger runs resume {run}"
