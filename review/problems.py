@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, HTTPException as FastAPIException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from starlette.exceptions import HTTPException
 
 from db import CatalogueError
@@ -16,6 +17,7 @@ from db.operations.control import NoSuchRun, RunRefused
 from db.review.decisions import NoSuchDecision
 from db.review.images import NoSuchImage
 from db.review.screens import NoSuchScreen
+from review.api.bodies import ProblemTold
 from review.templates import render
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ _STATUS: dict[type[CatalogueError], int] = {
     NoSuchScreen: 404,
     RunRefused: 409,
 }
-PROBLEM = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+PROBLEM = {"content": {"application/problem+json": {"schema": ProblemTold.model_json_schema()}}}
 
 
 class LoginNeeded(Exception):
@@ -51,7 +53,9 @@ def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document the problems that a route of the API answers with, besides those that any does."""
-    return {status: {"description": HTTPStatus(status).phrase} | PROBLEM for status in (401, 403, 422, 429, *statuses)}
+    return {
+        status: {"description": HTTPStatus(status).phrase} | PROBLEM for status in (400, 401, 403, 422, 429, *statuses)
+    }
 
 
 def install(app: FastAPI) -> None:
@@ -81,6 +85,15 @@ def install(app: FastAPI) -> None:
         if _wants_page(request):
             return render(request, "problem.html", status=status, detail=str(error))
         return problem(status, str(error))
+
+    @app.exception_handler(DBAPIError)
+    def tell_of_database(request: Request, error: DBAPIError) -> Response:
+        if isinstance(error, DataError):
+            return problem(422, "a text holds a character, or a number is larger, than the catalogue can hold")
+        if isinstance(error, IntegrityError):
+            return problem(409, "the same was recorded by another request at this moment; send it again")
+        structlog.get_logger().error("catalogue_failed", path=request.url.path, exc_info=error)
+        return problem(503, "the catalogue does not answer for now; try again", headers={"Retry-After": "5"})
 
     @app.exception_handler(Exception)
     def hide(request: Request, error: Exception) -> Response:

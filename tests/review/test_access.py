@@ -148,6 +148,15 @@ def test_every_answer_has_a_strict_policy(review: Review) -> None:
         assert headers["x-frame-options"] == "DENY"
 
 
+def test_every_problem_that_a_route_answers_with_is_described(review: Review) -> None:
+    document = review.client.get("/api/v1/openapi.json").json()
+
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            told = operation["responses"]["403"]["content"]["application/problem+json"]["schema"]
+            assert {"title", "status", "detail"} <= set(told["properties"]), path
+
+
 def test_a_body_without_an_end_is_refused(review: Review) -> None:
     def chunks() -> object:
         for _ in range(20):

@@ -92,6 +92,21 @@ def test_a_decision_says_one_thing(review: Review) -> None:
         assert review.decide(wrong).status_code == 422
 
 
+def test_a_text_that_a_database_cannot_hold_is_refused_and_no_error_of_ours(review_on_both: Review) -> None:
+    nul = "a\0b"
+    asked = [
+        ("POST", "screens", {"json": {"category": nul}}),
+        ("POST", "screens", {"json": {"prefix": nul}}),
+        ("GET", "objects", {"params": {"category": nul}}),
+        ("POST", "decisions/a%00b/undo", {}),
+        ("POST", "/login", {"data": {"name": nul, "password": nul}}),
+    ]
+
+    statuses = [review_on_both.ask(method, path, **options).status_code for method, path, options in asked]
+
+    assert set(statuses) <= {200, 401, 404, 422}
+
+
 def test_own_decisions_are_undone_and_others_only_by_operators(review: Review) -> None:
     one, other = review.screen(limit=2)["items"]
     review.decide(decision(one), decision(other))
