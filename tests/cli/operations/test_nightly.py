@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,16 @@ def test_a_schedule_that_is_off_is_told(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert read("schedule")["next"] == []
     assert "it is off" in tagger("schedule").stdout
+
+
+def test_a_check_ends_with_1_while_the_last_night_has_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    monkeypatch.setenv("TAGGER_SCHEDULE", f"{an_hour_ago:%M %H} * * *")
+    assert tagger("db", "upgrade").exit_code == 0
+
+    absent = tagger("schedule", "--check")
+    read("nightly", "--date", f"{an_hour_ago:%Y-%m-%d}")
+
+    assert absent.exit_code == 1
+    assert f"nightly:{an_hour_ago:%Y-%m-%d} has not begun" in absent.stderr
+    assert tagger("schedule", "--check").exit_code == 0
