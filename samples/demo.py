@@ -9,6 +9,7 @@ from pathlib import Path
 
 SAMPLES = Path(__file__).parent
 CATALOGUE = SAMPLES.parent / "var" / "demo.db"
+TAGGER = Path(sys.executable).with_name("tagger")
 
 
 def main() -> int:
@@ -18,10 +19,9 @@ def main() -> int:
         CATALOGUE.with_name(CATALOGUE.name + suffix).unlink(missing_ok=True)
     settings = {name: value for name, value in os.environ.items() if not name.startswith("TAGGER_")}
     settings["TAGGER_DATABASE_URL"] = f"sqlite:///{CATALOGUE}"
-    tagger = [str(Path(sys.executable).parent / "tagger")]
-    subprocess.run([*tagger, "run", str(SAMPLES / "images")], env=settings, check=True)  # noqa: S603 -- our own command
+    subprocess.run([TAGGER, "run", str(SAMPLES / "images")], env=settings, check=True)  # noqa: S603 -- our own command
     exported = subprocess.run(  # noqa: S603 -- our own command
-        [*tagger, "export", "--format", "jsonl"], env=settings, check=True, capture_output=True, text=True
+        [TAGGER, "export", "--format", "jsonl"], env=settings, check=True, capture_output=True, text=True
     )
     rows = [json.loads(line) for line in exported.stdout.splitlines()]
     return report(rows, labels())
@@ -40,7 +40,9 @@ def report(rows: list[dict[str, str]], truth: dict[str, str]) -> int:
     sure_right = [row for row in sure if row["category"] == truth[row["key"]]]
     print(f"{len(right)} of {len(truth)} sample images have the right category.")
     print(f"{len(sure)} were tagged without asking for review; {len(sure_right)} of those are right.")
-    print(f"The catalogue: {CATALOGUE.relative_to(Path.cwd()) if CATALOGUE.is_relative_to(Path.cwd()) else CATALOGUE}")
+    catalogue = CATALOGUE.relative_to(Path.cwd()) if CATALOGUE.is_relative_to(Path.cwd()) else CATALOGUE
+    print(f"The catalogue: {catalogue}")
+    print(f"To settle the others in a browser: TAGGER_DATABASE_URL=sqlite:///{catalogue} {TAGGER} review")
     return 0 if len(rows) == len(truth) else 1
 
 
