@@ -22,7 +22,9 @@ def review(
     key: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="The private key of it.")] = None,
 ) -> None:
     """Start the review: pages for reviewers and the JSON API, until SIGTERM or Ctrl-C."""
-    from review.server import first_password, is_of_this_machine, listen, serve
+    from db.session import engine_of
+    from review.server import CONNECTIONS, first_password, is_of_this_machine, listen, serve
+    from worker.bootstrap import open_sessions
 
     if (certificate is None) != (key is None):
         raise typer.BadParameter("give both --certificate and --key, or neither", param_hint="--certificate")
@@ -33,7 +35,8 @@ def review(
             param_hint="--host",
         )
     settings = load_settings(quiet=False)
-    sessions = open_catalogue(settings, create=True)
+    engine_of(open_catalogue(settings, create=True)).dispose()
+    sessions = open_sessions(settings, pool_size=CONNECTIONS)
     listening = listen(host, port)
     shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 -- compared
     address = f"{'https' if certificate else 'http'}://{shown}:{listening.getsockname()[1]}"

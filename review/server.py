@@ -15,6 +15,8 @@ from worker import WorkerError
 from worker.settings import Settings
 
 FIRST_ADMIN = "admin"
+CONNECTIONS = 10
+"""To the database, at once; requests are short, and those of 20 reviewers share them."""
 _PROXIES = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
 
