@@ -96,3 +96,8 @@ def sources(monkeypatch: pytest.MonkeyPatch, special: Callable[[], Store]) -> No
     """Let runs of the source "gate" scan this store."""
     real = scanning.source_store
     monkeypatch.setattr(scanning, "source_store", lambda s, source: special() if source == "gate" else real(s, source))
+
+
+def waits_for_a_lock(catalogue: Catalogue) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return bool(catalogue.value(waiting))

@@ -21,7 +21,7 @@ from scheduler.discovery import Scanned
 from stack.processes import wait_until
 from tests.db.catalogues import Catalogue, ask, in_the_future
 from tests.scheduler.memory_store import Interrupted, Shelf
-from tests.scheduler.scans import items, present, scan
+from tests.scheduler.scans import items, present, scan, waits_for_a_lock
 from worker import run_requests
 from worker.settings import Settings
 from worker.storage.store import StoreUnavailable
@@ -221,7 +221,7 @@ def test_a_scan_that_drops_an_image_waits_for_the_worker_that_records_it(postgre
         worker.execute(_text("SELECT id FROM source_object WHERE id = :id FOR NO KEY UPDATE"), {"id": item.object_id})
         scanner = threading.Thread(target=settle)
         scanner.start()
-        wait_until(lambda: _waits_for_a_lock(catalogue), "the scan to wait")
+        wait_until(lambda: waits_for_a_lock(catalogue), "the scan to wait")
         worker.execute(_text("SELECT id FROM work_item WHERE id = :id FOR UPDATE NOWAIT"), {"id": item.id})
     scanner.join(10)
 
@@ -232,8 +232,3 @@ def _text(statement: str) -> Any:
     from sqlalchemy import text
 
     return text(statement)
-
-
-def _waits_for_a_lock(catalogue: Catalogue) -> bool:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    return bool(catalogue.value(waiting))

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from db import objects, runs
+from db.queue import leases
+from db.session import engine_of
+from db.tags import lock_objects
 from scheduler import discovery
+from scheduler.discovery import Scanned
 from scheduler.scan_requests import ScanRequest
+from stack.processes import wait_until
 from tests.db.catalogues import Catalogue, in_the_future
 from tests.scheduler.memory_store import Interrupted, Shelf
-from tests.scheduler.scans import present, scan
+from tests.scheduler.scans import present, scan, waits_for_a_lock
 from worker.storage.store import StoredObject
 
 
@@ -160,3 +167,33 @@ def test_a_scan_that_is_killed_while_it_settles_goes_on_with_the_rest(
     assert halfway == 9
     assert (scanned.gone, present(catalogue)) == (2, shelf.tokens)
     assert catalogue.violations() == []
+
+
+def test_a_worker_that_skips_one_image_and_records_another_meets_no_deadlock(
+    postgres_catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue, shelf = postgres_catalogue, Shelf(dict.fromkeys("ab", "v1"))
+    monkeypatch.setattr(objects, "STEP", 1)
+    scan(catalogue, shelf)
+    skipped, recorded = sorted(catalogue.claim(), key=lambda item: item.object_id)
+    shelf.remove("a", "b")
+    results: list[Scanned] = []
+    errors: list[object] = []
+
+    def note(context: ExceptionContext) -> None:
+        errors.append(context.original_exception)
+
+    event.listen(engine_of(catalogue.sessions), "handle_error", note)
+    scanner = threading.Thread(target=lambda: results.append(scan(catalogue, shelf)))
+
+    with catalogue.sessions.begin() as worker:
+        lock_objects(worker, [recorded.object_id])
+        scanner.start()
+        wait_until(lambda: waits_for_a_lock(catalogue), "the scan to wait")
+        leases.skip(worker, skipped, "not_found", "")
+    scanner.join(20)
+    event.remove(engine_of(catalogue.sessions), "handle_error", note)
+
+    assert [scanned.gone for scanned in results] == [2]
+    assert errors == []
+    assert catalogue.states() == {"a": "skipped", "b": "skipped"}
