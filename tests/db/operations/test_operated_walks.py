@@ -101,7 +101,7 @@ class Operating(Tagging):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def walking(request: pytest.FixtureRequest) -> type[Tagging]:
-    return on_database(Operating, request, sqlite=5, postgresql=1)
+    return on_database(Operating, request, sqlite=3, postgresql=1)
 
 
 def test_no_order_of_operations_breaks_an_invariant_or_changes_what_a_person_decided(walking: Any) -> None:

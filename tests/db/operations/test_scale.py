@@ -16,7 +16,7 @@ from tests.db.operations.planning import AMINA, make, open_plan
 from worker.operations import undo
 from worker.operations.control import cancel, resume
 
-IMAGES = 20_000
+IMAGES = 5_000
 T = TypeVar("T")
 
 
@@ -30,7 +30,7 @@ def in_small_steps(catalogue: Catalogue, name: str, work: Callable[[], T]) -> T:
     return result
 
 
-def test_twenty_thousand_images_are_planned_opened_cancelled_resumed_and_undone_in_small_steps(
+def test_thousands_of_images_are_planned_opened_cancelled_resumed_and_undone_in_small_steps(
     postgres_catalogue: Catalogue,
 ) -> None:
     catalogue = postgres_catalogue
