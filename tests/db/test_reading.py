@@ -22,7 +22,7 @@ from tests.worker.storage.folders import as_nobody
 @pytest.fixture
 def closed() -> Iterator[Path]:
     """Make a folder that everybody may read and nobody else write to."""
-    with temporary_folder("closed") as folder:
+    with temporary_folder("closed", open_to_all=True) as folder:
         folder.chmod(0o755)
         yield folder
 

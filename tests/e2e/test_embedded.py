@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,11 +170,12 @@ def test_the_catalogue_in_the_folder_is_no_image_of_it(embedded: Deployment) -> 
 def test_help_comes_at_once(embedded: Deployment) -> None:
     took = []
     for _ in range(3):
-        begun = time.monotonic()
+        before = os.times()
         assert embedded.tagger("--help").returncode == 0
-        took.append(time.monotonic() - begun)
+        after = os.times()
+        took.append(after.children_user + after.children_system - before.children_user - before.children_system)
 
-    assert min(took) < 0.5
+    assert min(took) < 0.5  # seconds of a processor, however many processes want it
 
 
 def _many(folder: Path) -> Path:

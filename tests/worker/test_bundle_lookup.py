@@ -118,7 +118,9 @@ def test_a_worker_warms_up_with_the_promoted_version(sessions: Sessions, pair: P
         configured = settings.load(bundles=pair.folder)
         classifiers = Classifiers(configured, sessions)
 
-        _warm_up(configured, build_tagger(configured, sessions, classifiers), classifiers)
+        tagger = build_tagger(configured, sessions, classifiers)
+        _warm_up(configured, tagger, classifiers)
+        tagger.close_decoders()
 
         assert list(classifiers._loaded) == [bundle.id]
 
