@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,7 @@ def test_what_another_user_has_just_written_is_read(migrated_sqlite: Path, close
             assert keys(file) == ["a.jpg", "b.jpg"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user, who only root can be")
 def test_a_log_that_cannot_be_read_is_no_reason_to_show_what_was_before(migrated_sqlite: Path, closed: Path) -> None:
     file = Path(shutil.copyfile(migrated_sqlite, closed / "first.db"))
     with opened(file, read_only=False) as sessions:

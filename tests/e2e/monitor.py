@@ -36,10 +36,13 @@ def look(app: Celery) -> dict[str, Any]:
 
 
 def harm(app: Celery) -> dict[str, Any]:
-    """Grow the pool, purge the queues, end what is at work, and shut the workers down."""
+    """Grow the pool, wait for a task, end what is at work, purge the queues, and shut the workers down."""
     app.control.pool_grow(1, reply=True, timeout=10, limit=1)
-    active = app.control.inspect(timeout=10, limit=1).active() or {}
-    ids = [task["id"] for tasks in active.values() for task in tasks]
+    ids: list[str] = []
+    ends_at = time.monotonic() + PATIENCE_S
+    while not ids and time.monotonic() < ends_at:
+        active = app.control.inspect(timeout=10, limit=1).active() or {}
+        ids = [task["id"] for tasks in active.values() for task in tasks]
     app.control.revoke(ids, terminate=True, signal="SIGKILL")
     with app.connection() as connection:
         for name in ("ops", "nightly"):
