@@ -93,7 +93,7 @@ def write(
     if output is None:
         sys.stdout.write(_BYTE_ORDER_MARK * spreadsheet)
         return _write_text((_shown(row) for row in plain) if format == "csv" else plain, format, sys.stdout, columns)
-    with _file(output) as file:
+    with open_output(output) as file:
         if format == "parquet":
             return _write_parquet(plain, file, columns)
         with TextIOWrapper(file, encoding="utf-8", newline="") as text:
@@ -102,7 +102,7 @@ def write(
 
 
 @contextmanager
-def _file(output: Path) -> Iterator[IO[bytes]]:
+def open_output(output: Path) -> Iterator[IO[bytes]]:
     """Open a file that appears whole or not at all, with the rights of the one it replaces.
 
     A link, a pipe and a device are written through: nothing may stand in their place.

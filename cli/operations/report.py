@@ -52,17 +52,13 @@ def report(
 
 
 def _write(data: dict[str, Any], output: Path, settings: Settings) -> None:
-    """Write the page aside and rename it, so that it is there whole or not at all."""
+    from cli.exporting import open_output
     from worker.bootstrap import Stores
     from worker.operations.report_page import render
 
     page = render(data, Stores(settings), settings.decode_limits)
-    aside = output.with_name(f".{output.name}.part")
-    try:
-        aside.write_text(page, encoding="utf-8")
-        aside.replace(output)
-    finally:
-        aside.unlink(missing_ok=True)
+    with open_output(output) as file:
+        file.write(page.encode())
 
 
 def _print(data: dict[str, Any]) -> None:

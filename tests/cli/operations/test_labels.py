@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +11,21 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.app import app
-from db import migrations
-from db.session import connect, sessions_of
-from stack.servers import Postgres
+from db.session import Sessions, engine_of
 from tests.db.catalogues import Catalogue, a_catalogue
 
 pytestmark = pytest.mark.usefixtures("connections_closed")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def catalogue(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
+@pytest.fixture
+def catalogue(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     """Three tagged images, one of whose keys a spreadsheet would take for a formula."""
-    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres_server")
-        url = server.new_database()
-    monkeypatch.setenv("TAGGER_DATABASE_URL", url)
+    monkeypatch.setenv("TAGGER_DATABASE_URL", engine_of(sessions).url.render_as_string(hide_password=False))
     monkeypatch.setenv("LOGNAME", "amina")
-    engine = connect(url)
-    migrations.upgrade(engine)
-    catalogue = a_catalogue(sessions_of(engine))
+    catalogue = a_catalogue(sessions)
     catalogue.items("a.jpg", "b.jpg", "=c.jpg")
     catalogue.record(catalogue.claim(3))
-    yield catalogue
-    engine.dispose()
+    return catalogue
 
 
 def run(text: str | bytes, *options: str) -> Result:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from db import migrations
-from db.session import connect, sessions_of
-from stack.servers import Postgres
+from db.session import Sessions, connect, engine_of
 from tests.db.catalogues import Catalogue, a_catalogue
 from tests.model.pictures import encode, noise
 from worker.operations.report import psi
@@ -29,18 +27,12 @@ NOTE = (
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def catalogue(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
+@pytest.fixture
+def catalogue(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     """Two runs: 60 confident results with a note, then 60 flagged ones and a damaged image."""
-    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres_server")
-        url = server.new_database()
-    monkeypatch.setenv("TAGGER_DATABASE_URL", url)
+    monkeypatch.setenv("TAGGER_DATABASE_URL", engine_of(sessions).url.render_as_string(hide_password=False))
     monkeypatch.setenv("TAGGER_COST_PER_HOUR", "3.6")
-    engine = connect(url)
-    migrations.upgrade(engine)
-    catalogue = a_catalogue(sessions_of(engine))
+    catalogue = a_catalogue(sessions)
     catalogue.items(*(f"old/{n}.jpg" for n in range(60)))
     catalogue.record(catalogue.claim(60))
     catalogue.sql("UPDATE classification SET confidence = 9800 + id % 100")
@@ -55,8 +47,7 @@ def catalogue(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     )
     catalogue.sql("UPDATE work_item SET state = 'skipped', reason = 'corrupt' WHERE state = 'pending'")
     finish(catalogue)
-    yield catalogue
-    engine.dispose()
+    return catalogue
 
 
 def newest(column: str) -> str:
@@ -131,6 +122,14 @@ def test_the_page_needs_no_network_shows_pictures_and_takes_no_markup_from_notes
     assert page.count("not readable now") == 23
     assert "&lt;b&gt;new&lt;/b&gt; backdrop" in page
     assert re.findall(r"(?:src|href)=\"(?!data:)|url\(|<script", page) == []
+
+
+def test_a_link_is_written_through(catalogue: Catalogue) -> None:
+    Path("here.html").symlink_to("there.html")
+
+    assert report("scan:1", "-o", "here.html").exit_code == 0
+    assert Path("here.html").is_symlink()
+    assert "scan:1" in Path("there.html").read_text(encoding="utf-8")
 
 
 def test_without_a_run_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
