@@ -17,12 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import heartbeats, runs
 from db.session import Sessions
 from scheduler import doorbells
-from scheduler.health import Health
-from scheduler.metrics import start_server
-from scheduler.nightly import Nights
+from scheduler.monitoring.health import Health
+from scheduler.monitoring.metrics import start_server
+from scheduler.monitoring.watchdog import Watchdog
+from scheduler.nights.nightly import Nights
 from scheduler.plans import Plans
 from scheduler.scanning import Scans
-from scheduler.watchdog import Watchdog
 from worker.bootstrap import open_sessions
 from worker.celery import create_app
 from worker.settings import Settings

@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Report what a run, or else the last night, saw, tagged, flagged and failed, beside the runs before it."""
     from cli.exporting import check_output
-    from db.operations import history
+    from db.reporting import history
     from db.session import reading
     from worker.operations.report import collect
 

@@ -37,7 +37,7 @@ def list_(
     """List the newest runs, with their counts."""
     if context.invoked_subcommand is not None:
         return
-    from db.operations import overview
+    from db.reporting import overview
     from db.session import reading
 
     with reading(open_catalogue(load_settings(), read_only=True)) as session:
@@ -51,7 +51,7 @@ def list_(
 @app.command(epilog="Example: tagger runs show nightly:2026-11-22 --json")
 def show(run: Name, as_json: AsJson = False) -> None:
     """Show a run: who asked for it, its items by state and reason, its pace, and the notes at it."""
-    from db.operations import overview
+    from db.reporting import overview
     from db.session import reading
 
     with reading(open_catalogue(load_settings(), read_only=True)) as session:

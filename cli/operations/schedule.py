@@ -135,7 +135,7 @@ def _recorded(settings: Settings, sessions: Sessions) -> dict[str, Any]:
     from db import actors, runs
     from db.operations import schedule
     from db.session import now, reading
-    from scheduler.deadlines import trouble_so_far
+    from scheduler.nights.deadlines import trouble_so_far
 
     with reading(sessions) as session:
         pause, last = schedule.standing_pause(session), runs.last_of(session, schedule.NIGHTLY)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from db.session import Sessions
-    from scheduler.health import Pace
+    from scheduler.monitoring.health import Pace
     from worker.settings import Settings
 
 REDRAWN_S = 2.0
@@ -60,7 +60,7 @@ class Watched:
 
     def look(self) -> dict[str, Any]:
         """Collect the status, and what a watch adds to it."""
-        from db.operations import watch
+        from db.reporting import watch
         from db.session import reading
         from db.status import status
 
@@ -93,9 +93,9 @@ class Watched:
 
     def _with_pace(self, session: Session, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Add to each run how far it is and how fast: lately, if one watches, or else on average so far."""
-        from db.operations import watch
+        from db.reporting import watch
         from db.session import now
-        from scheduler.health import Pace
+        from scheduler.monitoring.health import Pace
 
         current, progress = now(session), {run.run_id: run for run in watch.progress(session)}
         for run in runs:
@@ -113,7 +113,7 @@ class Watched:
     def _night(self, session: Session) -> dict[str, Any] | None:
         from db.operations import schedule
         from db.session import now
-        from scheduler.deadlines import last_night
+        from scheduler.nights.deadlines import last_night
 
         current = now(session)
         night = last_night(session, self.settings, current)

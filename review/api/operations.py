@@ -9,8 +9,9 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from db import actors, status
-from db.operations import control, overview
+from db.operations import control
 from db.operations.undo import check
+from db.reporting import overview
 from db.session import reading
 from model.images.decoding import ImageRejected
 from model.summary import of_prediction

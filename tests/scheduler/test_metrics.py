@@ -17,9 +17,9 @@ from db import heartbeats
 from db.operations import schedule
 from db.queue import throttle
 from db.session import connect, sessions_of
-from scheduler import health, metrics
-from scheduler.health import Health
-from scheduler.metrics import application, start_server
+from scheduler.monitoring import health, metrics
+from scheduler.monitoring.health import Health
+from scheduler.monitoring.metrics import application, start_server
 from stack.processes import free_ports
 from tests.conftest import ROOT
 from tests.db.catalogues import Catalogue, an_image_tagged

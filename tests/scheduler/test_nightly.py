@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from db import runs
 from db.operations import notes, schedule
 from db.schema import Run
-from scheduler import nightly
-from scheduler.nightly import Nights
+from scheduler.nights import nightly
+from scheduler.nights.nightly import Nights
 from scheduler.service import Scheduler
 from tests.db.catalogues import Catalogue
 from tests.scheduler.scans import a_planned_run, state

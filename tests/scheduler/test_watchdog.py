@@ -15,10 +15,11 @@ from structlog.testing import capture_logs
 from db import runs
 from db.operations import schedule
 from db.schema import Run
-from scheduler import deadlines, nightly, watchdog
-from scheduler.deadlines import trouble_so_far
-from scheduler.health import Pace, Stall
-from scheduler.watchdog import Watchdog
+from scheduler.monitoring import watchdog
+from scheduler.monitoring.health import Pace, Stall
+from scheduler.monitoring.watchdog import Watchdog
+from scheduler.nights import deadlines, nightly
+from scheduler.nights.deadlines import trouble_so_far
 from tests.db.catalogues import Catalogue
 from worker.operations import good_nights
 from worker.operations.nights import begin_night

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db.operations import history, notes, overview
-from db.operations.history import Results, Unsure
+from db.operations import notes
+from db.reporting import history, overview
+from db.reporting.history import Results, Unsure
 from db.schema import Run
 
 SMALL_SHIFT, LARGE_SHIFT = 0.1, 0.25

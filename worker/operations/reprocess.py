@@ -6,9 +6,10 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from db import CatalogueError
-from db.operations import expectations, plans, reprocess
+from db.operations import plans, reprocess
 from db.operations.plans import Found
 from db.operations.selection import Part, Selection
+from db.reporting import expectations
 from db.schema import Plan, Run
 from db.session import Sessions, in_transaction, read_with_retry
 from model.bundle import Bundle

@@ -10,7 +10,7 @@ from db.operations import schedule
 from db.operations.schedule import night_key
 from db.session import Sessions, now, reading
 from model import ModelError
-from scheduler.deadlines import missed_since
+from scheduler.nights.deadlines import missed_since
 from worker import WorkerError
 from worker.configuration.calendar import Calendar, Firing
 from worker.operations.nights import Night, begin_night

@@ -9,11 +9,12 @@ import structlog
 from sqlalchemy.orm import Session
 
 from db import heartbeats
-from db.operations import schedule, watch
+from db.operations import schedule
 from db.queue import claims
+from db.reporting import watch
 from db.session import Sessions, in_transaction, now, reading
-from scheduler.deadlines import Trouble, last_night, trouble
-from scheduler.health import STALLED_AFTER_S, Pace, Stall
+from scheduler.monitoring.health import STALLED_AFTER_S, Pace, Stall
+from scheduler.nights.deadlines import Trouble, last_night, trouble
 from worker.operations import good_nights
 from worker.settings import Settings
 

@@ -14,12 +14,13 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from db.operations import schedule, watch
+from db.operations import schedule
+from db.reporting import watch
 from db.schema.vocabulary import NIGHT_NOTICES
 from db.session import Sessions, reading
 from db.status import status
-from scheduler.deadlines import LastNight, last_night
-from scheduler.health import Health
+from scheduler.monitoring.health import Health
+from scheduler.nights.deadlines import LastNight, last_night
 from worker.settings import BadSettings, Settings
 
 OUTCOMES = ("seen", "new", "changed", "gone", "tagged", "needs_review", "skipped", "quarantined")

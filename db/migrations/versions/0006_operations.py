@@ -1,12 +1,12 @@
-"""Counts of items kept by triggers, indexes of failures and of items claimed too often, schedulers' signs of life."""
+"""Plans and notes at runs; counts of items kept by triggers, indexes of failures and of items claimed too often."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from db.schema.columns import Id
+from db.schema.columns import Id, UtcTime
 
 revision: str = "0006"
-down_revision: str | None = "0005"
+down_revision: str | None = "0004"
 
 COUNT_ITEMS = """
 CREATE FUNCTION count_work_items() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -93,6 +93,57 @@ def _add(run_id: str, name: str, change: str) -> str:
 
 
 def upgrade() -> None:
+    _add_operations()
+    _count_items()
+
+
+def _add_operations() -> None:
+    op.add_column("run", sa.Column("held_in", sa.Text(), nullable=True))
+    op.create_index("ix_tag_event_actor", "tag_event", ["actor", "id"])
+    op.create_table(
+        "run_note",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("run_id", Id, nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name="fk_run_note_run_id_run"),
+        sa.PrimaryKeyConstraint("id", name="pk_run_note"),
+    )
+    op.create_index("ix_run_note_run_id", "run_note", ["run_id"])
+    op.create_table(
+        "plan",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("selection", sa.JSON(), nullable=False),
+        sa.Column("model_version_id", Id, nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("newest_first", sa.Boolean(), nullable=False),
+        sa.Column("up_to_object", Id, nullable=False),
+        sa.Column("figures", sa.JSON(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("frozen_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["model_version_id"], ["model_version.id"], name="fk_plan_model_version_id_model_version"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_plan"),
+        sa.UniqueConstraint("code", name="uq_plan_code"),
+    )
+    op.create_table(
+        "plan_item",
+        sa.Column("plan_id", Id, autoincrement=False, nullable=False),
+        sa.Column("position", Id, autoincrement=False, nullable=False),
+        sa.Column("object_id", Id, autoincrement=False, nullable=False),
+        sa.Column("version_token", sa.Text(), nullable=False),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["plan_id"], ["plan.id"], name="fk_plan_item_plan_id_plan"),
+        sa.PrimaryKeyConstraint("plan_id", "position", "object_id", name="pk_plan_item"),
+    )
+
+
+def _count_items() -> None:
     op.create_table(
         "run_count",
         sa.Column("id", Id, nullable=False),
@@ -137,3 +188,8 @@ def downgrade() -> None:
         for statement in ON_POSTGRESQL_DOWN:
             op.execute(statement)
     op.drop_table("run_count")
+    op.drop_table("plan_item")
+    op.drop_table("plan")
+    op.drop_table("run_note")
+    op.drop_index("ix_tag_event_actor", "tag_event")
+    op.drop_column("run", "held_in")

@@ -1,0 +1,1 @@
+"""Figures about runs, for people and programs to read: overviews, histories, expectations."""

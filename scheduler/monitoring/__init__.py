@@ -1,0 +1,1 @@
+"""What the scheduler tells of itself: health, metrics and alerts."""
