@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -22,9 +25,10 @@ def review(
     key: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="The private key of it.")] = None,
 ) -> None:
     """Start the review: pages for reviewers and the JSON API, until SIGTERM or Ctrl-C."""
-    from db.session import engine_of
-    from review.server import CONNECTIONS, first_password, is_of_this_machine, listen, serve
-    from worker.bootstrap import open_sessions
+    with _no_collection():
+        from db.session import engine_of
+        from review.server import CONNECTIONS, first_password, is_of_this_machine, listen, serve
+        from worker.bootstrap import open_sessions
 
     if (certificate is None) != (key is None):
         raise typer.BadParameter("give both --certificate and --key, or neither", param_hint="--certificate")
@@ -44,3 +48,14 @@ def review(
     if (link := first_password(sessions, address)) is not None:
         print(f"Set the password of the user admin, once, within a day: {link}", flush=True)
     serve(settings, sessions, listening, behind_proxy=behind_proxy, certificate=certificate, key=key)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the garbage collector rest while modules are imported, which keep all they make: a sixth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -1,17 +1,18 @@
 """The categories that a reviewer may choose from, and the model's best for an image."""
 
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from db.review.screens import Item
 from db.schema import CONFIDENCE_UNIT, ModelVersion
 from db.session import Sessions, reading
 from model import ModelError
-from model.decisions.category_mapping import CategoryMapping
 from worker.bootstrap import taxonomy_of
-from worker.bundle_lookup import resolve, resolve_version
 from worker.settings import Settings
+
+if TYPE_CHECKING:  # numpy is imported for the first screen, so that the process listens sooner
+    from model.decisions.category_mapping import CategoryMapping
 
 BEST = 3
 
@@ -31,6 +32,8 @@ class Categories:
             if taxonomy is not None:
                 self._names = [category.name for category in taxonomy.categories]
             else:
+                from worker.bundle_lookup import resolve
+
                 bundle = resolve(self._settings.model, self._settings.bundle_folders, self._sessions)
                 self._names = list(bundle.categories)
         return self._names
@@ -41,6 +44,8 @@ class Categories:
         mapping = self._mapping(item.model_version_id)
         if mapping is None or item.scores is None or len(item.scores) != len(mapping.own):
             return [tagged]
+        import numpy as np
+
         scores = np.asarray([item.scores], np.float32) / np.float32(CONFIDENCE_UNIT)
         shares = mapping.shares(scores)[0]
         best = [
@@ -58,6 +63,9 @@ class Categories:
 
     def _read_mapping(self, model_version_id: int) -> CategoryMapping | None:
         """Read how a bundle's scores become categories; None if it is not here any more."""
+        from model.decisions.category_mapping import CategoryMapping
+        from worker.bundle_lookup import resolve_version
+
         with reading(self._sessions) as session:
             version = session.get_one(ModelVersion, model_version_id)
         try:

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Path, Request, Response
 
 from db.review import images
 from db.session import reading
-from model.images.decoding import ImageRejected
 from review.access.auth import Viewer
 from review.parts import parts_of
 from review.problems import Problem
@@ -25,6 +24,8 @@ def show_picture(
     v: str = "",
 ) -> Response:
     """Show an image, small, as WebP. With its present version as `v` the browser may keep it for ever."""
+    from model.images.decoding import ImageRejected
+
     with reading(parts_of(request).sessions) as session:
         bucket, key, version_token = images.stored(session, id)
     version = identity(bucket, key, version_token)

@@ -17,7 +17,6 @@ from review.categories import Categories
 from review.metrics import Metrics
 from review.thumbnails import Thumbnails
 from worker.bootstrap import Stores, load_classifier, taxonomy_of
-from worker.bundle_lookup import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +64,8 @@ class Parts:
     @cached_property
     def classifier(self) -> Classifier:
         """The bundle that workers tag with. Used under `classifying`."""
+        from worker.bundle_lookup import resolve
+
         bundle = resolve(self.settings.model, self.settings.bundle_folders, self.sessions)
         return load_classifier(self.settings, bundle, taxonomy_of(self.settings))
 

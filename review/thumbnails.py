@@ -6,11 +6,13 @@ import os
 import tempfile
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
+from typing import TYPE_CHECKING
 
-from model.images.decoding import DecodeHints, decode
-from model.images.memory import MemoryBudget
 from worker.bootstrap import Stores
 from worker.settings import Settings, cores
+
+if TYPE_CHECKING:
+    from model.images.memory import MemoryBudget
 
 EDGES = {"small": 200, "large": 1000}
 """The longest edge of each size, in pixels."""
@@ -23,10 +25,10 @@ class Thumbnails:
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self._settings, self._stores = settings, stores
         self._folder = settings.image_cache or _default_folder()
-        self._budget = MemoryBudget()
         self._at_once = BoundedSemaphore(cores())
         self._lock = Lock()
         self._bytes: int | None = None
+        self._budget: MemoryBudget | None = None
 
     def get(self, bucket: str, key: str, version_token: str, size: str) -> bytes:
         """Return a version of an image as WebP. Raises StorageError and ImageRejected."""
@@ -43,12 +45,21 @@ class Thumbnails:
         return made
 
     def _make(self, data: bytes, edge: int) -> bytes:
-        with self._at_once, self._budget.lease() as reserve:
+        from model.images.decoding import DecodeHints, decode
+
+        with self._at_once, self._room().lease() as reserve:
             image = decode(data, DecodeHints(min_edge=edge), limits=self._settings.decode_limits, reserve=reserve)
             image.thumbnail((edge, edge))
             written = io.BytesIO()
             image.save(written, "WEBP", quality=80, method=2)
         return written.getvalue()
+
+    def _room(self) -> "MemoryBudget":
+        from model.images.memory import MemoryBudget
+
+        with self._lock:
+            self._budget = self._budget or MemoryBudget()
+            return self._budget
 
     def _keep(self, file: Path, data: bytes) -> None:
         """Write a picture aside and rename it. A cache that cannot be written costs time, and nothing else."""

@@ -39,6 +39,12 @@ def test_help_loads_neither_celery_nor_sql_nor_arrays() -> None:
     assert not loaded_by("import cli.app") & {"celery", "sqlalchemy", "boto3", "numpy", "PIL", "pydantic"}
 
 
+def test_the_review_listens_before_it_loads_arrays_pictures_or_a_store() -> None:
+    loaded = loaded_by("import cli.review, cli.context, review.server; from review.app import create_app")
+
+    assert not loaded & {"numpy", "PIL", "alembic", "boto3", "celery", "ai_edge_litert"}
+
+
 def test_the_catalogue_loads_no_celery_boto3_or_tensorflow() -> None:
     assert not loaded_by("import db.catalogue, db.queue.claims, db.runs, db.invariants, db.objects") & {
         "celery",

@@ -1,27 +1,33 @@
-"""Parts of a tagging process, built from the settings in the process that uses them (no fork)."""
+"""Parts of a tagging process, built from the settings in the process that uses them (no fork).
+
+Most commands want the catalogue alone, so whatever takes numpy and Pillow is imported where it is built.
+"""
+
+from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 
 from db.schema import ModelVersion
 from db.session import Sessions, connect, reading, sessions_of
-from model.bundle import Bundle
-from model.classifier import Classifier
-from model.decisions.category_mapping import CategoryMapping
-from model.decisions.taxonomy import Taxonomy
-from model.images.decoder_pool import Decoders
-from worker import bundle_lookup
 from worker.settings import Settings, cores
 from worker.storage.ignore import ignored_names
 from worker.storage.open import open_bucket, open_source
 from worker.storage.store import Store
-from worker.tagging import Tagger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from model.bundle import Bundle
+    from model.classifier import Classifier
+    from model.decisions.taxonomy import Taxonomy
+    from worker.tagging import Tagger
 
 _LOADED_AT_ONCE = 2
 
@@ -35,6 +41,9 @@ def build_tagger(
     stopping: Callable[[], bool] = lambda: False,
 ) -> Tagger:
     """Build a Tagger with its own threads, decoders and stores, one of `children` on this machine."""
+    from model.images.decoder_pool import Decoders
+    from worker.tagging import Tagger
+
     return Tagger(
         sessions=sessions,
         store_of=Stores(settings),
@@ -69,11 +78,15 @@ def _catalogue_files(database_url: str) -> list[Path]:
 
 def taxonomy_of(settings: Settings) -> Taxonomy | None:
     """Read the shop's own categories, if the settings name a file of them. Raises TaxonomyWrong."""
+    from model.decisions.taxonomy import Taxonomy
+
     return Taxonomy.read(settings.taxonomy) if settings.taxonomy else None
 
 
 def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
     """Raise TaxonomyWrong if there is a taxonomy that the bundle cannot tag with."""
+    from model.decisions.category_mapping import CategoryMapping
+
     taxonomy = taxonomy_of(settings)
     if taxonomy is not None:
         CategoryMapping.from_taxonomy(taxonomy, bundle.categories)
@@ -81,6 +94,8 @@ def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
 
 def load_classifier(settings: Settings, bundle: Bundle, taxonomy: Taxonomy | None) -> Classifier:
     """Start a bundle as the settings want it to tag. Raises what Classifier.load does."""
+    from model.classifier import Classifier
+
     policy = settings.review_policy
     return Classifier.load(bundle, settings.runtime, policy=policy, taxonomy=taxonomy, coarse=settings.coarse)
 
@@ -118,6 +133,8 @@ class Classifiers:
                 self._versions[model_version_id] = session.get_one(ModelVersion, model_version_id)
         version = self._versions[model_version_id]
         if version.bundle_id not in self._loaded:
+            from worker import bundle_lookup
+
             self.load(bundle_lookup.resolve_version(version, self._settings.bundle_folders))
         self._loaded.move_to_end(version.bundle_id)
         return self._loaded[version.bundle_id]

@@ -1,15 +1,20 @@
 """Finding the bundle that a setting, `--model`, a promotion or a row of the catalogue means."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from __future__ import annotations
 
-from sqlalchemy.orm import Session
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from db import actors, promotions, runs
-from db.schema import ModelVersion
 from db.session import Sessions, reading
-from model import bundle as bundles
-from model.bundle import Bundle, BundleNotFound
+
+if TYPE_CHECKING:  # numpy and Pillow come with it, which most commands do without
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from db.schema import ModelVersion
+    from model.bundle import Bundle
 
 
 def resolve(reference: str, folders: Sequence[Path], sessions: Sessions | None) -> Bundle:
@@ -18,6 +23,8 @@ def resolve(reference: str, folders: Sequence[Path], sessions: Sessions | None) 
     A name alone is the version promoted under it, if the catalogue knows one; `sessions` is None where there is no
     catalogue. `name@version` and paths mean what they say. Raises BundleError.
     """
+    from model import bundle as bundles
+
     if sessions is not None and is_name(reference):
         with reading(sessions) as session:
             change = promotions.standing(session, reference).last
@@ -36,14 +43,16 @@ def resolve_version(version: ModelVersion, folders: Sequence[Path]) -> Bundle:
 
     Raises BundleError.
     """
+    from model import bundle as bundles
+
     try:
         return bundles.read(bundles.find(version.bundle_id, folders=folders))
-    except BundleNotFound:
+    except bundles.BundleNotFound:
         if version.location is None or not Path(version.location).is_dir():
             raise
     bundle = bundles.read(Path(version.location))
     if bundle.version != version.version:
-        raise BundleNotFound(
+        raise bundles.BundleNotFound(
             f"the bundle {version.bundle_id} was at {bundle.folder}, which now holds another version; "
             "put it into the folder that TAGGER_BUNDLES names"
         )
@@ -52,9 +61,11 @@ def resolve_version(version: ModelVersion, folders: Sequence[Path]) -> Bundle:
 
 def is_here(version: ModelVersion, folders: Sequence[Path]) -> bool:
     """Tell whether there is a bundle by name and version, or a folder where it was registered; reads no model."""
+    from model import bundle as bundles
+
     try:
         bundles.find(version.bundle_id, folders=folders)
-    except BundleNotFound:
+    except bundles.BundleNotFound:
         return version.location is not None and Path(version.location).is_dir()
     return True
 
@@ -65,6 +76,8 @@ def register(session: Session, bundle: Bundle) -> ModelVersion:
 
 
 def _promoted(change: promotions.Change, folders: Sequence[Path]) -> Bundle:
+    from model.bundle import BundleNotFound
+
     try:
         return resolve_version(change.model, folders)
     except BundleNotFound as error:

@@ -4,21 +4,23 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 from sqlalchemy import make_url
 
-from model.decisions.thresholds import ReviewPolicy
-from model.images.decoding import DecodeLimits
 from worker import WorkerError
 from worker.configuration.nights import NightSettings
 from worker.configuration.reviewing import ReviewSettings
 from worker.configuration.urls import check_broker_url, check_database_url, hide_password
 from worker.storage.ignore import HIDDEN_AND_FOREIGN
 from worker.storage.store import S3Options
+
+if TYPE_CHECKING:  # numpy and Pillow take a fifth of a second to import, and most commands need neither
+    from model.decisions.thresholds import ReviewPolicy
+    from model.images.decoding import DecodeLimits
 
 
 class BadSettings(WorkerError):
@@ -158,12 +160,16 @@ class Settings(NightSettings, ReviewSettings):
         return self.broker_url.startswith("memory:")
 
     @property
-    def decode_limits(self) -> DecodeLimits:
+    def decode_limits(self) -> "DecodeLimits":
+        from model.images.decoding import DecodeLimits
+
         return DecodeLimits(max_bytes=self.max_image_bytes, max_pixels=self.max_image_pixels)
 
     @property
-    def review_policy(self) -> ReviewPolicy:
+    def review_policy(self) -> "ReviewPolicy":
         """The rule for which predictions need no review."""
+        from model.decisions.thresholds import ReviewPolicy
+
         return ReviewPolicy(self.target_precision, self.review_budget)
 
     @property

@@ -13,8 +13,6 @@ from db.operations import control
 from db.operations.undo import check
 from db.reporting import overview
 from db.session import reading
-from model.images.decoding import ImageRejected
-from model.summary import of_prediction
 from review.access.auth import Operator, Viewer
 from review.api.bodies import Page, RunChanged, RunUndone, Why
 from review.parts import Parts, parts_of
@@ -86,6 +84,9 @@ async def classify(request: Request, person: Viewer) -> dict[str, Any]:  # noqa:
 
 
 def _classified(parts: Parts, data: bytes) -> dict[str, Any]:
+    from model.images.decoding import ImageRejected
+    from model.summary import of_prediction
+
     try:
         with parts.classifying:
             classifier = parts.classifier

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
@@ -12,8 +13,10 @@ from db.operations.selection import Part, Selection
 from db.reporting import expectations
 from db.schema import Plan, Run
 from db.session import Sessions, in_transaction, read_with_retry
-from model.bundle import Bundle
 from worker.bundle_lookup import register
+
+if TYPE_CHECKING:
+    from model.bundle import Bundle
 
 
 class PlanChanged(CatalogueError):
@@ -21,7 +24,7 @@ class PlanChanged(CatalogueError):
 
 
 def make_plan(
-    sessions: Sessions, selection: Selection, bundle: Bundle, *, requested_by: str, newest_first: bool = False
+    sessions: Sessions, selection: Selection, bundle: "Bundle", *, requested_by: str, newest_first: bool = False
 ) -> Plan:
     """Freeze what a selection means now. Interrupted, it leaves a plan that cannot be opened."""
 
