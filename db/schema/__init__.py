@@ -15,6 +15,14 @@ from db.schema.people import (
     UserSession as UserSession,
 )
 from db.schema.processes import LeaderLease as LeaderLease, Throttle as Throttle, WorkerHeartbeat as WorkerHeartbeat
-from db.schema.review import Decision as Decision, ReviewClaim as ReviewClaim, ReviewScreen as ReviewScreen
+from db.schema.review import (
+    CategoryOwner as CategoryOwner,
+    Decision as Decision,
+    Probe as Probe,
+    ReviewClaim as ReviewClaim,
+    ReviewScreen as ReviewScreen,
+    ReviewSession as ReviewSession,
+    SecondOpinion as SecondOpinion,
+)
 from db.schema.tags import Classification as Classification, ImageTag as ImageTag, TagEvent as TagEvent
 from db.schema.work import Run as Run, RunCount as RunCount, SourceObject as SourceObject, WorkItem as WorkItem

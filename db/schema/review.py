@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.schema.columns import Base
-from db.schema.vocabulary import DRAWN, HOW, OUTCOMES
+from db.schema.columns import Base, partial_index
+from db.schema.vocabulary import DRAWN, HOW, OPINIONS, OUTCOMES
 
 
 class ReviewScreen(Base):
@@ -35,6 +35,21 @@ class ReviewClaim(Base):
     expires_at: Mapped[datetime]
 
 
+class ReviewSession(Base):
+    """A stretch in which somebody reviewed without a long pause, and how carefully."""
+
+    __tablename__ = "review_session"
+    __table_args__ = (Index("ix_review_session_user_id", "user_id", "last_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    started_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    hurried: Mapped[int]  # sweeps that were settled in less time than one can look at them
+    probes: Mapped[int]
+    found: Mapped[int]
+
+
 class Decision(Base):
     """What a person decided about one image, and under what circumstances, which cannot be reconstructed later."""
 
@@ -47,6 +62,8 @@ class Decision(Base):
         Index("ix_decision_object_id", "object_id", "id"),
         Index("ix_decision_screen_id", "screen_id"),
         Index("ix_decision_key", "key"),
+        Index("ix_decision_session_id", "session_id"),
+        Index("ix_decision_user_id", "user_id", "decided_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -54,9 +71,10 @@ class Decision(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"))
     screen_id: Mapped[int | None] = mapped_column(ForeignKey("review_screen.id"))
+    session_id: Mapped[int | None] = mapped_column(ForeignKey("review_session.id"))
     outcome: Mapped[str]
     category: Mapped[str | None]
-    seq: Mapped[int | None]  # the tag event it made; None for a skip, which makes none
+    seq: Mapped[int | None]  # the tag event it made; None for a skip or a second reading, which make none
     how: Mapped[str]
     drawn: Mapped[str]  # why the image was shown
     probability: Mapped[float | None]  # with which it was drawn for that
@@ -64,3 +82,65 @@ class Decision(Base):
     dwell_ms: Mapped[int | None]
     decided_at: Mapped[datetime]
     undone_at: Mapped[datetime | None]
+
+
+class Probe(Base):
+    """A settled image that was shown to a reviewer with a wrong category, and what he said. It changes no tag."""
+
+    __tablename__ = "probe"
+    __table_args__ = (
+        UniqueConstraint("screen_id", "object_id"),
+        UniqueConstraint("user_id", "key"),
+        CheckConstraint(f"outcome IN {OUTCOMES}", name="outcome"),
+        Index("ix_probe_object_id", "object_id"),
+        Index("ix_probe_session_id", "session_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    screen_id: Mapped[int] = mapped_column(ForeignKey("review_screen.id"))
+    object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    session_id: Mapped[int | None] = mapped_column(ForeignKey("review_session.id"))
+    shown: Mapped[str]  # the wrong category
+    truth: Mapped[str]
+    shown_at: Mapped[datetime]
+    key: Mapped[str | None]  # the client's, as a decision's; None until it is answered
+    outcome: Mapped[str | None]
+    category: Mapped[str | None]
+    found: Mapped[bool | None]
+    dwell_ms: Mapped[int | None]
+    answered_at: Mapped[datetime | None]
+
+
+class SecondOpinion(Base):
+    """An image that a second reviewer is shown without any suggestion; open until `second_id` is there.
+
+    A colleague is asked instead of the first, who leaves it to him; a double is read again by chance, and its second
+    reading changes no tag.
+    """
+
+    __tablename__ = "second_opinion"
+    __table_args__ = (
+        CheckConstraint(f"kind IN {OPINIONS}", name="kind"),
+        partial_index("second_id IS NULL", "uq_second_opinion_open", "object_id", unique=True),
+        Index("ix_second_opinion_object_id", "object_id"),
+        Index("ix_second_opinion_first_id", "first_id"),
+        Index("ix_second_opinion_second_id", "second_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"))
+    kind: Mapped[str]
+    probability: Mapped[float | None]  # with which it was drawn to be a double
+    first_id: Mapped[int] = mapped_column(ForeignKey("decision.id"))
+    second_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
+    agreed: Mapped[bool | None]
+
+
+class CategoryOwner(Base):
+    """A reviewer who is given the images of a category before others."""
+
+    __tablename__ = "category_owner"
+
+    category: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True, autoincrement=False)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.schema.columns import Base
+from db.schema.columns import Base, partial_index
 
 
 def _of_flagged(name: str, *columns: str) -> Index:
@@ -31,6 +31,7 @@ class Classification(Base):
     ood_score: Mapped[float | None]
     needs_review: Mapped[bool]
     review_reason: Mapped[str | None]
+    audit_share: Mapped[float | None]  # the probability with which it was drawn, where the reason is an audit
     created_at: Mapped[datetime]
 
 
@@ -42,6 +43,7 @@ class ImageTag(Base):
         CheckConstraint("source IN ('model', 'human')", name="source"),
         _of_flagged("ix_image_tag_review", "confidence", "object_id"),
         _of_flagged("ix_image_tag_review_category", "category", "confidence", "object_id"),
+        partial_index("needs_review AND review_reason = 'audit'", "ix_image_tag_audit", "object_id"),
         Index("ix_image_tag_category", "category", "object_id"),
     )
 
