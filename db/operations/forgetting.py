@@ -14,7 +14,19 @@ from sqlalchemy.orm import Session
 from db import CatalogueError, actors, runs
 from db.keys import in_key_order, is_key, under
 from db.operations.selection import buckets
-from db.schema import Classification, Decision, Forgotten, ImageTag, ReviewClaim, Run, SourceObject, TagEvent, WorkItem
+from db.schema import (
+    Classification,
+    Decision,
+    Forgotten,
+    ImageTag,
+    Probe,
+    ReviewClaim,
+    Run,
+    SecondOpinion,
+    SourceObject,
+    TagEvent,
+    WorkItem,
+)
 from db.schema.columns import table_of
 from db.session import sql_now, upsert
 from db.tags import lock_objects
@@ -86,7 +98,7 @@ def forget_some(session: Session, meant: ColumnElement[bool], *, for_good: bool)
     run_ids = {run_id for _, run_id in session.execute(items)}
     if for_good:
         _remember(session, object_ids)
-    for table in (Decision, ReviewClaim, Classification, ImageTag, TagEvent, WorkItem):
+    for table in (SecondOpinion, Probe, Decision, ReviewClaim, Classification, ImageTag, TagEvent, WorkItem):
         rows = table_of(table)
         session.execute(delete(rows).where(rows.c.object_id.in_(object_ids)))
     session.execute(delete(table_of(SourceObject)).where(table_of(SourceObject).c.id.in_(object_ids)))

@@ -15,7 +15,7 @@ IS_OPEN = "second_id IS NULL"
 
 
 def upgrade() -> None:
-    op.add_column("classification", sa.Column("audit_share", sa.Float(), nullable=True))
+    op.add_column("classification", sa.Column("audit_share", sa.Double(), nullable=True))
     where = {"sqlite_where": sa.text(IS_AUDIT), "postgresql_where": sa.text(IS_AUDIT)}
     op.create_index("ix_image_tag_audit", "image_tag", ["object_id"], **where)
     _sessions()
@@ -90,7 +90,7 @@ def _second_opinions() -> None:
         sa.Column("id", ID, nullable=False),
         _reference("second_opinion", "object_id", "source_object"),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("probability", sa.Float(), nullable=True),
+        sa.Column("probability", sa.Double(), nullable=True),
         _reference("second_opinion", "first_id", "decision"),
         _reference("second_opinion", "second_id", "decision", nullable=True),
         sa.Column("agreed", sa.Boolean(), nullable=True),
