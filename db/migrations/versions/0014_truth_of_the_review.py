@@ -16,8 +16,8 @@ IS_OPEN = "second_id IS NULL"
 
 def upgrade() -> None:
     op.add_column("classification", sa.Column("audit_share", sa.Double(), nullable=True))
-    where = {"sqlite_where": sa.text(IS_AUDIT), "postgresql_where": sa.text(IS_AUDIT)}
-    op.create_index("ix_image_tag_audit", "image_tag", ["object_id"], **where)
+    where = sa.text(IS_AUDIT)
+    op.create_index("ix_image_tag_audit", "image_tag", ["object_id"], sqlite_where=where, postgresql_where=where)
     _sessions()
     _probes()
     _second_opinions()
@@ -99,8 +99,9 @@ def _second_opinions() -> None:
     )
     for name in ("object_id", "first_id", "second_id"):
         op.create_index(f"ix_second_opinion_{name}", "second_opinion", [name])
-    where = {"sqlite_where": sa.text(IS_OPEN), "postgresql_where": sa.text(IS_OPEN)}
-    op.create_index("uq_second_opinion_open", "second_opinion", ["object_id"], unique=True, **where)
+    where = sa.text(IS_OPEN)
+    name, columns = "uq_second_opinion_open", ["object_id"]
+    op.create_index(name, "second_opinion", columns, unique=True, sqlite_where=where, postgresql_where=where)
 
 
 def _reference(table: str, column: str, other: str, *, nullable: bool = False) -> sa.Column[int]:
