@@ -6,7 +6,7 @@ ARGS   ?=
 IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test browser lint check docs requirements bench scale chaos mutants stack clean
+.PHONY: demo test browser lint check docs messages requirements bench scale chaos mutants stack clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,9 @@ check: lint test           ## what CI runs, to the letter
 
 docs: $(BIN)/python         ## docs/files.md, from the docstrings
 	$(BIN)/python -m tests.file_map
+
+messages: $(VENV)/.full    ## review/locale/*.po: add the pages' new texts, which are then to be translated
+	$(BIN)/python -m tests.review.messages
 
 requirements: $(BIN)/python ## requirements.txt: what the image installs, pinned by constraints.txt, with hashes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -10,6 +10,7 @@ from review import health, images, problems
 from review.access.auth import bearer
 from review.access.protection import Protection
 from review.api import objects, operations, screens
+from review.locale.languages import Language
 from review.metrics import Measured
 from review.pages import entry, queue
 from review.parts import Parts
@@ -39,6 +40,7 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), "static")
 
     larger = {"/api/v1/classify": settings.max_image_bytes + _FORM}
+    app.add_middleware(Language)
     app.add_middleware(Measured, metrics=parts.metrics)
     app.add_middleware(Protection, larger=larger)
     return app

@@ -6,6 +6,8 @@ from threading import BoundedSemaphore
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 
+from review.locale.texts import gettext
+
 SHORTEST = 8
 LONGEST = 1024
 _at_once = BoundedSemaphore(2)  # each takes 64 MiB
@@ -14,8 +16,8 @@ _at_once = BoundedSemaphore(2)  # each takes 64 MiB
 def fault_of(password: str) -> str | None:
     """Say why a password cannot be taken; None if it can. Its length is all that is asked for (NIST SP 800-63B)."""
     if len(password) < SHORTEST:
-        return f"use at least {SHORTEST} characters; a few words are fine"
-    return f"use at most {LONGEST} characters" if len(password) > LONGEST else None
+        return gettext("use at least %(number)s characters; a few words are fine") % {"number": SHORTEST}
+    return gettext("use at most %(number)s characters") % {"number": LONGEST} if len(password) > LONGEST else None
 
 
 def hashed(password: str) -> str:

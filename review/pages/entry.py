@@ -10,12 +10,15 @@ from db.review import access, users
 from db.session import in_transaction, reading
 from review.access import passwords
 from review.access.auth import COOKIE, Blocked, Viewer, log_in, set_cookie
+from review.locale.languages import COOKIE as LANGUAGE_COOKIE, LANGUAGES
+from review.locale.texts import gettext
 from review.parts import parts_of
 from review.problems import Problem
 from review.templates import render
 
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=2000)]
+_YEAR_S = 365 * 86_400
 
 
 @router.get("/login")
@@ -33,10 +36,12 @@ def login(request: Request, name: Text, password: Text, next: Text = "/") -> Res
         secret = log_in(parts_of(request).sessions, name, password, address=address, agent=agent)
     except Blocked as blocked:
         wait = {"Retry-After": str(int(blocked.wait_s) + 1)}
-        fault = str(blocked).capitalize() + "."
+        fault = gettext("Too many logins have failed: try again in %(seconds)s s.") % {
+            "seconds": f"{blocked.wait_s:.0f}"
+        }
         return render(request, "login.html", status=429, headers=wait, next=_own_path(next), fault=fault, name=name)
     if secret is None:
-        fault = "Name or password is wrong."
+        fault = gettext("Name or password is wrong.")
         return render(request, "login.html", status=401, next=_own_path(next), fault=fault, name=name)
     response = RedirectResponse(_own_path(next), 303)
     set_cookie(request, response, secret)
@@ -53,6 +58,17 @@ def logout(request: Request) -> Response:
     return response
 
 
+@router.post("/language")
+def choose_language(request: Request, language: Text, next: Text = "/") -> Response:
+    """Keep the language of the pages for this browser."""
+    if language not in LANGUAGES:
+        raise Problem(422, gettext("choose one of the languages"))
+    response = RedirectResponse(_own_path(next), 303)
+    secure = request.url.scheme == "https"
+    response.set_cookie(LANGUAGE_COOKIE, language, _YEAR_S, httponly=True, samesite="lax", secure=secure, path="/")
+    return response
+
+
 @router.get("/password")
 def password_page(request: Request, token: str = "") -> Response:
     """Show the form behind a link to set a password."""
@@ -63,7 +79,7 @@ def password_page(request: Request, token: str = "") -> Response:
 def set_password(request: Request, token: Text, password: Text) -> Response:
     """Set a password with a link, which is used up by it."""
     if (fault := passwords.fault_of(password)) is not None:
-        return _password_page(request, token, fault=f"That is no password to take: {fault}.")
+        return _password_page(request, token, fault=f"{fault[:1].upper()}{fault[1:]}.")
     password_hash = passwords.hashed(password)
     with parts_of(request).sessions.begin() as session:
         person = access.by_link(session, token)
@@ -102,7 +118,8 @@ def _password_page(request: Request, token: str, *, fault: str | None) -> Respon
 
 
 def _link_is_over() -> Problem:
-    return Problem(410, "this link was used, or its time is over; start `tagger review` again, or ask an admin")
+    fault = gettext("this link was used, or its time is over; start `tagger review` again, or ask an admin")
+    return Problem(410, fault)
 
 
 def _own_path(path: str) -> str:

@@ -14,6 +14,7 @@ from db.session import reading
 from review.access.auth import ReviewerPerson, Viewer, scopes_of
 from review.api.bodies import NO_CATEGORY_KEY
 from review.api.objects import cursor_of, place_of, shown
+from review.locale.texts import gettext
 from review.parts import parts_of
 from review.problems import Problem
 from review.screening import decide, open_screen, undo
@@ -22,7 +23,7 @@ from review.templates import render
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=2000)]
 Wanted = Annotated[str, Query(max_length=1024)]
-NO_CATEGORY = {"not_ours": "Not ours", "unreadable": "Unreadable", "skip": "Skip"}
+NO_CATEGORY = ("not_ours", "unreadable", "skip")
 
 
 @router.get("/")
@@ -68,7 +69,7 @@ def decide_one(
     kind, _, name = answer.partition(":")
     outcome = "category" if kind == "category" else name
     if kind not in ("category", "none") or (kind == "none" and name not in NO_CATEGORY):
-        raise Problem(422, "choose one of the answers")
+        raise Problem(422, gettext("choose one of the answers"))
     chosen = name if outcome == "category" else None
     given = Given(key, object_id, version, outcome, chosen, screen, how="single")
     result = decide(parts_of(request), person, [given])
@@ -77,9 +78,9 @@ def decide_one(
         return RedirectResponse(f"/objects/{object_id}", 303)
     if result.conflicts:
         now = result.conflicts[0]
-        raise Problem(
-            409, f"{now.by or 'somebody'} was quicker: the image is {now.category!r} now. Go on with /one?{query}"
-        )
+        told = gettext("%(name)s was quicker: the image is “%(category)s” now. Go on with %(address)s")
+        values = {"name": now.by or gettext("somebody"), "category": now.category, "address": f"/one?{query}"}
+        raise Problem(409, told % values)
     return RedirectResponse(f"/one?{query}&done={quote(key)}", 303)
 
 

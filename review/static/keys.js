@@ -1,19 +1,21 @@
 // The keys: one table, from which they are bound and from which the legend is made.
 
+import { _ } from "/static/texts.js";
+
 export const KEYS = [
-  { keys: ["Enter"], shown: "Enter", act: "accept", words: "These are right; in single mode: the first answer" },
-  { keys: ["Shift+Enter"], shown: "Shift + Enter", act: "second", words: "The model's second choice" },
-  { keys: [" "], shown: "Space", act: "toggle", words: "Sweep: the next choice. Single: zoom" },
-  { keys: [..."0123456789"], shown: "1 … 9, 0", act: "digit", words: "Choose a category by its number" },
-  { keys: ["/"], shown: "/", act: "find", words: "Find a category by name" },
-  { keys: ["x", "X"], shown: "X", act: "notOurs", words: "Not ours" },
-  { keys: ["u", "U"], shown: "U", act: "unreadable", words: "Unreadable" },
-  { keys: ["Backspace"], shown: "Backspace", act: "skip", words: "Skip; somebody else may know" },
-  { keys: ["z", "Z"], shown: "Z", act: "undo", words: "Undo the last step; a swept screen is one" },
-  { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], shown: "Arrows", act: "move", words: "Move between the cells" },
-  { keys: ["s", "S"], shown: "S", act: "single", words: "Single mode" },
-  { keys: ["w", "W"], shown: "W", act: "sweep", words: "Sweep mode" },
-  { keys: ["?"], shown: "?", act: "help", words: "Show these keys" },
+  { keys: ["Enter"], shown: "Enter", act: "accept", words: _("These are right; in single mode: the first answer") },
+  { keys: ["Shift+Enter"], shown: "Shift + Enter", act: "second", words: _("The model's second choice") },
+  { keys: [" "], shown: "Space", act: "toggle", words: _("Sweep: the next choice. Single: zoom") },
+  { keys: [..."0123456789"], shown: "1 … 9, 0", act: "digit", words: _("Choose a category by its number") },
+  { keys: ["/"], shown: "/", act: "find", words: _("Find a category by name") },
+  { keys: ["x", "X"], shown: "X", act: "notOurs", words: _("Not ours") },
+  { keys: ["u", "U"], shown: "U", act: "unreadable", words: _("Unreadable") },
+  { keys: ["Backspace"], shown: "Backspace", act: "skip", words: _("Skip; somebody else may know") },
+  { keys: ["z", "Z"], shown: "Z", act: "undo", words: _("Undo the last step; a swept screen is one") },
+  { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], shown: "Arrows", act: "move", words: _("Move between the cells") },
+  { keys: ["s", "S"], shown: "S", act: "single", words: _("Single mode") },
+  { keys: ["w", "W"], shown: "W", act: "sweep", words: _("Sweep mode") },
+  { keys: ["?"], shown: "?", act: "help", words: _("Show these keys") },
 ];
 
 const acts = new Map(KEYS.flatMap(({ keys, act }) => keys.map((key) => [key, act])));

@@ -3,8 +3,8 @@
 import { bind, legend } from "/static/keys.js";
 import { Outbox, post } from "/static/outbox.js";
 import { Screens } from "/static/screens.js";
+import { _, ngettext, words } from "/static/texts.js";
 
-const NONE = { not_ours: "not ours", unreadable: "unreadable", skip: "skip" };
 const root = document.querySelector("#review");
 const find = (id) => document.getElementById(id);
 const stage = find("stage"), live = find("live"), settle = find("settle");
@@ -22,7 +22,7 @@ const outbox = new Outbox(root.dataset.user, told);
 const screens = new Screens(wanted, warn);
 
 const say = (words) => { live.textContent = words; };
-const wordsOf = (choice) => choice.none ? NONE[choice.none] : choice.category;
+const wordsOf = (choice) => choice.none ? words(choice.none) : choice.category;
 const isSame = (one, other) => one.category === other.category && one.none === other.none;
 const choicesOf = (item) => [...item.candidates.map(({ category }) => ({ category })), { none: "not_ours" }];
 const make = (tag, properties = {}, ...children) => {
@@ -36,9 +36,9 @@ async function next() {
   const found = await screens.next();
   if (found) return show(found);
   screen = null;
-  find("question").textContent = found === null ? "Nothing waits here any more" : "The server cannot be reached";
-  const back = make("a", { href: "/", className: "button", textContent: "To the queue" });
-  const again = make("button", { type: "button", textContent: "Try again", onclick: next });
+  find("question").textContent = found === null ? _("Nothing waits here any more") : _("The server cannot be reached");
+  const back = make("a", { href: "/", className: "button", textContent: _("To the queue") });
+  const again = make("button", { type: "button", textContent: _("Try again"), onclick: next });
   stage.replaceChildren(make("p", { className: "actions" }, found === null ? back : again));
   say(find("question").textContent);
 }
@@ -57,7 +57,7 @@ function show(given) {
 // Sweep
 
 function sweep() {
-  find("question").textContent = screen.category ? `Are all of these ${screen.category}?` : "Are all of these right?";
+  find("question").textContent = screen.category ? _("Are all of these %(category)s?", { category: screen.category }) : _("Are all of these right?");
   const cells = screen.items.map((item, index) => {
     const name = make("span", { className: "name" });
     const cell = make("button", { type: "button", className: "cell", tabIndex: index === place ? 0 : -1 }, screen.pictures[index], name);
@@ -70,7 +70,7 @@ function sweep() {
   cells.forEach((_, index) => label(index));
   settle.hidden = false;
   focus(place);
-  say(`${find("question").textContent} ${screen.items.length} images.`);
+  say(`${find("question").textContent} ${ngettext("%(num)s image.", "%(num)s images.", screen.items.length)}`);
 }
 
 function label(index) {
@@ -78,10 +78,11 @@ function label(index) {
   const changed = choice.none || choice.category !== item.category;
   cell.querySelector(".name").textContent = wordsOf(choice);
   cell.classList.toggle("changed", Boolean(changed));
-  cell.setAttribute("aria-label", `${index + 1}: ${wordsOf(choice)}${changed ? ", changed" : ""}`);
+  const values = { place: index + 1, category: wordsOf(choice) };
+  cell.setAttribute("aria-label", changed ? _("%(place)s: %(category)s, changed", values) : _("%(place)s: %(category)s", values));
   const count = screen.choices.filter((one, at) => one.none || one.category !== screen.items[at].category).length;
-  tally(count ? `${count} changed` : "Click what is wrong: it becomes the model's second choice");
-  settle.firstChild.textContent = count ? "Settle all as they stand " : "These are right ";
+  tally(count ? ngettext("%(num)s changed", "%(num)s changed", count) : _("Click what is wrong: it becomes the model's second choice"));
+  settle.firstChild.textContent = `${count ? _("Settle all as they stand") : _("These are right")} `;
 }
 
 /** A click gives the next choice; with Shift all from the last click to here become what that one is. */
@@ -103,7 +104,7 @@ function choose(index, choice) {
   if (screen.mode !== "sweep") return settleOne(choice);
   screen.choices[index] = choice;
   label(index);
-  say(`${index + 1}: ${wordsOf(choice)}`);
+  say(_("%(place)s: %(category)s", { place: index + 1, category: wordsOf(choice) }));
 }
 
 function focus(index, move = true) {
@@ -124,8 +125,8 @@ function settleAll() {
 
 function single() {
   const item = screen.items[place];
-  find("question").textContent = "What is this?";
-  tally(`${(item.review_reason ?? "").replaceAll("_", " ")} · ${screen.left.size} left on this screen`);
+  find("question").textContent = _("What is this?");
+  tally(`${words(item.review_reason)} · ${ngettext("%(num)s left on this screen", "%(num)s left on this screen", screen.left.size)}`);
   const answers = item.candidates.map(({ category, confidence }, index) => {
     const number = names.indexOf(category);
     const key = index === 0 ? "Enter" : index === 1 ? "⇧ Enter" : number >= 0 && number < 10 ? String((number + 1) % 10) : "";
@@ -136,10 +137,10 @@ function single() {
   });
   const others = names.slice(0, 10).map((category, index) => make("button", { type: "button", onclick: () => settleOne({ category }) },
     make("kbd", { textContent: String((index + 1) % 10) }), category));
-  const none = [["not_ours", "Not ours", "X"], ["unreadable", "Unreadable", "U"], ["skip", "Skip", "⌫"]].map(([value, words, key]) =>
-    make("button", { type: "button", onclick: () => settleOne({ none: value }) }, words, make("kbd", { textContent: key })));
+  const none = [["not_ours", _("Not ours"), "X"], ["unreadable", _("Unreadable"), "U"], ["skip", _("Skip"), "⌫"]].map(([value, label, key]) =>
+    make("button", { type: "button", onclick: () => settleOne({ none: value }) }, label, make("kbd", { textContent: key })));
   const picture = screen.pictures[place];
-  picture.alt = `The photograph ${item.key}`;
+  picture.alt = _("The photograph %(key)s", { key: item.key });
   stage.className = "single";
   stage.replaceChildren(make("figure", {}, picture, make("figcaption", { textContent: item.key })),
     make("div", { className: "answers" }, ...answers, make("div", { className: "many" }, ...others), make("div", { className: "many" }, ...none)));
@@ -176,13 +177,13 @@ function send(places, dwell) {
 
 async function undo() {
   const step = steps.pop();
-  if (!step) return say("There is nothing to undo");
+  if (!step) return say(_("There is nothing to undo"));
   await outbox.flush();
   const whole = step.places.length > 1;
   const answer = await post(whole ? `/api/v1/screens/${step.screen.id}/undo` : `/api/v1/decisions/${encodeURIComponent(step.ids[0])}/undo`);
   if (answer.status !== 200) {
     if (answer.status === 0) steps.push(step);
-    return notice(answer.body?.detail ?? "The server cannot be reached: nothing was undone", true);
+    return notice(answer.body?.detail ?? _("The server cannot be reached: nothing was undone"), true);
   }
   const restored = new Map((whole ? answer.body.undone : [answer.body]).map((row) => [row.object_id, row]));
   for (const index of step.places) {
@@ -195,16 +196,16 @@ async function undo() {
   if (screen && screen !== step.screen) screens.ahead.unshift(Promise.resolve(screen));
   show(step.screen);
   if (screen.mode === "single") { place = step.places[0]; single(); }
-  say("Undone");
+  say(_("Undone"));
 }
 
 // What is told
 
-function tally(words) { find("tally").textContent = decided ? `${words} · ${decided} decided` : words; }
+function tally(text) { find("tally").textContent = decided ? `${text} · ${ngettext("%(num)s decided", "%(num)s decided", decided)}` : text; }
 
-function notice(words, bad = false, link = null) {
-  const close = make("button", { type: "button", textContent: "Close" });
-  const row = make("p", { className: `notice${bad ? " bad" : ""}` }, make("span", { textContent: words }), link ?? "", close);
+function notice(text, bad = false, link = null, kind = "") {
+  const close = make("button", { type: "button", textContent: _("Close") });
+  const row = make("p", { className: `notice${bad ? " bad" : ""} ${kind}` }, make("span", { textContent: text }), link ?? "", close);
   row.setAttribute("role", "status");
   close.onclick = () => row.remove();
   find("notices").replaceChildren(row);
@@ -213,20 +214,20 @@ function notice(words, bad = false, link = null) {
 function told({ conflicts = [], batch = [], refused, count, login, offline, waiting }) {
   for (const conflict of conflicts) {
     const { decision } = batch.find((row) => row.decision.object_id === conflict.object_id);
-    const yours = decision.category ?? NONE[decision[root.dataset.none]];
-    const link = make("a", { href: `/objects/${conflict.object_id}`, target: "_blank", rel: "noopener", textContent: "Look at it" });
-    const theirs = conflict.by ? `${conflict.by} said “${conflict.category || "no category"}”` : "the image is gone";
-    notice(`You said “${yours}”, but ${theirs}.`, true, link);
+    const yours = decision.category ?? words(decision[root.dataset.none]);
+    const link = make("a", { href: `/objects/${conflict.object_id}`, target: "_blank", rel: "noopener", textContent: _("Look at it") });
+    const values = { yours, theirs: conflict.category || _("no category"), name: conflict.by };
+    notice(conflict.by ? _("You said “%(yours)s”, but %(name)s said “%(theirs)s”.", values) : _("You said “%(yours)s”, but the image is gone.", values), true, link);
   }
-  if (refused) notice(`${count} decisions were refused: ${refused}`, true);
-  if (login) notice("Your session has ended; what you decided is kept here.", true, make("a", { href: "/login?next=/screen", textContent: "Log in again" }));
-  if (offline) notice(`The server cannot be reached; ${waiting} decisions are kept here and sent as soon as it can be.`, true);
-  if (!offline && waiting === 0 && find("notices").textContent.startsWith("The server")) find("notices").replaceChildren();
+  if (refused) notice(ngettext("%(num)s decision was refused: %(why)s", "%(num)s decisions were refused: %(why)s", count, { why: refused }), true);
+  if (login) notice(_("Your session has ended; what you decided is kept here."), true, make("a", { href: "/login?next=/screen", textContent: _("Log in again") }));
+  if (offline) notice(ngettext("The server cannot be reached; %(num)s decision is kept here and sent as soon as it can be.", "The server cannot be reached; %(num)s decisions are kept here and sent as soon as it can be.", waiting), true, null, "offline");
+  if (!offline && waiting === 0 && find("notices").querySelector(".offline")) find("notices").replaceChildren();
 }
 
 function warn(seconds) {
-  if (seconds) notice(`These images are held for you for ${seconds} s more; any key holds them on.`, true);
-  else if (find("notices").textContent.startsWith("These images")) find("notices").replaceChildren();
+  if (seconds) notice(_("These images are held for you for %(seconds)s s more; any key holds them on.", { seconds }), true, null, "ending");
+  else if (find("notices").querySelector(".ending")) find("notices").replaceChildren();
 }
 
 // Keys and buttons

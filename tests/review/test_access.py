@@ -13,7 +13,17 @@ from review.access.auth import COOKIE, SCOPES
 from tests.db.catalogues import LONG_AGO
 from tests.review.clients import PASSWORD, SAME_ORIGIN, Review
 
-OPEN = {"/login", "/logout", "/password", "/healthz", "/readyz", "/metrics", "/static", "/api/v1/openapi.json"}
+OPEN = {
+    "/login",
+    "/logout",
+    "/language",
+    "/password",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/static",
+    "/api/v1/openapi.json",
+}
 REVIEW = (
     *("POST /api/v1/screens", "POST /api/v1/decisions", "DELETE /api/v1/screens"),
     *("GET /one", "POST /one", "POST /undo", "GET /screen"),
