@@ -25,9 +25,10 @@ AWAY_S = 5.0
 def load_settings(*, quiet: bool = True, **overrides: object) -> Settings:
     """Read the settings of this process and set up its logs. Raises BadSettings."""
     from worker import settings, telemetry
+    from worker.configuration.env_file import env_file
 
     loaded = settings.load(**overrides)
-    _, as_it_should_be, why = settings.env_file()
+    _, as_it_should_be, why = env_file()
     if not as_it_should_be:
         tell(f"tagger: {why}")
     telemetry.configure(loaded.log_format, quiet=quiet)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from cli.context import named_bundle, open_catalogue, sqlite_file
 from cli.errors import describe
 from db.session import engine_of
-from worker.settings import Settings, env_file, unknown_names
+from worker.configuration.env_file import env_file
+from worker.settings import Settings, unknown_names
 
 Finding = tuple[str, bool, str]
 _SQLITE_SAFE = (3, 51, 3)  # before it, resetting the WAL from several processes could corrupt the file
