@@ -19,12 +19,13 @@ import structlog
 from sqlalchemy.orm import Session
 
 from db import tags
-from db.queue import claims, leases, throttle
+from db.queue import leases, throttle
 from db.queue.leases import ClaimedItem
 from db.session import Sessions, in_transaction
 from model.classifier import Classifier
 from model.images.decoder_pool import Decoders
 from model.images.decoding import DecodeLimits
+from worker.chunk.claiming import Claiming
 from worker.chunk.classifying import classify
 from worker.chunk.reading import Fault, Prepared, Reading, prepare
 from worker.storage.outages import Outages
@@ -74,6 +75,11 @@ class Tagger:
         """What this process knows of its stores."""
         return Outages(self.sessions, self.store_of, self.limits.max_bytes)
 
+    @cached_property
+    def claiming(self) -> Claiming:
+        """What this process claims."""
+        return Claiming(self.sessions, self.classifier_of, self.owner, self.chunk, self.lease_s)
+
     def prepare(self, classifier: Classifier, data: bytes) -> np.ndarray:
         """Decode a file's bytes as a classifier takes them."""
         if self.decoders:
@@ -96,35 +102,12 @@ def work(tagger: Tagger, *queues: str, budget_s: float = 60.0, run_id: int | Non
     ends_at = time.monotonic() + budget_s
     while time.monotonic() < ends_at and not tagger.stopping():
         tagger.outages.ask_again(run_id)
-        chunk = next(filter(None, (_claim(tagger, name, run_id) for name in queues)), None)
+        chunk = next(filter(None, (tagger.claiming.next_chunk(name, run_id) for name in queues)), None)
         if chunk is None:
             break
-        model_version_id, classifier, items = chunk
-        _Chunk(tagger, classifier, model_version_id, items, ends_at, outcome).process()
+        classifier = tagger.classifier_of(chunk.model_version_id)
+        _Chunk(tagger, classifier, chunk.model_version_id, chunk.items, ends_at, outcome).process()
     return outcome
-
-
-def _claim(tagger: Tagger, queue_name: str, run_id: int | None) -> tuple[int, Classifier, list[ClaimedItem]] | None:
-    """Lease a chunk, after its bundle was loaded: if that fails, no item is held up by a lease."""
-    with tagger.sessions.begin() as session:
-        model_version_id = claims.next_model(session, queue_name, run_id)
-    if model_version_id is None:
-        return None
-    classifier = tagger.classifier_of(model_version_id)
-
-    def claim(session: Session) -> list[ClaimedItem]:
-        return claims.claim(
-            session,
-            queue=queue_name,
-            model_version_id=model_version_id,
-            owner=tagger.owner,
-            limit=tagger.chunk,
-            lease_s=tagger.lease_s,
-            run_id=run_id,
-        )
-
-    items = in_transaction(tagger.sessions, claim)
-    return (model_version_id, classifier, items) if items else None
 
 
 @dataclass

@@ -65,6 +65,28 @@ def claim(
     return items or next(filter(None, struck), [])
 
 
+def claim_after(
+    session: Session,
+    last: ClaimedItem,
+    *,
+    queue: str,
+    model_version_id: int,
+    owner: str,
+    limit: int,
+    lease_s: float = LEASE_S,
+) -> list[ClaimedItem]:
+    """Lease up to `limit` items of a run behind one that was claimed before, and look at nothing in front of it.
+
+    That is what costs while a snapshot is open (`pg_dump`): the entries of finished items stay in the index, each to
+    be looked up. Nothing is leased of a run that is held.
+    """
+    held = held_buckets(session)
+    is_open = select(Run.id).where(Run.id == last.run_id, _is_open(held)).exists()
+    behind = [*_due(session, queue, "pending", held), WorkItem.run_id == last.run_id, WorkItem.id > last.id, is_open]
+    conditions = [*behind, WorkItem.model_version_id == model_version_id, WorkItem.crashes == 0]
+    return _lease(session, conditions, owner, limit, lease_s, alone=False)
+
+
 def claimable(session: Session, queue: str, *, at_most: int | None = None) -> int:
     """Count the items of a queue that could be claimed now, up to `at_most`."""
     held = held_buckets(session)

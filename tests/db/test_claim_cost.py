@@ -43,8 +43,8 @@ def fill(catalogue: Catalogue, run_id: int, many: int) -> None:
         session.execute(FILL, {"run": run_id, "many": many})
 
 
-def rows_read(catalogue: Catalogue, work: Callable[[Session], Any]) -> int:
-    """Run something, and each of its statements again under EXPLAIN; return how many items these looked at."""
+def plans_of(catalogue: Catalogue, work: Callable[[Session], Any]) -> list[dict[str, Any]]:
+    """Run something, and each of its statements again under EXPLAIN; return their plans, with what they read."""
     statements: list[tuple[str, Any]] = []
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
@@ -59,9 +59,21 @@ def rows_read(catalogue: Catalogue, work: Callable[[Session], Any]) -> int:
         event.remove(engine_of(catalogue.sessions), "before_cursor_execute", note)
         session.rollback()
         session.execute(text("SET LOCAL enable_seqscan = off"))
-        explain = "EXPLAIN (ANALYZE, FORMAT JSON) "
+        explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
         plans = [session.connection().exec_driver_sql(explain + sql, values).scalar_one() for sql, values in statements]
-    return sum(int(_looked_at(node)) for (plan,) in plans for node in _nodes(plan["Plan"]))
+    return [plan["Plan"] for (plan,) in plans]
+
+
+def rows_read(catalogue: Catalogue, work: Callable[[Session], Any]) -> int:
+    """Return how many items some work looks at."""
+    return sum(int(_looked_at(node)) for plan in plans_of(catalogue, work) for node in _nodes(plan))
+
+
+def pages_read(catalogue: Catalogue, work: Callable[[Session], Any]) -> int:
+    """Return how many pages some work looks at to find the items that are next."""
+    nodes = [node for plan in plans_of(catalogue, work) for node in _nodes(plan)]
+    searches = [node for node in nodes if node.get("Index Name") == "ix_work_item_claim"]
+    return sum(node["Shared Hit Blocks"] + node["Shared Read Blocks"] for node in searches)
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -96,3 +108,21 @@ def test_what_waits_for_another_model_is_not_looked_at(postgres_catalogue: Catal
     looked_at = rows_read(catalogue, claim(catalogue.model_id))
 
     assert looked_at < 8 * LIMIT
+
+
+def test_a_claim_that_goes_on_does_not_look_at_what_is_finished(postgres_catalogue: Catalogue) -> None:
+    """Nobody can remove the index entries of finished items while a snapshot is open."""
+    catalogue = postgres_catalogue
+    fill(catalogue, catalogue.run_id, HELD)
+    with engine_of(catalogue.sessions).connect() as snapshot:
+        snapshot.execute(text("BEGIN ISOLATION LEVEL REPEATABLE READ"))
+        snapshot.execute(text("SELECT 1 FROM run"))
+        last = catalogue.claim(HELD - 3 * LIMIT)[-1]
+        with catalogue.sessions.begin() as session:
+            session.execute(text("UPDATE work_item SET state = 'done' WHERE state = 'leased'"))
+
+        def go_on(session: Session) -> Any:
+            options = {"queue": "nightly", "model_version_id": catalogue.model_id, "owner": "me", "limit": LIMIT}
+            return claims.claim_after(session, last, **options)
+
+        assert pages_read(catalogue, go_on) < pages_read(catalogue, claim(catalogue.model_id)) / 5
