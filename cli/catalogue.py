@@ -15,7 +15,9 @@ from cli.options import AsJson
 from cli.output import tell, visible
 
 if TYPE_CHECKING:
+    from cli.export_table import Table
     from db.session import Sessions
+    from worker.settings import Settings
 
 
 class Format(StrEnum):
@@ -56,7 +58,12 @@ def verify(as_json: AsJson = False) -> None:
 
 def export(
     format: Annotated[Format, typer.Option(help="csv, jsonl or parquet.")] = Format.csv,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file. Default: standard output.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A file, or s3://bucket/prefix/. Default: standard output."
+        ),
+    ] = None,
     category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
     needs_review: Annotated[bool, typer.Option("--needs-review", help="Only images for review.")] = False,
     since: Annotated[
@@ -70,7 +77,8 @@ def export(
     ] = False,
 ) -> None:
     """Write the tags, a row per image: bucket, key, product, category, confidence, review flag, source, model, time."""
-    from cli.exporting import check_output, read, titles, write
+    from cli.export_table import Table
+    from cli.exporting import check_target, is_s3, read, read_changes, titles
 
     if format is Format.parquet and output is None:
         raise typer.BadParameter("parquet is binary: name a file with -o", param_hint="--format")
@@ -78,35 +86,47 @@ def export(
         raise typer.BadParameter("a spreadsheet opens csv", param_hint="--spreadsheet")
     if since is not None and (category is not None or needs_review):
         raise typer.BadParameter("what leaves a selection is a change, too: leave the others out", param_hint="--since")
-    if output is not None:
-        check_output(output)
     settings = load_settings()
-    title_of = titles(settings, language) if language else None
-    sessions = open_catalogue(settings, read_only=since is None)
-    if since is not None:
-        _export_changes(sessions, since, format.value, output, title_of=title_of, spreadsheet=spreadsheet)
-        return
-    rows = read(sessions, category=category, needs_review=needs_review)
-    count = write(rows, format.value, output, title_of, spreadsheet=spreadsheet)
     if output is not None:
-        tell(f"{count:,} rows in {output}")
+        check_target(output, settings)
+    title_of = titles(settings, language) if language else None
+    to_s3 = output is not None and is_s3(output)
+    sessions = open_catalogue(settings, read_only=since is None and not to_s3)
+    cursor = _newest(sessions, since or 0) if since is not None or to_s3 else None
+    if since is None:
+        rows = read(sessions, category=category, needs_review=needs_review)
+    else:
+        rows = read_changes(sessions, since, cursor or 0)
+    table = Table(rows, format.value, title_of, changes=since is not None, spreadsheet=spreadsheet)
+    count = _write(table, output, settings, since=since, cursor=cursor)
     if not count and category is not None:
         _check_category(sessions, category)
 
 
-def _export_changes(sessions: Sessions, since: int, format: str, output: Path | None, **how: Any) -> None:
-    """Write what changed, and then the next cursor: alone on standard output if the rows are in a file."""
-    from cli.exporting import read_changes, write
+def _newest(sessions: Sessions, since: int) -> int:
     from db import changes
     from db.session import in_transaction
 
-    until = max(since, in_transaction(sessions, changes.newest))
-    count = write(read_changes(sessions, since, until), format, output, changes=True, **how)
-    if output is None:
-        tell(f"tagger: {count:,} images changed; the next cursor is {until}")
+    return max(since, in_transaction(sessions, changes.newest))
+
+
+def _write(table: Table, output: str | None, settings: Settings, *, since: int | None, cursor: int | None) -> int:
+    """Write the rows, and say how many; of changes also the next cursor, alone on standard output if they are not."""
+    from cli.exporting import is_s3, write, write_parts
+
+    if output is not None and is_s3(output):
+        count = write_parts(table, output, settings, since=since, cursor=cursor)
     else:
-        print(until)
+        count = write(table, None if output is None else Path(output))
+    if since is None:
+        if output is not None:
+            tell(f"{count:,} rows in {output}")
+    elif output is None:
+        tell(f"tagger: {count:,} images changed; the next cursor is {cursor}")
+    else:
+        print(cursor)
         tell(f"tagger: {count:,} images changed; they are in {output}")
+    return count
 
 
 def _check_category(sessions: Sessions, category: str) -> None:

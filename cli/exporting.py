@@ -1,37 +1,33 @@
-"""Streamed export of tags as CSV, JSON Lines or Parquet; a file is written aside and renamed."""
+"""Streamed export of tags: into a file, which is written aside and renamed, or in parts to S3."""
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from io import BufferedWriter, TextIOWrapper
+from importlib.metadata import version
+from io import BufferedWriter
 from itertools import islice
 from pathlib import Path
 from stat import S_IMODE
-from typing import IO, TYPE_CHECKING, Any, TextIO
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
 from cli.context import refuse
-from cli.output import visible
-from db.catalogue import EXPORT_COLUMNS, export_page
+from cli.output import tell, visible
+from db.catalogue import export_page
 from db.session import Sessions, read_with_retry
 
 if TYPE_CHECKING:
+    from cli.export_table import Table
     from worker.settings import Settings
 
-TITLE = "title"  # the column that `--language` adds, after all others
-DELETED = "deleted"  # the column that `--since` adds: the image is gone, or its tag was withdrawn
-_BATCH = 20_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_TYPES: dict[str, Callable[[Any], Any]] = {"confidence": float, "needs_review": bool, DELETED: bool}
-_BOOLEANS = {True: "true", False: "false"}
-_BYTE_ORDER_MARK = "\ufeff"
+PART_ROWS = 100_000
+"""The most rows of an object in S3: some 25 MB as CSV."""
 
 
 def titles(settings: Settings, language: str) -> Callable[[str], str]:
@@ -65,6 +61,24 @@ def read_changes(sessions: Sessions, since: int, until: int) -> Iterator[dict[st
         yield from rows
 
 
+def is_s3(output: str) -> bool:
+    return output.lower().startswith("s3://")
+
+
+def check_target(output: str, settings: Settings) -> None:
+    """Raise what ends the command if nothing can be written there, or if the next scan took it for images."""
+    source = settings.source or ""
+    if not is_s3(output):
+        check_output(Path(output))
+    elif is_s3(source) and f"{_address(output)}/".startswith(_address(source)):
+        raise refuse(f"{output} lies in TAGGER_SOURCE, where scans look for images: name another prefix", code=3)
+
+
+def _address(url: str) -> str:
+    bucket, _, prefix = url[len("s3://") :].partition("/")
+    return f"{bucket}/{prefix}"
+
+
 def check_output(output: Path) -> None:
     """Raise what ends the command if there cannot be a file of this name."""
     if output.is_dir():
@@ -73,32 +87,38 @@ def check_output(output: Path) -> None:
         raise refuse(f"{output.parent}, where {output.name} was to be written, is no folder: make it", code=3)
 
 
-def write(
-    rows: Iterable[dict[str, Any]],
-    format: str,
-    output: Path | None,
-    title_of: Callable[[str], str] | None = None,
-    *,
-    changes: bool = False,
-    spreadsheet: bool = False,
-) -> int:
-    """Write the rows, with titles if asked, and return their number. With `spreadsheet`, as one opens CSV safely."""
-    plain: Iterator[dict[str, Any]] = (_plain(row) for row in rows)
-    columns: tuple[str, ...] = (*EXPORT_COLUMNS, DELETED) if changes else EXPORT_COLUMNS
-    if title_of is not None:
-        columns = (*columns, TITLE)
-        plain = (row | {TITLE: title_of(row["category"]) if row["category"] else None} for row in plain)
-    if spreadsheet:
-        plain = (_no_formulas(row) for row in plain)
+def write(table: Table, output: Path | None) -> int:
+    """Write a table to a file or to standard output, and return the number of its rows."""
+    plain = table.plain()
     if output is None:
-        sys.stdout.write(_BYTE_ORDER_MARK * spreadsheet)
-        return _write_text((_shown(row) for row in plain) if format == "csv" else plain, format, sys.stdout, columns)
+        return table.write_text(map(_shown, plain) if table.format == "csv" else plain, sys.stdout)
     with open_output(output) as file:
-        if format == "parquet":
-            return _write_parquet(plain, file, columns)
-        with TextIOWrapper(file, encoding="utf-8", newline="") as text:
-            text.write(_BYTE_ORDER_MARK * spreadsheet)
-            return _write_text(plain, format, text, columns)
+        return table.write(plain, file)
+
+
+def write_parts(table: Table, url: str, settings: Settings, **about: Any) -> int:
+    """Write a table under an S3 prefix, in parts of at most PART_ROWS, then their manifest with what it is `about`.
+
+    Each part is made in a temporary file, so memory does not grow. Raises StorageError, after telling what lies there.
+    """
+    from worker.storage.s3_upload import Upload
+
+    upload, plain, total = Upload(url, settings.s3), table.plain(), 0
+    try:
+        while True:
+            with TemporaryFile() as file:
+                rows = table.write(islice(plain, PART_ROWS), file)
+                if not rows:
+                    break
+                upload.add(file, rows, table.format)
+            total += rows
+        command = version("catalogue-tagger")
+        what = {"format": table.format, "columns": table.columns, "rows": total, "tagger_version": command}
+        upload.finish(about | what)
+    except BaseException:
+        tell(f"tagger: {upload.remains}")
+        raise
+    return total
 
 
 @contextmanager
@@ -131,62 +151,5 @@ def _new_file(aside: Path, output: Path) -> BufferedWriter:
     return file
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Convert to JSON's types: confidence a float, needs_review a boolean, tagged_at ISO 8601 with its zone."""
-    values = {"tagged_at": row["tagged_at"].isoformat()}
-    values |= {name: kind(row[name]) for name, kind in _TYPES.items() if row.get(name) is not None}
-    return row | values
-
-
-def _no_formulas(row: dict[str, Any]) -> dict[str, Any]:
-    """Put an apostrophe before cells that a spreadsheet would run as a formula."""
-    return {name: f"'{cell}" if str(cell).startswith(_FORMULA) else cell for name, cell in row.items()}
-
-
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return {name: visible(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
-
-
-class _UnixLines:
-    """Lines that end in a line feed alone, from a writer that quotes both characters of its own line end."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, line: str) -> None:
-        """Write what csv calls this with: a whole row."""
-        self._file.write(line.removesuffix("\r\n") + "\n")
-
-
-def _write_text(rows: Iterator[dict[str, Any]], format: str, file: TextIO, columns: Sequence[str]) -> int:
-    writer = csv.DictWriter(_UnixLines(file), columns, lineterminator="\r\n")
-    if format == "csv":
-        writer.writeheader()
-    count = 0
-    for row in rows:
-        count += 1
-        if format == "csv":
-            writer.writerow(
-                {name: _BOOLEANS.get(cell, cell) if isinstance(cell, bool) else cell for name, cell in row.items()}
-            )
-        else:
-            file.write(visible(json.dumps(row, ensure_ascii=False)) + "\n")
-    return count
-
-
-def _write_parquet(rows: Iterator[dict[str, Any]], file: IO[bytes], columns: Sequence[str]) -> int:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        from worker.settings import BadSettings
-
-        raise BadSettings("parquet needs an extra: pip install 'catalogue-tagger[parquet]'") from None
-    types = {"confidence": pa.float64(), "needs_review": pa.bool_(), DELETED: pa.bool_()}
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
-    count = 0
-    with pq.ParquetWriter(file, schema) as writer:
-        while batch := list(islice(rows, _BATCH)):
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-            count += len(batch)
-    return count

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from cli import exporting
 from cli.app import app
+from cli.export_table import Table
 from db import migrations
 from db.catalogue import EXPORT_COLUMNS, export_page
 from db.session import Sessions, connect, engine_of
@@ -54,7 +55,7 @@ def test_no_transaction_is_open_while_a_reader_is_slow(tagged: Sessions, monkeyp
 
 
 def written(output: Path, rows: int = 3, format: str = "csv") -> int:
-    return exporting.write([ROW] * rows, format, output)
+    return exporting.write(Table([ROW] * rows, format), output)
 
 
 def test_a_pipe_is_written_through(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_file_keeps_its_mode_and_stays_as_it_was_if_the_export_fails(tmp_path:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        exporting.write(failing(), "csv", output)
+        exporting.write(Table(failing(), "csv"), output)
     unfinished = output.read_text(), sorted(tmp_path.iterdir())
     written(output)
 

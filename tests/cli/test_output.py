@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 from cli import exporting
+from cli.export_table import Table
 from cli.output import visible
 from db import migrations
 from db.catalogue import EXPORT_COLUMNS
@@ -80,7 +81,7 @@ def test_no_command_writes_what_a_name_holds(command: list[str], environment: di
 
 
 def exported(tmp_path: Path, key: str, format: str = "csv", **options: bool) -> str:
-    exporting.write([ROW | {"key": key}], format, tmp_path / "tags", **options)
+    exporting.write(Table([ROW | {"key": key}], format, **options), tmp_path / "tags")
     return (tmp_path / "tags").read_bytes().decode()
 
 

@@ -89,6 +89,15 @@ def image_error(error: Exception, key: str, bucket: str) -> StorageError:
     )
 
 
+def write_error(error: Exception, key: str, bucket: str) -> StorageError:
+    """Translate the error of writing one object."""
+    if _code(error) == "NoSuchBucket":
+        return StoreGone(f"there is no bucket {bucket!r}: make it, or check its name and TAGGER_S3_ENDPOINT_URL")
+    if isinstance(error, ClientError) and _status(error) == 403 and _code(error) not in _WHOLE_STORE:
+        return AccessDenied(f"{key} may not be written to {bucket!r} ({_words(error)}); grant s3:PutObject")
+    return store_error(error, bucket)
+
+
 def _is_for_now(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = _status(error)
