@@ -46,6 +46,10 @@ class Postgres(Server):
             connection.execute(f'CREATE DATABASE "{name}"')
         return self._url(name)
 
+    def program(self, name: str) -> Path:
+        """Return one of PostgreSQL's own programs, such as pg_dump."""
+        return self._programs / name
+
     def kill(self) -> None:
         """Kill it with SIGKILL, and wait for the end of its own processes, so that it can start again."""
         own = psutil.Process(self.pid).children() if not self._dead() else []
