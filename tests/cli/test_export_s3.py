@@ -193,8 +193,8 @@ def test_no_export_goes_where_scans_look_for_images(source: str, output: str, is
 def test_memory_does_not_grow_with_the_rows(
     catalogue: Catalogue, seaweed_server: Seaweed, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "PART_ROWS", 2_000)
-    row = dict.fromkeys(EXPORT_COLUMNS, "x" * 200) | {"confidence": 0.5, "needs_review": True}
+    monkeypatch.setattr(exporting, "PART_ROWS", 250)
+    row = dict.fromkeys(EXPORT_COLUMNS, "x" * 800) | {"confidence": 0.5, "needs_review": True}
     row["tagged_at"] = datetime(2026, 11, 26, tzinfo=UTC)
     settings = Settings()
 
@@ -208,4 +208,4 @@ def test_memory_does_not_grow_with_the_rows(
             tracemalloc.stop()
 
     peak_of(10)  # imports, and the client's first request
-    assert peak_of(8_000) < peak_of(2_000) + 1_000_000  # 16 MB as CSV
+    assert peak_of(1_500) < peak_of(300) + 1_000_000  # 9 MB as CSV

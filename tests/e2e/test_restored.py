@@ -83,8 +83,8 @@ def half_a_night(sessions: Sessions, store: Pages) -> int:
     with pytest.raises(StoreUnavailable):
         discovery.scan(sessions, store, run_id, ScanRequest())
     store.until = None
-    one_chunk = iter([False, True])
-    work(tagger(sessions, store, FakeClassifier(), chunk=12, stopping=lambda: next(one_chunk, True)), "nightly")
+    classifier = FakeClassifier()
+    work(tagger(sessions, store, classifier, chunk=12, stopping=lambda: bool(classifier.batches)), "nightly")
     with sessions.begin() as session:
         set_human_tag(session, 1, "hat", person="amina", why="it is one")
         dead = {"queue": "nightly", "model_version_id": model_id, "owner": "gone:1", "lease_s": LEASE_S}
@@ -129,7 +129,7 @@ def test_a_backup_from_the_middle_of_a_night_is_restored_and_the_night_ends_ther
     restored = sessions_of(engine)
     with reading(restored) as session:
         left = dict(session.execute(text("SELECT state, count(*) FROM work_item GROUP BY state")).all())
-    assert set(left) == {"done", "skipped", "leased", "pending"}, left
+    assert {"done", "leased", "pending"} <= set(left), left
     end_of_night(restored, store, run_id)
 
     monkeypatch.setenv("TAGGER_DATABASE_URL", url)
