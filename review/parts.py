@@ -11,7 +11,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
-from db.review import screens
+from db.review import pairs, screens
 from db.session import reading
 from review.categories import Categories
 from review.metrics import Metrics
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastapi import Request
     from sqlalchemy import Row
 
+    from db.review.pairs import Pair
     from db.session import Sessions
     from model.classifier import Classifier
     from worker.settings import Settings
@@ -33,6 +34,7 @@ _REQUESTS = RateLimitItemPerMinute(6000)
 
 
 _COUNT_AGE_S = 5.0
+_PAIRS_AGE_S = 60.0
 
 
 class Parts:
@@ -46,6 +48,8 @@ class Parts:
         self.classifying = Lock()
         self._counting, self._counted_at = Lock(), -_COUNT_AGE_S - 1
         self._waiting: Sequence[Row[str, str | None, int, float]] = []
+        self._pairs: list[Pair] = []
+        self._paired_at = -_PAIRS_AGE_S - 1
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     def may_ask(self, user_id: int) -> bool:
@@ -60,6 +64,15 @@ class Parts:
                     self._waiting = screens.waiting(session)
                 self._counted_at = time.monotonic()
             return self._waiting
+
+    def confused(self) -> list[Pair]:
+        """List the pairs of categories that people corrected into one another, as a minute ago at the latest."""
+        with self._counting:
+            if time.monotonic() - self._paired_at > _PAIRS_AGE_S:
+                with reading(self.sessions) as session:
+                    self._pairs = pairs.confused(session)
+                self._paired_at = time.monotonic()
+            return self._pairs
 
     @cached_property
     def classifier(self) -> Classifier:

@@ -7,18 +7,14 @@ from typing import Any
 from db.review import decisions, screens
 from db.review.access import Person
 from db.review.decisions import Conflict, Given, Recorded, Restored, Reviewer
-from db.review.screens import Filters, Item
+from db.review.filters import Filters
+from db.review.screens import Item
 from db.schema import CONFIDENCE_UNIT
 from db.session import in_transaction, reading
 from review.parts import Parts
 from review.problems import Problem
+from review.proposals import SIZES, arranged, propose
 from review.thumbnails import identity
-
-SINGLE, SWEEP = 12, 24
-"""Images on a screen, unless more or fewer are asked for."""
-_MOST_WRONG = 0.2
-"""The expected share of wrong ones up to which a sweep is faster than one key an image."""
-_FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +24,32 @@ class Shown:
     id: int
     mode: str
     category: str | None
+    pair: tuple[str, str] | None
     expires_at: Any
     items: list[dict[str, Any]]
 
 
 def open_screen(parts: Parts, person: Person, filters: Filters, *, mode: str | None, limit: int | None) -> Shown | None:
     """Claim a screen for somebody; None if nothing waits. Without a mode the better one is proposed."""
-    if mode == "sweep" and filters.category is None:
-        with reading(parts.sessions) as session:
-            category = screens.first_category(session, person.user_id, filters)
-        filters = Filters(category, filters.reason, filters.prefix, filters.run)
-    many = mode == "sweep" or (mode is None and filters.category is not None)
-
-    def claim(session: Any) -> tuple[screens.Screen, str] | None:
-        count = limit or (SWEEP if many else SINGLE)
-        screen = screens.claim(session, person.user_id, filters, limit=count, mode=mode or "single")
-        if screen is None:
-            return None
-        proposed = mode or _proposed(screen.items, filters.category)
-        screens.set_mode(session, screen.id, proposed)
-        return screen, proposed
-
-    claimed = in_transaction(parts.sessions, claim)
-    if claimed is None:
+    proposal = propose(parts, person.user_id, filters, mode, limit)
+    if proposal is None:
         return None
-    screen, shown_as = claimed
-    items = [shown(parts, item) for item in screen.items]
-    return Shown(screen.id, shown_as, filters.category, screen.expires_at, items)
+    is_proposed, mode, filters = mode is None, proposal.mode, proposal.filters
+    count = limit or SIZES[mode]
+    if is_proposed and mode == "single":
+        count = min(count, SIZES[mode])
+    screen = in_transaction(
+        parts.sessions, lambda session: screens.claim(session, person.user_id, filters, limit=count, mode=mode)
+    )
+    if screen is None:
+        return None
+    described = {item.object_id: shown(parts, item) for item in screen.items}
+    shares = {
+        object_id: {best["category"]: best["confidence"] for best in item["candidates"]}
+        for object_id, item in described.items()
+    }
+    items = [described[item.object_id] for item in arranged(mode, filters, screen.items, shares)]
+    return Shown(screen.id, mode, filters.category, filters.pair, screen.expires_at, items)
 
 
 def shown(parts: Parts, item: Item) -> dict[str, Any]:
@@ -122,10 +117,3 @@ def undo(parts: Parts, person: Person, key: str, *, of_anybody: bool) -> Restore
             by=result.by,
         )
     return result
-
-
-def _proposed(items: Sequence[Item], category: str | None) -> str:
-    if category is None or len(items) < _FEWEST:
-        return "single"
-    wrong = sum(1 - item.confidence / CONFIDENCE_UNIT for item in items) / len(items)
-    return "sweep" if wrong <= _MOST_WRONG else "single"

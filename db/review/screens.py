@@ -4,32 +4,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, Select, delete, exists, func, insert, literal, select, true, update
+from sqlalchemy import Row, Select, delete, func, insert, literal, select, true, update
 from sqlalchemy.orm import Session, aliased
 
-from db import CatalogueError, actors
-from db.schema import Classification, Decision, ImageTag, ReviewClaim, ReviewScreen, SourceObject, TagEvent
+from db import CatalogueError
+from db.review import filters as chosen
+from db.review.filters import Filters, pick
+from db.schema import Classification, ImageTag, ReviewClaim, ReviewScreen, SourceObject
 from db.schema.columns import table_of
 from db.session import sql_now, upsert
 
 HOLD_S = 600.0
 """How long a screen is held for its reviewer, unless it is extended."""
-SKIPPED_S = 86_400.0
-"""How long an image that a reviewer skipped is not given to him again."""
 
 
 class NoSuchScreen(CatalogueError):
     """No screen with that id is this reviewer's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a reviewer wants to see; None leaves a part open. `run` means images whose tag that run has written."""
-
-    category: str | None = None
-    reason: str | None = None
-    prefix: str | None = None
-    run: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +37,7 @@ class Item:
     review_reason: str | None
     model_version_id: int | None
     scores: list[int] | None
+    ood_score: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +52,25 @@ class Screen:
 def claim(
     session: Session, user_id: int, filters: Filters, *, limit: int, mode: str, hold_s: float = HOLD_S
 ) -> Screen | None:
-    """Claim up to `limit` images for a reviewer; None if nothing waits. No image is in two claims that last."""
+    """Claim up to `limit` images for a reviewer, in product mode all of up to `limit` products; None if nothing waits.
+
+    No image is in two claims that last.
+    """
     held = {"user_id": user_id, "mode": mode, "filters": asdict(filters), "created_at": sql_now(session)}
     row = held | {"expires_at": sql_now(session, hold_s)}
     opened = insert(ReviewScreen).values(row).returning(ReviewScreen.id, ReviewScreen.expires_at)
     screen_id, expires_at = session.execute(opened).one()
-    ids = _claim(session, screen_id, user_id, filters, limit, hold_s)
+    picked = pick(session, user_id, filters, limit, whole_products=mode == "product")
+    ids = _claim(session, screen_id, picked, hold_s)
     if not ids:
         session.execute(delete(ReviewScreen).where(ReviewScreen.id == screen_id))
         return None
     return Screen(screen_id, expires_at, items(session, ids))
 
 
-def first_category(session: Session, user_id: int, filters: Filters) -> str | None:
-    """Return the category of what a reviewer would be given next; None if nothing waits."""
-    first = _pick(session, user_id, filters, 1).cte("pick")
-    return session.execute(select(ImageTag.category).join(first, first.c.object_id == ImageTag.object_id)).scalar()
-
-
-def set_mode(session: Session, screen_id: int, mode: str) -> None:
-    """Note in which mode a screen is shown."""
-    session.execute(update(ReviewScreen).where(ReviewScreen.id == screen_id).values(mode=mode))
+def peek(session: Session, user_id: int, filters: Filters, limit: int) -> list[Item]:
+    """Read what a reviewer would be given next, without claiming it."""
+    return items(session, chosen.peek(session, user_id, filters, limit))
 
 
 def extend(session: Session, screen_id: int, user_id: int, *, hold_s: float = HOLD_S) -> datetime:
@@ -122,7 +111,7 @@ def items(session: Session, object_ids: Sequence[int]) -> list[Item]:
         select(
             *(image.id.label("object_id"), image.bucket, image.key, image.version_token, image.product_id),
             *(tag.version, tag.category, tag.confidence, tag.review_reason),
-            *(Classification.model_version_id, Classification.scores),
+            *(Classification.model_version_id, Classification.scores, Classification.ood_score),
         )
         .join(tag, tag.object_id == image.id)
         .outerjoin(Classification, Classification.id == last)
@@ -144,9 +133,9 @@ def waiting(session: Session) -> Sequence[Row[str, str | None, int, float]]:
     return session.execute(statement).all()
 
 
-def _claim(session: Session, screen_id: int, user_id: int, filters: Filters, limit: int, hold_s: float) -> list[int]:
+def _claim(session: Session, screen_id: int, picked_rows: Select[int], hold_s: float) -> list[int]:
     """Claim in one statement. Who comes second to a row finds it locked, or its claim in the way: both are skipped."""
-    picked = _pick(session, user_id, filters, limit).cte("pick")
+    picked = picked_rows.cte("pick")
     claims = table_of(ReviewClaim)
     rows = select(picked.c.object_id, literal(screen_id), sql_now(session, hold_s)).where(true())
     statement = upsert(session, claims).from_select(["object_id", "screen_id", "expires_at"], rows)
@@ -154,41 +143,6 @@ def _claim(session: Session, screen_id: int, user_id: int, filters: Filters, lim
     is_over = claims.c.expires_at <= sql_now(session)
     claimed = statement.on_conflict_do_update(index_elements=[claims.c.object_id], set_=ours, where=is_over)
     return list(session.execute(claimed.returning(claims.c.object_id)).scalars())
-
-
-def _pick(session: Session, user_id: int, filters: Filters, limit: int) -> Select[int]:
-    tag, image = ImageTag, SourceObject
-    claimed = exists().where(ReviewClaim.object_id == tag.object_id, ReviewClaim.expires_at > sql_now(session))
-    skipped = exists().where(
-        Decision.object_id == tag.object_id,
-        Decision.user_id == user_id,
-        Decision.outcome == "skip",
-        Decision.undone_at.is_(None),
-        Decision.decided_at > sql_now(session, -SKIPPED_S),
-    )
-    return (
-        select(tag.object_id)
-        .join(image, image.id == tag.object_id)
-        .where(tag.needs_review, image.gone_at.is_(None), ~claimed, ~skipped, *_matches(filters))
-        .order_by(tag.confidence, tag.object_id)
-        .limit(limit)
-        .with_for_update(of=tag, key_share=True, skip_locked=True)
-    )
-
-
-def _matches(filters: Filters) -> list[ColumnElement[bool]]:
-    tag = ImageTag
-    conditions: list[ColumnElement[bool]] = []
-    if filters.category is not None:
-        conditions.append(tag.category == filters.category)
-    if filters.reason is not None:
-        conditions.append(tag.review_reason == filters.reason)
-    if filters.prefix is not None:
-        conditions.append(SourceObject.key.startswith(filters.prefix, autoescape=True))
-    if filters.run is not None:
-        written = TagEvent.object_id == tag.object_id, TagEvent.seq == tag.version
-        conditions.append(exists().where(*written, TagEvent.actor == actors.of_run(filters.run)))
-    return conditions
 
 
 def _no_such(screen_id: int) -> NoSuchScreen:

@@ -9,7 +9,8 @@ MOST_ON_SCREEN = 96
 _BIGGEST = 2**63 - 1
 NO_CATEGORY_KEY = "ver" + "dict"
 """The key that the API has; in two pieces, as tests/test_house.py wants that word nowhere else."""
-Mode = Literal["single", "sweep"]
+Mode = Literal["single", "sweep", "pair", "product"]
+CategoryName = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Body(BaseModel):
@@ -26,7 +27,11 @@ class ScreenAsked(Body):
     reason: str | None = Field(None, max_length=100)
     prefix: str | None = Field(None, max_length=1024)
     run: int | None = Field(None, ge=1, le=_BIGGEST)
-    limit: int | None = Field(None, ge=1, le=MOST_ON_SCREEN)
+    product: str | None = Field(None, max_length=1024)
+    age: Literal["day", "week", "older"] | None = Field(None, description="Tagged within a day, a week, or before.")
+    pair: tuple[CategoryName, CategoryName] | None = Field(None, description="Two categories that are told apart.")
+    unflagged: bool = Field(False, description="Whether what needs no review is shown, too.")
+    limit: int | None = Field(None, ge=1, le=MOST_ON_SCREEN, description="Images; in product mode, products.")
 
 
 class Candidate(BaseModel):
@@ -57,6 +62,7 @@ class Screen(BaseModel):
     id: int | None
     mode: Mode | None
     category: str | None
+    pair: tuple[str, str] | None
     expires_at: datetime | None
     items: list[ScreenItem]
 

@@ -1,5 +1,6 @@
 """Routes of screens and decisions."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -7,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from db.review import decisions, screens
 from db.review.decisions import Conflict, Given, Restored, Reviewer
-from db.review.screens import Filters
+from db.review.filters import Filters
 from db.session import in_transaction
 from review.access.auth import ReviewerPerson, scopes_of
 from review.api.bodies import (
@@ -35,15 +36,13 @@ ScreenId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 )
 def claim_screen(asked: ScreenAsked, request: Request, response: Response, person: ReviewerPerson) -> Screen:
     """Claim images for yourself, for ten minutes."""
-    filters = Filters(asked.category, asked.reason, asked.prefix, asked.run)
+    filters = Filters(**asked.model_dump(exclude={"mode", "limit"}))
     shown = open_screen(parts_of(request), person, filters, mode=asked.mode, limit=asked.limit)
     if shown is None:
         response.status_code = 200
-        return Screen(id=None, mode=asked.mode, category=asked.category, expires_at=None, items=[])
+        return Screen(id=None, mode=asked.mode, category=asked.category, pair=asked.pair, expires_at=None, items=[])
     items = [ScreenItem.model_validate(item) for item in shown.items]
-    return Screen.model_validate(
-        {"id": shown.id, "mode": shown.mode, "category": shown.category, "expires_at": shown.expires_at, "items": items}
-    )
+    return Screen.model_validate(asdict(shown) | {"items": items})
 
 
 @router.post("/screens/{id}/extend", responses=responses(404))

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from db.review import images
 from db.review.decisions import Given
-from db.review.screens import Filters
+from db.review.filters import Filters
 from db.session import reading
 from review.access.auth import ReviewerPerson, Viewer, scopes_of
 from review.api.bodies import NO_CATEGORY_KEY
@@ -138,10 +138,9 @@ def show_object(id: Annotated[int, Path(ge=1, le=2**63 - 1)], request: Request, 
 def screen_page(
     request: Request,
     person: ReviewerPerson,  # noqa: ARG001 -- asked for so that nobody else may
-    mode: Wanted = "",
     category: Wanted = "",
     reason: Wanted = "",
 ) -> Response:
-    """Show the page in which a script shows screens, one after another."""
+    """Show the page in which a script shows screens, one after another, as the rest of its address says."""
     names = parts_of(request).categories.names()
-    return render(request, "screen.html", names=names, mode=mode, category=category, reason=reason, key=NO_CATEGORY_KEY)
+    return render(request, "screen.html", names=names, category=category, reason=reason, key=NO_CATEGORY_KEY)

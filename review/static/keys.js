@@ -13,8 +13,12 @@ export const KEYS = [
   { keys: ["Backspace"], shown: "Backspace", act: "skip", words: _("Skip; somebody else may know") },
   { keys: ["z", "Z"], shown: "Z", act: "undo", words: _("Undo the last step; a swept screen is one") },
   { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], shown: "Arrows", act: "move", words: _("Move between the cells") },
+  { keys: ["f", "F"], shown: "F", act: "first", words: _("Pair: the first of the two, and on to the next") },
+  { keys: ["j", "J"], shown: "J", act: "other", words: _("Pair: the second of the two, and on to the next") },
   { keys: ["s", "S"], shown: "S", act: "single", words: _("Single mode") },
   { keys: ["w", "W"], shown: "W", act: "sweep", words: _("Sweep mode") },
+  { keys: ["p", "P"], shown: "P", act: "pair", words: _("Pair mode") },
+  { keys: ["o", "O"], shown: "O", act: "product", words: _("Product mode") },
   { keys: ["?"], shown: "?", act: "help", words: _("Show these keys") },
 ];
 

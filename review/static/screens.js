@@ -1,5 +1,6 @@
 // Screens: claimed ahead, with their pictures decoded, and given back when the page is left.
 
+import { cellsOf } from "/static/choices.js";
 import { post } from "/static/outbox.js";
 
 const AHEAD = 2;
@@ -7,8 +8,8 @@ const EXTEND_EVERY_MS = 60_000;
 const IDLE_MS = 300_000;
 
 export class Screens {
-  constructor(wanted, warned) {
-    this.wanted = wanted;
+  constructor(asked, warned) {
+    this.asked = asked; // returns what to ask the server for
     this.warned = warned; // called with the seconds that the claims still last, or 0 if that is no worry
     this.ahead = []; // promises of screens
     this.held = new Map(); // id -> expires_at
@@ -30,8 +31,7 @@ export class Screens {
   settled(id) { this.held.delete(id); }
 
   /** Give everything back and ask for other images from now on. */
-  async change(wanted, shown) {
-    this.wanted = wanted;
+  async change(shown) {
     const waiting = this.ahead;
     this.ahead = [];
     await Promise.all(waiting);
@@ -41,14 +41,15 @@ export class Screens {
   }
 
   async #claim() {
-    const answer = await post("/api/v1/screens", this.wanted);
-    if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    const answer = await post("/api/v1/screens", this.asked());
+    if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     if (answer.status !== 200 && answer.status !== 201) return undefined;
     if (!answer.body.items.length) return null;
     const screen = answer.body;
     this.held.set(screen.id, screen.expires_at);
     const large = screen.mode === "single";
-    screen.pictures = screen.items.map((item, place) => picture(item, large, place));
+    screen.cells = cellsOf(screen);
+    screen.pictures = screen.cells.map((cell, place) => picture(cell, large, place));
     return screen;
   }
 

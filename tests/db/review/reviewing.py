@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from db.review import decisions, screens, users
 from db.review.decisions import Given, Recorded, Reviewer
-from db.review.screens import Filters, Screen
+from db.review.filters import Filters
+from db.review.screens import Screen
 from tests.db.catalogues import Catalogue
 
 ANY = Filters()

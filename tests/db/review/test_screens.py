@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from db.review import screens
-from db.review.screens import Filters, NoSuchScreen
+from db.review.filters import Filters
+from db.review.screens import NoSuchScreen
 from tests.db.catalogues import LONG_AGO, Catalogue
 from tests.db.review.reviewing import a_reviewer, claim, claimed, decide, flagged, given, undo
 
