@@ -106,11 +106,11 @@ def check() -> None:
 def doctor(as_json: AsJson = False) -> None:
     """Try every part that the settings name, and say what to do about each that fails. Exit code 3 if one does."""
     from cli.doctor import examine
-    from worker.settings import BadSettings
+    from worker import WorkerError
 
     try:
         findings = list(examine(load_settings()))
-    except (BadSettings, OSError) as error:
+    except (WorkerError, OSError) as error:
         findings = [("settings", False, str(describe(error)))]
     if as_json:
         print(json.dumps([{"check": name, "ok": ok, "detail": detail} for name, ok, detail in findings]))

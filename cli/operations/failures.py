@@ -11,24 +11,6 @@ from cli.catalogue import print_table
 from cli.context import load_settings, open_catalogue
 from cli.options import AsJson
 
-REMEDIES = {
-    "not_found": "nothing; if it comes back, it is tagged",
-    "access_denied": "allow it to be read; the next scans try again",
-    "archived": "restore it from the archive; the next scans try again",
-    "too_large": "raise TAGGER_MAX_IMAGE_BYTES, if it is meant to be so large",
-    "too_many_pixels": "raise TAGGER_MAX_IMAGE_PIXELS, or store it smaller",
-    "empty": "upload it again",
-    "unsupported_format": "store it as JPEG, PNG or WebP, or leave it out by TAGGER_IGNORE",
-    "corrupt": "upload it again",
-    "changed_during_read": "nothing; the next scan finds the new version",
-    "key_not_supported": "rename it",
-    "superseded": "nothing; the new version is queued",
-    "store_unavailable": "look at the store, then tagger reprocess --failed --reason store_unavailable",
-    "crashed_worker": "report the image, then leave it out; after an upgrade --failed-under tries again",
-    "too_slow": "store it smaller, or raise TAGGER_IMAGE_DEADLINE_S",
-    "internal": "report it with the worker's log; after an upgrade --failed-under tries again",
-}
-
 
 def failures(
     reason: Annotated[str | None, typer.Option(help="Only this reason, for example corrupt.")] = None,
@@ -39,6 +21,7 @@ def failures(
     from db import catalogue
     from db.schema.vocabulary import REASONS
     from db.session import reading
+    from worker.watching.remedies import REMEDIES
 
     if reason is not None and reason not in REASONS:
         raise typer.BadParameter(f"{reason!r} is not one of the reasons {', '.join(REASONS)}", param_hint="--reason")

@@ -125,16 +125,14 @@ def note(run: Name, text: Annotated[str, typer.Argument(help="What people should
 
 def _change(name: str, why: str | None, change: Callable[..., bool], done: str, was_so: str) -> None:
     """Change the state of a run and say what it is now. Exit code 1 if its state does not allow that."""
-    from db import runs
     from db.operations.control import RunRefused
     from db.session import reading
+    from worker.operations.control import touched_by_change
 
     sessions: Sessions = open_catalogue(load_settings())
     with reading(sessions) as session:
         run = find_run(session, name)
-        counts = runs.work_counts(session, run.id)
-    touched = counts["open"] + (counts["cancelled"] if run.state == "cancelled" else 0)
-    text = reason(why, touched)
+        text = reason(why, touched_by_change(session, run))
     try:
         changed = change(sessions, run.id, actor=actor(), why=text)
     except RunRefused as error:

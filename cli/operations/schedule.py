@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
@@ -15,17 +14,6 @@ from cli.context import actor, catalogue_if_any, load_settings, open_catalogue
 from cli.errors import ReportingGroup
 from cli.options import AsJson
 
-if TYPE_CHECKING:
-    from db.session import Sessions
-    from worker.configuration.calendar import Calendar, Firing
-    from worker.settings import Settings
-
-SHOWN = 5
-_ALERTS = {
-    "absent": "has not begun",
-    "late": "will not be done before its deadline",
-    "missed": "was not done before its deadline",
-}
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 
 By = Annotated[str | None, typer.Option(help="Who does it. Default: the user of this computer.")]
@@ -44,8 +32,10 @@ def show(
     """Say in words when nights begin, list the next five, tell who has paused them and what is wrong."""
     if context.invoked_subcommand is not None:
         return
+    from worker.watching.schedule import collect
+
     settings = load_settings()
-    shown = _collect(settings, catalogue_if_any(settings))
+    shown = collect(settings, catalogue_if_any(settings))
     if as_json:
         print(json.dumps(shown))
     else:
@@ -101,59 +91,9 @@ def resume(by: By = None) -> None:
     print("Nights begin by themselves again." if ended else "Nothing was paused.")
 
 
-def _collect(settings: Settings, sessions: Sessions | None) -> dict[str, Any]:
-    calendar = settings.calendar
-    now = datetime.now(UTC)
-    firings = islice(calendar.upcoming(now), SHOWN) if calendar else ()
-    return {
-        "cron": calendar.cron if calendar else None,
-        "in_words": calendar.in_words() if calendar else None,
-        "timezone": settings.timezone,
-        "source": settings.source,
-        "next": [_row(calendar, firing) for firing in firings if calendar],
-        **(_recorded(settings, sessions) if sessions else {"paused": None, "last_night": None, "alert": None}),
-    }
-
-
-def _row(calendar: Calendar, firing: Firing) -> dict[str, Any]:
-    return {
-        "night": f"nightly:{firing.date}",
-        "at": firing.at.astimezone(calendar.zone).isoformat(),
-        "utc": firing.at.isoformat(),
-        "clocks": _clocks(calendar.change_on(firing.date)),
-    }
-
-
-def _clocks(change: timedelta) -> str | None:
-    if not change:
-        return None
-    hours = abs(change) / timedelta(hours=1)
-    return f"{'forward' if change > timedelta() else 'back'} {hours:g} h"
-
-
-def _recorded(settings: Settings, sessions: Sessions) -> dict[str, Any]:
-    from db import actors, runs
-    from db.operations import schedule
-    from db.session import now, reading
-    from scheduler.nights.deadlines import trouble_so_far
-
-    with reading(sessions) as session:
-        pause, last = schedule.standing_pause(session), runs.last_of(session, schedule.NIGHTLY)
-        alert = trouble_so_far(session, settings, now(session))
-    return {
-        "paused": pause
-        and {
-            "by": actors.name_of(pause.actor),
-            "why": pause.why,
-            "since": pause.since.isoformat(),
-            "until": pause.until and pause.until.isoformat(),
-        },
-        "last_night": last and {"run": last.id, "night": last.logical_key, "state": last.state},
-        "alert": alert and {"night": alert.night, "kind": alert.notice, **alert.detail},
-    }
-
-
 def _remarks(shown: dict[str, Any]) -> list[str]:
+    from worker.watching.schedule import ALERTS
+
     remarks = []
     if shown["cron"] and shown["source"] is None:
         remarks.append("tagger: no night begins, as TAGGER_SOURCE is not set")
@@ -164,5 +104,5 @@ def _remarks(shown: dict[str, Any]) -> list[str]:
     if shown["last_night"]:
         remarks.append(f"tagger: the last one, {shown['last_night']['night']}, is {shown['last_night']['state']}")
     if shown["alert"]:
-        remarks.append(f"tagger: {shown['alert']['night']} {_ALERTS[shown['alert']['kind']]}")
+        remarks.append(f"tagger: {shown['alert']['night']} {ALERTS[shown['alert']['kind']]}")
     return remarks

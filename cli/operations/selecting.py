@@ -65,23 +65,9 @@ def keys_of(file: Path | None) -> tuple[str, ...]:
 
 def check(session: Session, selection: Selection) -> None:
     """Raise BadParameter for what the catalogue does not know: a misspelt name must not mean nothing to do."""
-    from db import catalogue
-    from db.operations.selection import has_model
-    from db.schema.vocabulary import REASONS
+    from worker.operations import selecting
 
-    if selection.is_empty:
-        message = "say what to classify again: --all, --failed, --category C … (tagger reprocess --help)"
-        raise typer.BadParameter(message, param_hint="selection")
-    for reason in selection.reasons:
-        if reason not in REASONS:
-            message = f"{reason!r} is not one of the reasons {', '.join(REASONS)}"
-            raise typer.BadParameter(message, param_hint="--reason")
-    for model in selection.models:
-        if not has_model(session, model):
-            message = f"nothing was tagged by {model}; `tagger runs` shows the models"
-            raise typer.BadParameter(message, param_hint="--model-was")
-    known = catalogue.categories(session) if selection.categories else []
-    for category in selection.categories:
-        if category not in known:
-            message = f"no image has the category {category!r}; there are {', '.join(known) or 'none'}"
-            raise typer.BadParameter(message, param_hint="--category")
+    try:
+        selecting.check(session, selection)
+    except selecting.SelectionWrong as error:
+        raise typer.BadParameter(str(error), param_hint=error.option) from None

@@ -20,8 +20,8 @@ from db.schema.vocabulary import NIGHT_NOTICES
 from db.session import Sessions, reading
 from db.status import status
 from scheduler.monitoring.health import Health
-from scheduler.nights.deadlines import LastNight, last_night
 from worker.settings import BadSettings, Settings
+from worker.watching.deadlines import LastNight, last_night
 
 OUTCOMES = ("seen", "new", "changed", "gone", "tagged", "needs_review", "skipped", "quarantined")
 

@@ -13,10 +13,11 @@ from db.operations import schedule
 from db.queue import claims
 from db.reporting import watch
 from db.session import Sessions, in_transaction, now, reading
-from scheduler.monitoring.health import STALLED_AFTER_S, Pace, Stall
-from scheduler.nights.deadlines import Trouble, last_night, trouble
+from scheduler.monitoring.health import STALLED_AFTER_S, Stall
 from worker.operations import good_nights
 from worker.settings import Settings
+from worker.watching.deadlines import Trouble, last_night, trouble
+from worker.watching.pace import Pace
 
 log = structlog.get_logger()
 

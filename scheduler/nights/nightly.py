@@ -10,11 +10,11 @@ from db.operations import schedule
 from db.operations.schedule import night_key
 from db.session import Sessions, now, reading
 from model import ModelError
-from scheduler.nights.deadlines import missed_since
 from worker import WorkerError
 from worker.configuration.calendar import Calendar, Firing
 from worker.operations.nights import Night, begin_night
 from worker.settings import Settings
+from worker.watching.deadlines import missed_since
 
 log = structlog.get_logger()
 

@@ -16,14 +16,16 @@ from db import runs
 from db.operations import schedule
 from db.schema import Run
 from scheduler.monitoring import watchdog
-from scheduler.monitoring.health import Pace, Stall
+from scheduler.monitoring.health import Stall
 from scheduler.monitoring.watchdog import Watchdog
-from scheduler.nights import deadlines, nightly
-from scheduler.nights.deadlines import trouble_so_far
+from scheduler.nights import nightly
 from tests.db.catalogues import Catalogue
 from worker.operations import good_nights
 from worker.operations.nights import begin_night
 from worker.settings import Settings
+from worker.watching import deadlines
+from worker.watching.deadlines import trouble_so_far
+from worker.watching.pace import Pace
 
 DUE = datetime(2026, 11, 26, 2, tzinfo=UTC)
 NIGHT = date(2026, 11, 26)

@@ -2,10 +2,35 @@
 
 from functools import partial
 
+from sqlalchemy.orm import Session
+
+from db import CatalogueError, runs
 from db.operations import control
+from db.schema import Run
 from db.session import Sessions, in_transaction
 from worker.operations.reprocess import queue_all
 from worker.operations.undo import undo_all
+
+ASKED_FROM = 1_000
+"""More images than that are touched only for a reason that is told."""
+
+
+class WhyMissing(CatalogueError):
+    """Many images are to be touched, and nobody has said why."""
+
+
+def reason(why: str | None, touched: int) -> str:
+    """Return the reason, or "" if few images are touched. Raises WhyMissing if many are and none was given."""
+    why = (why or "").strip()
+    if touched > ASKED_FROM and not why:
+        raise WhyMissing(f"this touches {touched:,} images; say why, for example 'the studio changed its backdrop'")
+    return why
+
+
+def touched_by_change(session: Session, run: Run) -> int:
+    """Count the images that pausing, resuming or cancelling a run touches."""
+    counts = runs.work_counts(session, run.id)
+    return counts["open"] + (counts["cancelled"] if run.state == "cancelled" else 0)
 
 
 def pause(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:

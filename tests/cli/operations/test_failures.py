@@ -9,9 +9,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.app import app
-from cli.operations.failures import REMEDIES
 from db.schema.vocabulary import REASONS
 from tests.db.catalogues import Catalogue
+from worker.watching.remedies import REMEDIES
 
 pytestmark = pytest.mark.usefixtures("connections_closed")
 

@@ -12,11 +12,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.app import app
-from cli.operations import why
 from db.review import human_tags
 from db.session import connect, sessions_of
 from tests.conftest import SAMPLES
 from tests.db.catalogues import LONG_AGO, Catalogue
+from worker.operations import control
 
 pytestmark = pytest.mark.usefixtures("connections_closed")
 
@@ -114,7 +114,7 @@ def test_keys_come_from_a_file_and_what_is_no_key_is_named(catalogue: Catalogue)
 def test_many_images_are_classified_again_only_for_a_reason(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(why, "ASKED_FROM", 1)
+    monkeypatch.setattr(control, "ASKED_FROM", 1)
 
     asked = tagger("--all")
     told = tagger("--all", "--why", "new lamps")

@@ -10,8 +10,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.app import app
-from cli.operations import why
 from tests.db.catalogues import Catalogue
+from worker.operations import control
 
 pytestmark = pytest.mark.usefixtures("connections_closed")
 
@@ -83,7 +83,7 @@ def test_a_run_is_cancelled_and_resumed(catalogue: Catalogue) -> None:
 def test_many_images_are_touched_only_for_a_reason(
     catalogue: Catalogue, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(why, "ASKED_FROM", 0)
+    monkeypatch.setattr(control, "ASKED_FROM", 0)
     if verb == "resume":
         assert tagger("pause", "1", "--why", "slow").exit_code == 0
 

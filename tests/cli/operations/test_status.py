@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.operations import status
-from cli.operations.status import Watched
 from db import migrations
 from db.session import connect, sessions_of
 from tests.db.catalogues import Catalogue, a_catalogue
 from worker.operations.nights import begin_night
 from worker.settings import load
+from worker.watching import watched as watching
+from worker.watching.watched import Watched
 
 pytestmark = pytest.mark.usefixtures("connections_closed")
 
@@ -60,7 +61,7 @@ def test_runs_are_shown_with_how_far_and_how_fast_they_are(catalogue: Catalogue)
 
 def test_who_watches_sees_the_pace_of_the_last_minutes(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     watched, seconds = Watched(load(), catalogue.sessions), [0.0]
-    monkeypatch.setattr(status.time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(watching.time, "monotonic", lambda: seconds[0])
     watched.look()
     seconds[0] = 0.5
     catalogue.record(catalogue.claim(1))
