@@ -1,7 +1,7 @@
 """Objects of the store as the catalogue knows them: what a scan reads and writes, a page at a time."""
 
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -88,6 +88,15 @@ def known_between(
         .limit(at_most)
     )
     return [KnownObject(*row) for row in session.execute(statement)]
+
+
+def buckets(session: Session) -> Iterator[str]:
+    """Yield the catalogue's buckets, with a step in the index each."""
+    bucket = SourceObject.bucket
+    found = session.execute(select(func.min(bucket))).scalar_one()
+    while found is not None:
+        yield found
+        found = session.execute(select(func.min(bucket)).where(bucket > found)).scalar_one()
 
 
 def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str, int]:

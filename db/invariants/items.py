@@ -70,7 +70,7 @@ def fence_off() -> Select[Any, Any]:
 def stuck(session: Session) -> Select[Any, Any]:
     leased_too_long = and_(WorkItem.state == "leased", WorkItem.eligible_at > sql_now(session, LEASE_S + 1))
     waits_too_long = and_(WorkItem.state == "pending", WorkItem.eligible_at > sql_now(session, 1.2 * MAX_BACKOFF_S + 1))
-    orphaned = exists().where(Run.id == WorkItem.run_id, Run.state.in_(("finished", "cancelled")))
+    orphaned = ~exists().where(Run.id == WorkItem.run_id, Run.state.not_in(("finished", "cancelled")))
     return select(WorkItem.id, literal("open, but nobody will claim it in time: ") + WorkItem.state).where(
         WorkItem.state.in_(OPEN_STATES), or_(leased_too_long, waits_too_long, orphaned)
     )

@@ -65,10 +65,10 @@ def begin_cancel(session: Session, run_id: int) -> bool:
 def cancel_some(session: Session, run_id: int) -> int:
     """Cancel up to STEP open items of a run that is held; returns how many. A result for one of them is refused."""
     is_open = WorkItem.run_id == run_id, WorkItem.state.in_(OPEN_STATES)
-    locked = select(WorkItem.id).where(*is_open).order_by(WorkItem.id).limit(STEP).with_for_update()
-    ids = list(session.execute(locked).scalars())
-    _set(session, ids, state="cancelled", lease_owner=None)
-    return len(ids)
+    some = select(WorkItem.id).where(*is_open).order_by(WorkItem.id).limit(STEP).with_for_update().cte("some")
+    cancelled = update(WorkItem).where(WorkItem.id.in_(select(some.c.id))).values(state="cancelled", lease_owner=None)
+    result = session.execute(cancelled.execution_options(synchronize_session=False))
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def end_cancel(session: Session, run_id: int, *, actor: str, why: str) -> None:
@@ -130,8 +130,3 @@ def _hold(run: Run, states: tuple[str, ...], what: str) -> None:
         raise RunRefused(f"run {run.id} is {run.state}: it cannot be {what} any more")
     run.held_in = "running" if run.state == "running" else "planned"
     run.state = "paused"
-
-
-def _set(session: Session, ids: list[int], **values: Any) -> None:
-    statement = update(WorkItem).where(WorkItem.id.in_(ids)).values(values)
-    session.execute(statement.execution_options(synchronize_session=False))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from db import CatalogueError, actors, runs
 from db.keys import in_key_order, is_key, under
-from db.operations.selection import buckets
+from db.objects import buckets
 from db.schema import (
     Classification,
     Decision,

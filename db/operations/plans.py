@@ -26,10 +26,10 @@ class NoSuchPlan(CatalogueError):
 
 @dataclass(slots=True)
 class Found:
-    """What freezing has found so far."""
+    """What freezing has found. The counts of categories and states leave out the images that have none."""
 
+    human_left_alone: int
     images: int = 0
-    human_left_alone: int = 0
     by_category: Counter[str] = field(default_factory=Counter)
     by_state: Counter[str] = field(default_factory=Counter)
     untagged: int = 0
@@ -68,8 +68,8 @@ def begin(
         digits = min(digits + 1, 16)
 
 
-def freeze_some(session: Session, plan: Plan, selection: Selection, part: Part, found: Found) -> Part | None:
-    """Freeze and count up to STEP images of a part; returns what is left of it, None at the end."""
+def freeze_some(session: Session, plan: Plan, selection: Selection, part: Part) -> Part | None:
+    """Freeze up to STEP images of a part; returns what is left of it, None at the end."""
     state = select(WorkItem.state).where(WorkItem.object_id == SourceObject.id).order_by(WorkItem.id.desc()).limit(1)
     age = -cast(extract("epoch", SourceObject.last_modified), BigInteger)
     columns = (
@@ -84,13 +84,22 @@ def freeze_some(session: Session, plan: Plan, selection: Selection, part: Part, 
     matching = matching.where(ImageTag.source.is_distinct_from("human")).order_by(SourceObject.id).limit(STEP)
     items = table_of(PlanItem)
     names = ("plan_id", "position", "object_id", "version_token", "category", "state")
-    frozen = insert(items).from_select(names, matching).returning(items.c.object_id, items.c.category, items.c.state)
-    rows = session.execute(frozen).all()
-    found.images += len(rows)
-    found.by_category.update(row.category for row in rows if row.category is not None)
-    found.by_state.update(row.state for row in rows if row.state is not None)
-    found.untagged += sum(row.category is None for row in rows)
-    return replace(part, after=max(row.object_id for row in rows)) if len(rows) == STEP else None
+    object_ids = (
+        session.execute(insert(items).from_select(names, matching).returning(items.c.object_id)).scalars().all()
+    )
+    return replace(part, after=max(object_ids)) if len(object_ids) == STEP else None
+
+
+def count(session: Session, plan_id: int, *, human_left_alone: int) -> Found:
+    """Count the images of a plan by category and by state."""
+    found, item = Found(human_left_alone), PlanItem
+    groups = select(item.category, item.state, func.count()).where(item.plan_id == plan_id)
+    for category, state, images in session.execute(groups.group_by(item.category, item.state)):
+        found.images += images
+        found.untagged += images if category is None else 0
+        found.by_category.update({category: images} if category is not None else {})
+        found.by_state.update({state: images} if state is not None else {})
+    return found
 
 
 def count_human(session: Session, plan: Plan, selection: Selection, part: Part) -> int:

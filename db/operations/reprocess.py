@@ -1,10 +1,10 @@
 """Reprocessing: the images of a plan become the items of a run in the queue `ops`, as far as nothing changed since."""
 
 from collections import Counter
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, literal, select, tuple_
+from sqlalchemy import ColumnElement, Tuple, case, exists, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import runs
@@ -13,6 +13,7 @@ from db.operations.plans import STEP
 from db.schema import ImageTag, ModelVersion, Plan, PlanItem, Run, SourceObject, WorkItem
 from db.schema.columns import table_of
 from db.schema.vocabulary import REPROCESS
+from db.schema.work import SEVERAL
 from db.session import sql_now, upsert
 
 PRIORITY = 10
@@ -43,25 +44,27 @@ def queue_some(session: Session, run_id: int) -> bool:
         return False
     plan = plans.find(session, run.selection["plan"])
     page = _page(session, plan, run.cursor)
-    if not page:
+    if page is None:
         run.state, run.updated_at = "running", sql_now(session)
         run.counts = run.counts | {"left_new": plans.count_new(session, plan)}
         return False
-    kept, left = _sort_out(session, page)
-    queued = _queue(session, run, kept, plan)
-    left |= {"left_waiting": len(kept) - queued, "queued": queued}
-    run.counts = run.counts | {name: run.counts.get(name, 0) + count for name, count in left.items()}
-    run.state, run.cursor, run.updated_at = "scanning", _cursor(page[-1]), sql_now(session)
+    counted = _count(session, page)
+    _note_store(session, run, page)
+    queued = _queue(session, run, page)
+    counted |= {"left_waiting": counted.pop("unchanged") - queued, "queued": queued}
+    run.counts = run.counts | {name: run.counts.get(name, 0) + count for name, count in counted.items()}
+    run.state, run.cursor, run.updated_at = "scanning", page.cursor, sql_now(session)
     return True
 
 
 def changes(session: Session, plan: Plan, cursor: str) -> tuple[Counter[str], str | None]:
     """Count what has changed of the next STEP images of a plan; returns where to go on, None at the end."""
     page = _page(session, plan, cursor)
-    if not page:
+    if page is None:
         return Counter({"left_new": plans.count_new(session, plan)}), None
-    _, left = _sort_out(session, page)
-    return left, _cursor(page[-1])
+    left = _count(session, page)
+    del left["unchanged"]
+    return Counter(left), page.cursor
 
 
 def unopened(session: Session, *, stale_s: float) -> list[int]:
@@ -70,49 +73,61 @@ def unopened(session: Session, *, stale_s: float) -> list[int]:
     return list(session.execute(waiting.where(Run.updated_at < sql_now(session, -stale_s))).scalars())
 
 
-def _page(session: Session, plan: Plan, cursor: str) -> Sequence[Row[*tuple[Any, ...]]]:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The next STEP images of a plan, as a condition on its rows, and the place of the last of them."""
+
+    items: ColumnElement[bool]
+    cursor: str
+
+
+def _page(session: Session, plan: Plan, cursor: str) -> _Page | None:
+    """Return the page behind a cursor; None at the plan's end. Its rows never change, so neither does the page."""
     place = PlanItem.position, PlanItem.object_id
-    items = select(*place, PlanItem.version_token).where(PlanItem.plan_id == plan.id)
+    rest = PlanItem.plan_id == plan.id
     if cursor:
-        position, object_id = map(int, cursor.split(":"))
-        items = items.where(tuple_(*place) > tuple_(literal(position), literal(object_id)))
-    return session.execute(items.order_by(*place).limit(STEP)).all()
+        rest &= tuple_(*place) > _place(cursor)
+    step = select(*place).where(rest).order_by(*place).limit(STEP).subquery()
+    last = session.execute(select(step).order_by(step.c.position.desc(), step.c.object_id.desc()).limit(1)).first()
+    if last is None:
+        return None
+    end = f"{last.position}:{last.object_id}"
+    return _Page(rest & (tuple_(*place) <= _place(end)), end)
 
 
-def _cursor(item: Row[*tuple[Any, ...]]) -> str:
-    return f"{item.position}:{item.object_id}"
+def _place(cursor: str) -> Tuple:
+    position, object_id = map(int, cursor.split(":"))
+    return tuple_(literal(position), literal(object_id))
 
 
-def _sort_out(session: Session, page: Sequence[Row[*tuple[Any, ...]]]) -> tuple[list[int], Counter[str]]:
-    """Lock the images of a page; returns those that are as the plan knew them, and counts the others."""
-    tokens = {item.object_id: item.version_token for item in page}
-    image = SourceObject
-    locked = (
-        select(image.id, image.version_token, image.gone_at)
-        .where(image.id.in_(sorted(tokens)))
-        .order_by(image.id)
-        .with_for_update(key_share=True)
+def _count(session: Session, page: _Page) -> dict[str, int]:
+    """Lock the images of a page, and count those that are as the plan knew them, and the others by what changed."""
+    image, tag = SourceObject, ImageTag
+    of_page = select(PlanItem.object_id).where(page.items)
+    locked = select(image.id).where(image.id.in_(of_page)).order_by(image.id).with_for_update(key_share=True)
+    session.execute(select(func.count()).select_from(locked.subquery()))
+    what = case(
+        (or_(image.id.is_(None), image.gone_at.is_not(None)), "left_gone"),
+        (image.version_token != PlanItem.version_token, "left_changed"),
+        (tag.source == "human", "left_decided"),
+        else_="unchanged",
     )
-    present = {row.id: row for row in session.execute(locked)}
-    decided = select(ImageTag.object_id).where(ImageTag.object_id.in_(sorted(tokens)), ImageTag.source == "human")
-    by_people = set(session.execute(decided).scalars())
-    kept: list[int] = []
-    left: Counter[str] = Counter()
-    for object_id, token in tokens.items():
-        row = present.get(object_id)
-        if row is None or row.gone_at is not None:
-            left["left_gone"] += 1
-        elif row.version_token != token:
-            left["left_changed"] += 1
-        elif object_id in by_people:
-            left["left_decided"] += 1
-        else:
-            kept.append(object_id)
-    return kept, left
+    rows = select(what, func.count()).select_from(PlanItem).outerjoin(image, image.id == PlanItem.object_id)
+    counted = rows.outerjoin(tag, tag.object_id == PlanItem.object_id).where(page.items).group_by(what)
+    return {"unchanged": 0} | dict(session.execute(counted).all())
 
 
-def _queue(session: Session, run: Run, object_ids: list[int], plan: Plan) -> int:
-    """Add an item for each of these images that has none open for this model; returns how many."""
+def _note_store(session: Session, run: Run, page: _Page) -> None:
+    """Note in which store the run's items lie, by which claims leave out those of stores that are held."""
+    bucket = SourceObject.bucket
+    ends = select(func.min(bucket), func.max(bucket)).join(PlanItem, PlanItem.object_id == SourceObject.id)
+    first, last = session.execute(ends.where(page.items)).one()
+    if first is not None and (run.bucket is not None or not run.cursor):
+        run.bucket = first if first == last and run.bucket in (None, first) else SEVERAL
+
+
+def _queue(session: Session, run: Run, page: _Page) -> int:
+    """Add an item for each unchanged image that has none open for this model; returns how many."""
     items, image = table_of(WorkItem), SourceObject
     values: dict[str, Any] = {
         "object_id": image.id,
@@ -120,12 +135,16 @@ def _queue(session: Session, run: Run, object_ids: list[int], plan: Plan) -> int
         "model_version_id": literal(run.model_version_id),
         "request_id": literal(f"run:{run.id}"),
         "run_id": literal(run.id),
+        "bucket": image.bucket,
         "queue": literal("ops"),
         "priority": literal(PRIORITY),
         "state": literal("pending"),
         "eligible_at": sql_now(session),
     }
-    order = image.last_modified.desc() if plan.newest_first else image.id
-    rows = select(*values.values()).where(image.id.in_(sorted(object_ids))).order_by(order, image.id)
-    added = upsert(session, items).from_select(list(values), rows).on_conflict_do_nothing()
-    return len(session.execute(added.returning(items.c.id)).all())
+    by_people = exists().where(ImageTag.object_id == PlanItem.object_id, ImageTag.source == "human")
+    unchanged = image.gone_at.is_(None), image.version_token == PlanItem.version_token, ~by_people
+    rows = select(*values.values()).join(PlanItem, PlanItem.object_id == image.id).where(page.items, *unchanged)
+    in_order = rows.order_by(PlanItem.position, PlanItem.object_id)
+    added = upsert(session, items).from_select(list(values), in_order).on_conflict_do_nothing()
+    result = session.execute(added.execution_options(preserve_rowcount=True))
+    return int(result.rowcount)  # type: ignore[attr-defined]

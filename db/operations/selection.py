@@ -1,6 +1,6 @@
 """Selections: which images to classify again, combined freely, as conditions on an image and its tag."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from db.catalogue import failed
 from db.keys import among, under
+from db.objects import buckets
 from db.schema import ImageTag, ModelVersion, SourceObject, WorkItem
 
 WINDOW = 20_000
@@ -81,22 +82,20 @@ class Selection:
         """Return what must hold for the images of a part; the model is the one to classify with."""
         image, tag = SourceObject, ImageTag
         of_machine = tag.source == "model"
-        given: list[tuple[object, ColumnElement[bool]]] = [
-            (self.failed, _failed(part, self.reasons, self.failed_under)),
-            (self.missing, tag.object_id.is_(None)),
-            (self.low_confidence, tag.review_reason == "low_confidence"),
-            (self.unlike_training, tag.review_reason == "unlike_training"),
-            (self.stale_model, and_(of_machine, tag.model_version_id != model_version_id)),
-            (self.models, tag.model_version_id.in_(_of_models(self.models))),
-            (self.categories, tag.category.in_(self.categories)),
-            (self.prefixes, or_(false(), *map(under, self.prefixes))),
-            (self.products, image.product_id.in_(self.products)),
-            (self.runs, _in_runs(part, self.runs)),
+        given: list[tuple[object, Callable[[], ColumnElement[bool]]]] = [  # made for each step, so only what is used
+            (self.failed, lambda: _failed(part, self.reasons, self.failed_under)),
+            (self.missing, lambda: tag.object_id.is_(None)),
+            (self.low_confidence, lambda: tag.review_reason == "low_confidence"),
+            (self.unlike_training, lambda: tag.review_reason == "unlike_training"),
+            (self.stale_model, lambda: and_(of_machine, tag.model_version_id != model_version_id)),
+            (self.models, lambda: tag.model_version_id.in_(_of_models(self.models))),
+            (self.categories, lambda: tag.category.in_(self.categories)),
+            (self.prefixes, lambda: or_(false(), *map(under, self.prefixes))),
+            (self.products, lambda: image.product_id.in_(self.products)),
+            (self.since, lambda: _changed_since(self.since)),
+            (self.runs, lambda: _in_runs(part, self.runs)),
         ]
-        if self.since:
-            changed_at = func.coalesce(image.changed_at, image.first_seen)
-            given.append((True, changed_at >= datetime.fromisoformat(self.since)))
-        return [condition for value, condition in given if value]
+        return [condition() for value, condition in given if value]
 
     def parts(self, session: Session) -> Iterator[Part]:
         """Yield parts that together hold all images that may be meant, each cheap to look through."""
@@ -138,6 +137,11 @@ def _failed(part: Part, reasons: Sequence[str], versions: Sequence[str]) -> Colu
     )
 
 
+def _changed_since(since: str | None) -> ColumnElement[bool]:
+    changed_at = func.coalesce(SourceObject.changed_at, SourceObject.first_seen)
+    return changed_at >= datetime.fromisoformat(since or "")
+
+
 def _in_runs(part: Part, runs: Sequence[int]) -> ColumnElement[bool]:
     item = aliased(WorkItem)
     return exists().where(item.object_id == SourceObject.id, part.has(item.object_id), item.run_id.in_(runs))
@@ -146,15 +150,6 @@ def _in_runs(part: Part, runs: Sequence[int]) -> ColumnElement[bool]:
 def _of_models(models: Sequence[str]) -> Any:
     bundle_id = ModelVersion.name + literal("@") + ModelVersion.version
     return select(ModelVersion.id).where(or_(ModelVersion.name.in_(models), bundle_id.in_(models)))
-
-
-def buckets(session: Session) -> Iterator[str]:
-    """Yield the catalogue's buckets, with a step in the index each."""
-    bucket = SourceObject.bucket
-    found = session.execute(select(func.min(bucket))).scalar_one()
-    while found is not None:
-        yield found
-        found = session.execute(select(func.min(bucket)).where(bucket > found)).scalar_one()
 
 
 def present_buckets(session: Session) -> list[str]:

@@ -1,36 +1,35 @@
 """Claims: who may lease which item next. Runs are looked at first, then the items of those that have work now.
 
-Nothing of a store that is held is claimed. A run of such a store is left out whole; in one over several stores each
-item is looked up.
+Nothing of a store that is held is claimed. A run of such a store is left out whole; of a run over several stores what
+lies in the others is found by an index of its own, however much of the held ones stands before it.
 """
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy.orm import Session
 
 from db.queue.leases import LEASE_S, MAX_LOSSES, ClaimedItem
-from db.queue.throttle import bucket_of, held_buckets
+from db.queue.throttle import held_buckets
+from db.queue.turns import HELD_RUNS, IN_TURN, due, first_in_turn, with_first
 from db.schema import Run, SourceObject, WorkItem
 from db.session import sql_now
 
 QUEUES = ("ops", "nightly")
-HELD_RUNS = ("paused", "cancelled", "finished")
 SMALLER = 16
 """How many times smaller each next claim is of items whose lease was lost."""
 _RUNS_AT_ONCE = 16
-_IN_TURN = (WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
 
 
 def next_model(session: Session, queue: str, run_id: int | None = None) -> int | None:
     """Return the model of the next claimable item; None when nothing is claimable now."""
     held = held_buckets(session)
-    lost = select(WorkItem.model_version_id).where(*_lost(session, queue, run_id, held)).order_by(*_IN_TURN).limit(1)
+    lost = select(WorkItem.model_version_id).where(*_lost(session, queue, run_id, held)).order_by(*IN_TURN).limit(1)
     model_version_id = session.execute(lost).scalar_one_or_none()
     if model_version_id is not None:
         return model_version_id
-    first = session.execute(_first_of_runs(session, queue, run_id, held).limit(1)).first()
-    return first.model_version_id if first else None
+    first = first_in_turn(session, queue, run_id, held, 1)
+    return first[0].model_version_id if first else None
 
 
 def claim(
@@ -91,42 +90,29 @@ def claimable(session: Session, queue: str, *, at_most: int | None = None) -> in
     """Count the items of a queue that could be claimed now, up to `at_most`."""
     held = held_buckets(session)
     count = _count(session, _lost(session, queue, None, held), at_most)
-    for first in session.execute(_first_of_runs(session, queue, None, held)):
+    for first in first_in_turn(session, queue, None, held):
         left = None if at_most is None else at_most - count
         if left is not None and left <= 0:
             break
-        count += _count(session, [*_due(session, queue, "pending", held), WorkItem.run_id == first.run_id], left)
+        count += _count(session, with_first(session, queue, first, held), left)
     return count
 
 
 def _count(session: Session, conditions: Iterable[ColumnElement[bool]], at_most: int | None) -> int:
     # Sorted, so that PostgreSQL goes by the index: it may hope to find so few rows sooner in the table itself.
-    some = select(WorkItem.id).where(*conditions).order_by(*_IN_TURN).limit(at_most).subquery()
+    some = select(WorkItem.id).where(*conditions).order_by(*IN_TURN).limit(at_most).subquery()
     return session.execute(select(func.count()).select_from(some)).scalar_one()
 
 
 def _losses(session: Session, lost: Iterable[ColumnElement[bool]]) -> int | None:
     """Return how often the lease of the next lost item was lost before; None if there is no lost item."""
-    return session.execute(select(WorkItem.losses).where(*lost).order_by(*_IN_TURN).limit(1)).scalar_one_or_none()
-
-
-def _is_open(held: Collection[str]) -> ColumnElement[bool]:
-    """Match runs that are worked on, but for those of a store that is held."""
-    of_others = or_(Run.bucket.is_(None), Run.bucket.not_in(held)) if held else true()
-    return and_(Run.state.not_in(HELD_RUNS), of_others)
-
-
-def _due(
-    session: Session, queue: str, state: str, held: Collection[str], item: type[WorkItem] = WorkItem
-) -> list[ColumnElement[bool]]:
-    conditions = [item.state == state, item.queue == queue, item.eligible_at <= sql_now(session)]
-    return [*conditions, bucket_of(item).not_in(held)] if held else conditions
+    return session.execute(select(WorkItem.losses).where(*lost).order_by(*IN_TURN).limit(1)).scalar_one_or_none()
 
 
 def _lost(session: Session, queue: str, run_id: int | None, held: Collection[str]) -> list[ColumnElement[bool]]:
     """Match items whose lease has ended. Only what workers hold is leased, so they are few."""
     held_runs = select(Run.id).where(Run.state.in_(HELD_RUNS))
-    conditions = [*_due(session, queue, "leased", held), WorkItem.run_id.not_in(held_runs)]
+    conditions = [*due(session, queue, "leased", held), WorkItem.run_id.not_in(held_runs)]
     return conditions if run_id is None else [*conditions, WorkItem.run_id == run_id]
 
 
@@ -134,31 +120,16 @@ def _waiting(
     session: Session, queue: str, run_id: int | None, model_version_id: int, held: Collection[str]
 ) -> list[list[ColumnElement[bool]]]:
     """Match what waits in the runs of a model whose turn it is, run by run: the items of the run's first priority."""
-    in_turn = _first_of_runs(session, queue, run_id, held).where(WorkItem.model_version_id == model_version_id)
-    return [
-        [*_due(session, queue, "pending", held), WorkItem.run_id == first.run_id, WorkItem.priority == first.priority]
-        for first in session.execute(in_turn.limit(_RUNS_AT_ONCE))
-    ]
-
-
-def _first_of_runs(session: Session, queue: str, run_id: int | None, held: Collection[str]) -> Select[int, int, int]:
-    """Select the first waiting item of each run that is worked on, in the order of their turn.
-
-    Each is the first row of its part of an index, however much waits in runs that are held, or for other models.
-    """
-    item = aliased(WorkItem)
-    due = select(item.id).where(item.run_id == Run.id, *_due(session, queue, "pending", held, item))
-    first = due.order_by(item.priority, item.eligible_at, item.id).limit(1).correlate(Run).scalar_subquery()
-    statement = select(WorkItem.run_id, WorkItem.priority, WorkItem.model_version_id)
-    statement = statement.join_from(Run, WorkItem, WorkItem.id == first).where(_is_open(held))
-    return (statement if run_id is None else statement.where(Run.id == run_id)).order_by(*_IN_TURN)
+    of_model = WorkItem.model_version_id == model_version_id
+    firsts = first_in_turn(session, queue, run_id, held, _RUNS_AT_ONCE, of_model)
+    return [[*with_first(session, queue, first, held), WorkItem.priority == first.priority] for first in firsts]
 
 
 def _lease(
     session: Session, conditions: Iterable[ColumnElement[bool]], owner: str, limit: int, lease_s: float, *, alone: bool
 ) -> list[ClaimedItem]:
     # A CTE, because a plain IN (SELECT ... LIMIT ... SKIP LOCKED) may be run again and exceed its limit.
-    first = select(WorkItem.id).where(*conditions).order_by(*_IN_TURN).limit(limit).with_for_update(skip_locked=True)
+    first = select(WorkItem.id).where(*conditions).order_by(*IN_TURN).limit(limit).with_for_update(skip_locked=True)
     claimed = (
         update(WorkItem)
         .where(WorkItem.id.in_(select(first.cte("pick").c.id)))

@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ScalarSelect, delete, select, true, update
+from sqlalchemy import ScalarSelect, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from db.schema import Run, SourceObject, Throttle, WorkItem
+from db.schema.work import SEVERAL
 from db.session import now, sql_now, upsert
 
 ANEW_AFTER_S = 3600.0
@@ -90,8 +91,9 @@ def answered(session: Session, buckets: Collection[str]) -> None:
 def give_up(session: Session, bucket: str, detail: str, *, at_most: int = 1000) -> int:
     """Quarantine some items that wait for a store; returns how many. After the last the outage is forgotten."""
     going_on = Run.state.in_(("planned", "scanning", "running", "failed"))
-    runs = select(Run.id).where(going_on, (Run.bucket == bucket) | Run.bucket.is_(None))
-    waiting = WorkItem.state == "pending", WorkItem.run_id.in_(runs), bucket_of(WorkItem) == bucket
+    runs = select(Run.id).where(going_on, Run.bucket.in_((bucket, SEVERAL)) | Run.bucket.is_(None))
+    lies_there = func.coalesce(WorkItem.bucket, bucket_of(WorkItem)) == bucket
+    waiting = WorkItem.state == "pending", WorkItem.run_id.in_(runs), lies_there
     # What others have locked is left to them, so that nobody waits and no order of locks is needed.
     some = select(WorkItem.id).where(*waiting).limit(at_most).with_for_update(skip_locked=True)
     ids = list(session.execute(some).scalars())

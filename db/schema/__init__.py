@@ -7,7 +7,7 @@ from db.schema.bundles import ModelPromotion as ModelPromotion, ModelVersion as 
 from db.schema.columns import CONFIDENCE_UNIT as CONFIDENCE_UNIT, Base as Base
 from db.schema.forgotten import Forgotten as Forgotten
 from db.schema.nights import NightNotice as NightNotice, SchedulePause as SchedulePause
-from db.schema.operations import Plan as Plan, PlanItem as PlanItem, RunNote as RunNote
+from db.schema.operations import Plan as Plan, PlanItem as PlanItem, Retention as Retention, RunNote as RunNote
 from db.schema.people import (
     ApiToken as ApiToken,
     LoginThrottle as LoginThrottle,

@@ -1,4 +1,4 @@
-"""What people who operate leave behind: notes at runs, and the images that a dry run has frozen."""
+"""What people who operate leave behind: notes at runs, the images that a dry run has frozen, and what is kept."""
 
 from datetime import datetime
 from typing import Any
@@ -51,3 +51,12 @@ class PlanItem(Base):
     version_token: Mapped[str]
     category: Mapped[str | None]
     state: Mapped[str | None]
+
+
+class Retention(Base):
+    """How far old rows of a kind were removed, as far as nothing needs them: what is older than this may be missing."""
+
+    __tablename__ = "retention"
+
+    of: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[datetime]

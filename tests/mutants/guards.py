@@ -41,13 +41,13 @@ MUTATIONS = (
     Mutation(
         "two claims at once are disjoint",
         "db/queue/claims.py",
-        ".order_by(*_IN_TURN).limit(limit).with_for_update(skip_locked=True)",
-        ".order_by(*_IN_TURN).limit(limit)",
+        ".order_by(*IN_TURN).limit(limit).with_for_update(skip_locked=True)",
+        ".order_by(*IN_TURN).limit(limit)",
         ("tests/db/test_queue.py",),
     ),
     Mutation(
         "nothing of a paused run is claimed",
-        "db/queue/claims.py",
+        "db/queue/turns.py",
         'HELD_RUNS = ("paused", "cancelled", "finished")',
         'HELD_RUNS = ("cancelled", "finished")',
         ("tests/db/test_queue.py",),

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from db import CatalogueError
 from db.operations import plans, reprocess
-from db.operations.plans import Found
 from db.operations.selection import Part, Selection
 from db.reporting import expectations
 from db.schema import Plan, Run
@@ -32,16 +31,16 @@ def make_plan(
         model = register(session, bundle)
         return plans.begin(session, selection, model, requested_by=requested_by, newest_first=newest_first)
 
-    plan, found = in_transaction(sessions, begin), Found()
+    plan, human = in_transaction(sessions, begin), 0
     for part in read_with_retry(sessions, lambda session: list(selection.parts(session))):
         left: Part | None = part
         while left is not None:
             with sessions.begin() as session:  # not to be run twice
-                left = plans.freeze_some(session, plan, selection, left, found)
-        found.human_left_alone += read_with_retry(sessions, partial(_human, plan=plan, selection=selection, part=part))
+                left = plans.freeze_some(session, plan, selection, left)
+        human += read_with_retry(sessions, partial(_human, plan=plan, selection=selection, part=part))
 
     def finish(session: Session) -> Plan:
-        figures = expectations.of_plan(session, plan, found)
+        figures = expectations.of_plan(session, plan, plans.count(session, plan.id, human_left_alone=human))
         plans.finish(session, plan.id, figures)
         return plans.find(session, plan.code)
 
