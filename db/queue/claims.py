@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.queue.leases import LEASE_S, MAX_LOSSES, ClaimedItem
 from db.queue.throttle import held_buckets
-from db.queue.turns import HELD_RUNS, IN_TURN, due, first_in_turn, with_first
+from db.queue.turns import HELD_RUNS, IN_TURN, due, first_in_turn, of_store, with_first, worked_on
 from db.schema import Run, SourceObject, WorkItem
 from db.session import sql_now
 
@@ -80,8 +80,8 @@ def claim_after(
     be looked up. Nothing is leased of a run that is held.
     """
     held = held_buckets(session)
-    is_open = select(Run.id).where(Run.id == last.run_id, _is_open(held)).exists()
-    behind = [*_due(session, queue, "pending", held), WorkItem.run_id == last.run_id, WorkItem.id > last.id, is_open]
+    is_open = select(Run.id).where(Run.id == last.run_id, worked_on(held)).exists()
+    behind = [*of_store(session, queue, last.run_id, last.bucket, held), WorkItem.id > last.id, is_open]
     conditions = [*behind, WorkItem.model_version_id == model_version_id, WorkItem.crashes == 0]
     return _lease(session, conditions, owner, limit, lease_s, alone=False)
 

@@ -49,6 +49,16 @@ def with_first(session: Session, queue: str, first: First, held: Collection[str]
     return [*due(session, queue, "pending", held), of_run]
 
 
+def of_store(
+    session: Session, queue: str, run_id: int, bucket: str, held: Collection[str]
+) -> list[ColumnElement[bool]]:
+    """Match what waits in a run: where another store of its is held, in this one alone, by the index of stores."""
+    several = select(Run.id).where(Run.id == run_id, Run.bucket == SEVERAL)
+    if held and bucket not in held and session.execute(several).first() is not None:
+        return [*due(session, queue, "pending", ()), WorkItem.run_id == run_id, WorkItem.bucket == bucket]
+    return [*due(session, queue, "pending", held), WorkItem.run_id == run_id]
+
+
 def due(
     session: Session, queue: str, state: str, held: Collection[str], item: type[WorkItem] = WorkItem
 ) -> list[ColumnElement[bool]]:
@@ -56,7 +66,7 @@ def due(
     return [*conditions, bucket_of(item).not_in(held)] if held else conditions
 
 
-def _is_open(held: Collection[str]) -> ColumnElement[bool]:
+def worked_on(held: Collection[str]) -> ColumnElement[bool]:
     """Match runs that are worked on, but for those of a store that is held."""
     of_others = or_(Run.bucket.is_(None), Run.bucket.not_in(held)) if held else true()
     return and_(Run.state.not_in(HELD_RUNS), of_others)
@@ -66,7 +76,7 @@ def _first_of_runs(session: Session, queue: str, held: Collection[str]) -> Selec
     item = aliased(WorkItem)
     waiting = select(item.id).where(item.run_id == Run.id, *due(session, queue, "pending", held, item)).correlate(Run)
     in_one_store = or_(Run.bucket.is_(None), Run.bucket != SEVERAL) if held else true()
-    return _firsts(Run, waiting, item, null()).where(_is_open(held), in_one_store)
+    return _firsts(Run, waiting, item, null()).where(worked_on(held), in_one_store)
 
 
 def _first_of_stores(session: Session, queue: str, others: Sequence[str]) -> Select[Any]:
@@ -75,7 +85,7 @@ def _first_of_stores(session: Session, queue: str, others: Sequence[str]) -> Sel
     of_store = item.run_id == Run.id, item.bucket == store.c.bucket
     waiting = select(item.id).where(*of_store, *due(session, queue, "pending", (), item)).correlate(Run, store)
     several = _firsts(join(Run, store, true()), waiting, item, store.c.bucket)
-    return several.where(_is_open(()), Run.bucket == SEVERAL)
+    return several.where(worked_on(()), Run.bucket == SEVERAL)
 
 
 def _firsts(runs: Any, waiting: Select[int], item: type[WorkItem], store: ColumnElement[Any]) -> Select[Any]:

@@ -5,8 +5,8 @@ from alembic import op
 
 from db.schema.columns import UtcTime
 
-revision: str = "0014"
-down_revision: str | None = "0013"
+revision: str = "0015"
+down_revision: str | None = "0014"
 
 WITHOUT_CHECK = {"run_id": "run", "model_version_id": "model_version"}
 
