@@ -71,12 +71,7 @@ def test_of_a_held_store_nothing_is_looked_at_in_a_re_run_over_two(postgres_cata
     def work(session: Session) -> list[str]:
         assert claims.next_model(session, "ops") is not None
         assert claims.claimable(session, "ops", at_most=LIMIT) == LIMIT
-        options: dict[str, Any] = {
-            "queue": "ops",
-            "model_version_id": catalogue.model_id,
-            "owner": "me",
-            "limit": LIMIT,
-        }
+        options: dict[str, Any] = {"model_version_id": catalogue.model_id, "owner": "me", "limit": LIMIT}
         return [item.key for item in claims.claim(session, queue="ops", **options)]
 
     assert rows_read(catalogue, work) < 12 * LIMIT
