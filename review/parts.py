@@ -13,6 +13,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from db.review import pairs, screens
 from db.session import reading
+from review.access.oidc import SingleSignOn
 from review.categories import Categories
 from review.metrics import Metrics
 from review.thumbnails import Thumbnails
@@ -50,6 +51,7 @@ class Parts:
         self._waiting: Sequence[Row[str, str | None, int, float]] = []
         self._pairs: list[Pair] = []
         self._paired_at = -_PAIRS_AGE_S - 1
+        self.single_sign_on = SingleSignOn(settings) if settings.oidc_issuer else None
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     def may_ask(self, user_id: int) -> bool:

@@ -15,6 +15,7 @@ from worker import WorkerError
 from worker.configuration.env_file import env_file
 from worker.configuration.nights import NightSettings
 from worker.configuration.reviewing import ReviewSettings
+from worker.configuration.single_sign_on import SingleSignOnSettings
 from worker.configuration.urls import check_broker_url, check_database_url, hide_password
 from worker.storage.ignore import HIDDEN_AND_FOREIGN
 from worker.storage.store import S3Options
@@ -28,7 +29,7 @@ class BadSettings(WorkerError):
     """A setting cannot be used. The message names it and says what to write."""
 
 
-class Settings(NightSettings, ReviewSettings):
+class Settings(NightSettings, ReviewSettings, SingleSignOnSettings):
     """The settings of every tagger process. `tagger config` prints them; docs/settings.md lists them."""
 
     model_config = SettingsConfigDict(env_prefix="TAGGER_", env_ignore_empty=True, extra="ignore")

@@ -33,6 +33,22 @@ def add(session: Session, name: str, role: str, password_hash: str | None = None
     return session.execute(insert(User).values(row).returning(User)).scalar_one()
 
 
+def of_subject(session: Session, subject: str, name: str, role: str) -> User:
+    """Return the user whom a provider of single sign-on has named, with the role that it says; add a new one.
+
+    Raises UserRefused for one who is disabled, whose name somebody has, or who is the last admin and would be none.
+    """
+    user = session.execute(select(User).where(User.subject == subject)).scalar_one_or_none()
+    if user is None:
+        user = add(session, name, role)
+        session.execute(update(User).where(User.id == user.id).values(subject=subject))
+    if user.disabled_at is not None:
+        raise UserRefused(f"the user {user.name!r} is disabled; ask an admin")
+    if user.role != role:
+        set_role(session, user.name, role)
+    return user
+
+
 def find(session: Session, name: str) -> User:
     """Return the user of this name. Raises NoSuchUser."""
     user = session.execute(select(User).where(User.name == name)).scalar_one_or_none()

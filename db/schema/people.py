@@ -21,6 +21,7 @@ class User(Base):
     password_hash: Mapped[str | None]  # None: there is no way in by password yet
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+    subject: Mapped[str | None] = mapped_column(index=True, unique=True)  # issuer and id of who came by single sign-on
 
 
 class UserSession(Base):

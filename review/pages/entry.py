@@ -1,6 +1,7 @@
 """The pages of ways in: logging in and out, setting a password with a link, and one's own sessions."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Form, Path, Request, Response
@@ -24,7 +25,7 @@ _YEAR_S = 365 * 86_400
 @router.get("/login")
 def login_page(request: Request, next: str = "/") -> Response:
     """Show the form to log in."""
-    return render(request, "login.html", next=_own_path(next), fault=None, name="")
+    return render(request, "login.html", provider=_provider(request), next=own_path(next), fault=None, name="")
 
 
 @router.post("/login")
@@ -39,11 +40,22 @@ def login(request: Request, name: Text, password: Text, next: Text = "/") -> Res
         fault = gettext("Too many logins have failed: try again in %(seconds)s s.") % {
             "seconds": f"{blocked.wait_s:.0f}"
         }
-        return render(request, "login.html", status=429, headers=wait, next=_own_path(next), fault=fault, name=name)
+        return render(
+            request,
+            "login.html",
+            status=429,
+            headers=wait,
+            provider=_provider(request),
+            next=own_path(next),
+            fault=fault,
+            name=name,
+        )
     if secret is None:
         fault = gettext("Name or password is wrong.")
-        return render(request, "login.html", status=401, next=_own_path(next), fault=fault, name=name)
-    response = RedirectResponse(_own_path(next), 303)
+        return render(
+            request, "login.html", status=401, provider=_provider(request), next=own_path(next), fault=fault, name=name
+        )
+    response = RedirectResponse(own_path(next), 303)
     set_cookie(request, response, secret)
     return response
 
@@ -63,7 +75,7 @@ def choose_language(request: Request, language: Text, next: Text = "/") -> Respo
     """Keep the language of the pages for this browser."""
     if language not in LANGUAGES:
         raise Problem(422, gettext("choose one of the languages"))
-    response = RedirectResponse(_own_path(next), 303)
+    response = RedirectResponse(own_path(next), 303)
     secure = request.url.scheme == "https"
     response.set_cookie(LANGUAGE_COOKIE, language, _YEAR_S, httponly=True, samesite="lax", secure=secure, path="/")
     return response
@@ -122,6 +134,11 @@ def _link_is_over() -> Problem:
     return Problem(410, fault)
 
 
-def _own_path(path: str) -> str:
+def _provider(request: Request) -> str | None:
+    issuer = parts_of(request).settings.oidc_issuer
+    return issuer and urlsplit(issuer).hostname
+
+
+def own_path(path: str) -> str:
     """Return a path of this site alone, whatever a link to the login asks for."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"
