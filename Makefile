@@ -6,7 +6,7 @@ ARGS   ?=
 IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test browser lint check docs messages requirements bench scale chaos mutants stack clean
+.PHONY: demo test browser monitors lint check docs messages requirements bench scale chaos mutants stack clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -22,13 +22,17 @@ $(VENV)/.full: $(VENV)/.core
 demo: $(VENV)/.core        ## tag the sample images with embedded defaults
 	$(BIN)/python -m samples.demo
 
-test: $(VENV)/.full browser ## every test, on real servers started from wheels; ARGS="-n 0 tests/db" for some of them
+test: $(VENV)/.full browser monitors ## every test, on real servers started from wheels; ARGS="-n 0 tests/db" for some of them
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 
 browser:                   ## Chromium, in which the pages of the review are tested
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install --yes -qq chromium >/dev/null; } 2>/dev/null \
 		|| echo "the tests in a browser are skipped: apt-get install chromium"
+
+monitors: $(VENV)/.full    ## prometheus-exporter-celery in a folder of its own, as it wants an older Celery
+	@[ -d $(VENV)/monitors ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(VENV)/monitors \
+		--requirement tests/e2e/monitors.txt 2>/dev/null || echo "the test with prometheus-exporter-celery is skipped: it cannot be installed"
 
 lint: $(VENV)/.full        ## ruff, mypy strict, import rules, known vulnerabilities
 	$(BIN)/ruff check .

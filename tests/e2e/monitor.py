@@ -31,8 +31,8 @@ def look(app: Celery) -> dict[str, Any]:
     while not {"task-succeeded", "worker-heartbeat"} <= set(events) and time.monotonic() < ends_at:
         time.sleep(0.1)
     inspect = app.control.inspect(timeout=10, limit=1)
-    asked = {"ping": inspect.ping(), "queues": inspect.active_queues(), "registered": inspect.registered()}
-    return {"events": events, **asked}
+    questions = ("ping", "active", "stats", "active_queues", "registered")
+    return {"events": events, **{name: getattr(inspect, name)() for name in questions}}
 
 
 def harm(app: Celery) -> dict[str, Any]:

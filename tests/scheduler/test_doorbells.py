@@ -11,13 +11,15 @@ import pytest
 import redis
 from celery import Celery
 from hypothesis import given, strategies as st
+from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from db import heartbeats
 from db.queue import claims, throttle
+from db.session import sessions_of
 from scheduler import doorbells
 from stack.servers import Valkey
-from tests.db.catalogues import BUCKET, Catalogue
+from tests.db.catalogues import BUCKET, Catalogue, a_catalogue
 from tests.scheduler.broker import forget_doorbells
 from worker import celery as broker
 from worker.celery import create_app
@@ -60,6 +62,22 @@ def test_ringing_again_at_once_adds_nothing(claimable: int, chunk: int, slots: i
 def workers(catalogue: Catalogue, slots: int) -> None:
     with catalogue.sessions.begin() as session:
         heartbeats.beat(session, "worker:1", slots=slots, started_at=datetime.now(UTC))
+
+
+@pytest.fixture
+def a_hundred_thousand(sqlite_engine: Engine) -> Catalogue:
+    """Open a run of so many items, by SQL."""
+    catalogue = a_catalogue(sessions_of(sqlite_engine))
+    catalogue.items("first.jpg")
+    numbers = "WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100000)"
+    for table, columns in (("source_object", "id, key"), ("work_item", "id, object_id")):
+        names = [row[1] for row in catalogue.sql(f"PRAGMA table_info({table})")]
+        changed = {"id": "n", "object_id": "n", "key": "printf('%06d.jpg', n)"}
+        values = ", ".join(changed[name] if name in columns.split(", ") else f"t.{name}" for name in names)
+        catalogue.sql(
+            f"INSERT INTO {table} ({', '.join(names)}) {numbers} SELECT {values} FROM numbers, {table} t WHERE t.id = 1"
+        )
+    return catalogue
 
 
 def test_each_queue_is_rung_for_its_own_work(catalogue: Catalogue, app: Celery) -> None:
@@ -190,3 +208,24 @@ def test_a_key_of_another_type_is_only_logged(catalogue: Catalogue, valkey_serve
 
         client.delete("nightly")
     app.close()
+
+
+def test_redis_holds_less_than_a_megabyte_however_much_waits(
+    valkey_server: Valkey, a_hundred_thousand: Catalogue
+) -> None:
+    """Doorbells are limited by slots, not by items; so what holds for 100,000 holds for 1,000,000."""
+    workers(a_hundred_thousand, slots=16)
+    client = redis.Redis.from_url(valkey_server.url)
+    taken: dict[str, int] = {}
+    for monitoring in ("off", "on"):
+        before = client.info("memory")["used_memory"]
+        app = create_app(Settings(broker_url=valkey_server.url, celery_monitoring=monitoring))
+        for _ in range(5):
+            doorbells.ring_all(app, a_hundred_thousand.sessions, chunk=256)
+        assert broker.depth(app, "nightly") == 2 * 16
+        taken[monitoring] = client.info("memory")["used_memory"] - before
+        forget_doorbells(app)
+    client.close()
+
+    print(f"bytes of Redis at 100,000 items: {taken}")
+    assert max(taken.values()) < 1_000_000
