@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from db.operations import plan_changes
 from db.review import pairs, screens
 from db.review.filters import Filters
 from db.review.screens import Item
@@ -36,10 +37,12 @@ def propose(parts: Parts, user_id: int, filters: Filters, mode: str | None, limi
         head = screens.peek(session, user_id, filters, HEAD)
     if not head:
         return None
-    if mode is None:
+    if mode is None and (filters.unflagged or filters.plan is not None):
+        mode = "sweep"  # what is looked through is mostly right
+    elif mode is None:
         mode = _mode(head) if (limit or HEAD) >= _FEWEST else "single"
     if mode == "sweep":
-        return Proposal(mode, replace(filters, category=filters.category or head[0].category, pair=None))
+        return Proposal(mode, replace(filters, category=filters.category or _first(parts, head[0], filters), pair=None))
     if mode == "pair":
         pair = filters.pair or _pair(parts, head, filters.category)
         return Proposal(mode, replace(filters, category=None, pair=pair)) if pair else Proposal("single", filters)
@@ -59,8 +62,16 @@ def arranged(mode: str, filters: Filters, items: list[Item], candidates: dict[in
 
 def _is_complete(mode: str, filters: Filters) -> bool:
     if mode == "sweep":
-        return filters.category is not None or filters.unflagged
+        return filters.category is not None
     return mode != "pair" or filters.pair is not None
+
+
+def _first(parts: Parts, first: Item, filters: Filters) -> str:
+    """Return the category that the sweep of an image is about; of a plan, what the image would become."""
+    if filters.plan is None:
+        return first.category
+    with reading(parts.sessions) as session:
+        return plan_changes.of(session, filters.plan, [first.object_id])[first.object_id].becomes
 
 
 def _mode(head: Sequence[Item]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from db.operations import plan_changes
 from db.review import decisions, screens
 from db.review.access import Person
 from db.review.decisions import Conflict, Given, Recorded, Restored, Reviewer
@@ -11,6 +12,7 @@ from db.review.filters import Filters
 from db.review.screens import Item
 from db.schema import CONFIDENCE_UNIT
 from db.session import in_transaction, reading
+from review.categories import BEST
 from review.parts import Parts
 from review.problems import Problem
 from review.proposals import SIZES, arranged, propose
@@ -44,6 +46,7 @@ def open_screen(parts: Parts, person: Person, filters: Filters, *, mode: str | N
     if screen is None:
         return None
     described = {item.object_id: shown(parts, item) for item in screen.items}
+    _propose_changes(parts, filters, described)
     shares = {
         object_id: {best["category"]: best["confidence"] for best in item["candidates"]}
         for object_id, item in described.items()
@@ -63,9 +66,23 @@ def shown(parts: Parts, item: Item) -> dict[str, Any]:
         "category": item.category,
         "confidence": item.confidence / CONFIDENCE_UNIT,
         "review_reason": item.review_reason,
+        "proposed": None,
         "candidates": parts.categories.candidates(item),
         "image": picture(item.object_id, item.bucket, item.key, item.version_token),
     }
+
+
+def _propose_changes(parts: Parts, filters: Filters, described: dict[int, dict[str, Any]]) -> None:
+    """Say what a plan would change: that stands first among the candidates, and the present tag second."""
+    if filters.plan is None:
+        return
+    with reading(parts.sessions) as session:
+        changes = plan_changes.of(session, filters.plan, described)
+    for object_id, change in changes.items():
+        item = described[object_id]
+        becomes = {"category": change.becomes, "confidence": change.confidence / CONFIDENCE_UNIT}
+        others = [best for best in item["candidates"] if best["category"] != change.becomes]
+        item |= {"proposed": change.becomes, "candidates": [becomes, *others][:BEST]}
 
 
 def picture(object_id: int, bucket: str, key: str, version_token: str, size: str = "small") -> str:

@@ -18,6 +18,7 @@ from db.schema import (
     Classification,
     Decision,
     Forgotten,
+    ImageComment,
     ImageTag,
     Probe,
     ReviewClaim,
@@ -98,7 +99,8 @@ def forget_some(session: Session, meant: ColumnElement[bool], *, for_good: bool)
     run_ids = {run_id for _, run_id in session.execute(items)}
     if for_good:
         _remember(session, object_ids)
-    for table in (SecondOpinion, Probe, Decision, ReviewClaim, Classification, ImageTag, TagEvent, WorkItem):
+    removed = (ImageComment, SecondOpinion, Probe, Decision, ReviewClaim, Classification, ImageTag, TagEvent, WorkItem)
+    for table in removed:
         rows = table_of(table)
         session.execute(delete(rows).where(rows.c.object_id.in_(object_ids)))
     session.execute(delete(table_of(SourceObject)).where(table_of(SourceObject).c.id.in_(object_ids)))

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, exists, select, union_all
+from sqlalchemy import CTE, ColumnElement, ScalarSelect, Select, and_, exists, select, union_all
 from sqlalchemy.orm import Session
 
 from db import actors
 from db.keys import under
-from db.schema import Decision, ImageTag, ReviewClaim, SourceObject, TagEvent
+from db.schema import Decision, ImageTag, Plan, PlanChange, ReviewClaim, SourceObject, TagEvent
 from db.session import sql_now
 
 SKIPPED_S = 86_400.0
@@ -23,7 +23,8 @@ _DAY_S, _WEEK_S = 86_400.0, 7 * 86_400.0
 class Filters:
     """What a reviewer wants to see; None leaves a part open. `run` means images whose tag that run has written.
 
-    `pair` means either of two categories; with `unflagged`, what needs no review is meant too.
+    `pair` means either of two categories; with `unflagged`, what needs no review is meant too. `plan` means the images
+    that a plan would change, and `category` then what they would become.
     """
 
     category: str | None = None
@@ -34,6 +35,7 @@ class Filters:
     age: str | None = None
     pair: tuple[str, str] | None = None
     unflagged: bool = False
+    plan: str | None = None
 
 
 def pick(session: Session, user_id: int, filters: Filters, limit: int, *, whole_products: bool = False) -> Select[int]:
@@ -64,7 +66,12 @@ def _walk(session: Session, user_id: int, filters: Filters, limit: int) -> Selec
     """Select images in the order of an index of tags, or of the events of a run."""
     tag, image = ImageTag, SourceObject
     statement = select(tag.object_id, tag.confidence).join(image, image.id == tag.object_id)
-    if filters.unflagged and filters.run is not None:
+    if filters.plan is not None:
+        change = PlanChange
+        statement = statement.join(change, and_(change.object_id == tag.object_id, change.before == tag.category))
+        statement = statement.where(change.plan_id == _plan(filters.plan))
+        statement = statement.order_by(change.becomes, change.confidence, change.object_id)
+    elif filters.unflagged and filters.run is not None:
         statement = statement.join(TagEvent, _written_by(filters.run)).order_by(TagEvent.id)
     elif filters.unflagged and filters.category is not None:
         statement = statement.order_by(tag.object_id)
@@ -111,9 +118,10 @@ def _free(session: Session, user_id: int) -> list[ColumnElement[bool]]:
 
 def _matches(session: Session, filters: Filters) -> list[ColumnElement[bool]]:
     tag = ImageTag
-    conditions: list[ColumnElement[bool]] = [tag.source == "model" if filters.unflagged else and_(tag.needs_review)]
+    is_any = filters.unflagged or filters.plan is not None
+    conditions: list[ColumnElement[bool]] = [tag.source == "model" if is_any else and_(tag.needs_review)]
     if filters.category is not None:
-        conditions.append(tag.category == filters.category)
+        conditions.append((PlanChange.becomes if filters.plan else tag.category) == filters.category)
     if filters.reason is not None:
         conditions.append(tag.review_reason == filters.reason)
     if filters.prefix is not None:
@@ -125,6 +133,10 @@ def _matches(session: Session, filters: Filters) -> list[ColumnElement[bool]]:
     if filters.run is not None and not filters.unflagged:
         conditions.append(exists().where(_written_by(filters.run)))
     return conditions
+
+
+def _plan(code: str) -> ScalarSelect[int]:
+    return select(Plan.id).where(Plan.code == code).scalar_subquery()
 
 
 def _written_by(run: int) -> ColumnElement[bool]:

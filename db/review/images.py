@@ -8,7 +8,17 @@ from sqlalchemy import Select, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import CatalogueError, actors
-from db.schema import CONFIDENCE_UNIT, Classification, Decision, ImageTag, ModelVersion, SourceObject, TagEvent, User
+from db.schema import (
+    CONFIDENCE_UNIT,
+    Classification,
+    Decision,
+    ImageComment,
+    ImageTag,
+    ModelVersion,
+    SourceObject,
+    TagEvent,
+    User,
+)
 
 
 class NoSuchImage(CatalogueError):
@@ -54,7 +64,7 @@ def one(session: Session, object_id: int) -> dict[str, Any]:
     """Return a tagged image. Raises NoSuchImage."""
     row = session.execute(_images().where(ImageTag.object_id == object_id)).mappings().one_or_none()
     if row is None:
-        raise _no_such(object_id)
+        raise no_such(object_id)
     return _plain(dict(row))
 
 
@@ -64,7 +74,7 @@ def stored(session: Session, object_id: int) -> tuple[str, str, str]:
     statement = select(image.bucket, image.key, image.version_token).where(image.id == object_id)
     row = session.execute(statement.where(image.gone_at.is_(None))).one_or_none()
     if row is None:
-        raise _no_such(object_id)
+        raise no_such(object_id)
     return row.bucket, row.key, row.version_token
 
 
@@ -75,6 +85,7 @@ def history(session: Session, object_id: int) -> dict[str, Any]:
         "events": _events(session, object_id),
         "classifications": _classifications(session, object_id),
         "decisions": _decisions(session, object_id),
+        "comments": _comments(session, object_id),
     }
 
 
@@ -163,5 +174,12 @@ def _decisions(session: Session, object_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _no_such(object_id: int) -> NoSuchImage:
+def _comments(session: Session, object_id: int) -> list[dict[str, Any]]:
+    written = select(User.name, ImageComment.text, ImageComment.at).join(User, User.id == ImageComment.user_id)
+    of_image = written.where(ImageComment.object_id == object_id).order_by(ImageComment.id)
+    return [{"by": by, "text": text, "at": at.isoformat()} for by, text, at in session.execute(of_image)]
+
+
+def no_such(object_id: int) -> NoSuchImage:
+    """Return what to raise for an id that no tagged image has."""
     return NoSuchImage(f"there is no image {object_id} with a tag; `tagger export` lists what there is")

@@ -7,7 +7,13 @@ from db.schema.bundles import ModelPromotion as ModelPromotion, ModelVersion as 
 from db.schema.columns import CONFIDENCE_UNIT as CONFIDENCE_UNIT, Base as Base
 from db.schema.forgotten import Forgotten as Forgotten
 from db.schema.nights import NightNotice as NightNotice, SchedulePause as SchedulePause
-from db.schema.operations import Plan as Plan, PlanItem as PlanItem, Retention as Retention, RunNote as RunNote
+from db.schema.operations import (
+    Plan as Plan,
+    PlanChange as PlanChange,
+    PlanItem as PlanItem,
+    Retention as Retention,
+    RunNote as RunNote,
+)
 from db.schema.people import (
     ApiToken as ApiToken,
     LoginThrottle as LoginThrottle,
@@ -18,6 +24,7 @@ from db.schema.processes import LeaderLease as LeaderLease, Throttle as Throttle
 from db.schema.review import (
     CategoryOwner as CategoryOwner,
     Decision as Decision,
+    ImageComment as ImageComment,
     Probe as Probe,
     ReviewClaim as ReviewClaim,
     ReviewScreen as ReviewScreen,

@@ -60,3 +60,18 @@ class Retention(Base):
 
     of: Mapped[str] = mapped_column(primary_key=True)
     until: Mapped[datetime]
+
+
+class PlanChange(Base):
+    """An image of a plan that its model, when it was compared, said to be of another category than its tag. No foreign
+    keys, as at PlanItem.
+    """
+
+    __tablename__ = "plan_change"
+    __table_args__ = (Index("ix_plan_change_becomes", "plan_id", "becomes", "confidence", "object_id"),)
+
+    plan_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    object_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    before: Mapped[str]
+    becomes: Mapped[str]
+    confidence: Mapped[int]

@@ -144,3 +144,17 @@ class CategoryOwner(Base):
 
     category: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True, autoincrement=False)
+
+
+class ImageComment(Base):
+    """What somebody wrote at an image for others to read."""
+
+    __tablename__ = "image_comment"
+    __table_args__ = (UniqueConstraint("user_id", "key"), Index("ix_image_comment_object_id", "object_id", "id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str]  # the client's, as a decision's
+    object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    text: Mapped[str]
+    at: Mapped[datetime]

@@ -31,6 +31,7 @@ class ScreenAsked(Body):
     age: Literal["day", "week", "older"] | None = Field(None, description="Tagged within a day, a week, or before.")
     pair: tuple[CategoryName, CategoryName] | None = Field(None, description="Two categories that are told apart.")
     unflagged: bool = Field(False, description="Whether what needs no review is shown, too.")
+    plan: str | None = Field(None, max_length=32, description="A plan, of which what it would change is shown.")
     limit: int | None = Field(None, ge=1, le=MOST_ON_SCREEN, description="Images; in product mode, products.")
 
 
@@ -52,6 +53,7 @@ class ScreenItem(BaseModel):
     category: str
     confidence: float
     review_reason: str | None
+    proposed: str | None = Field(description="What the plan that is looked at would make of it.")
     candidates: list[Candidate]
     image: str
 
@@ -140,6 +142,36 @@ class Page(BaseModel):
 
     items: list[dict[str, Any]]
     next: str | None
+
+
+class CommentWritten(Body):
+    """A comment at an image. `id` is the client's, as a decision's."""
+
+    id: str = Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")
+    text: str = Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*\S[^\x00]*$")
+
+
+class Neighbour(BaseModel):
+    """An image that is shown beside another."""
+
+    object_id: int
+    key: str
+    category: str
+    image: str
+
+
+class Settled(BaseModel):
+    """Images to which people gave a category, the most similar first."""
+
+    category: str
+    items: list[Neighbour]
+
+
+class Neighbours(BaseModel):
+    """What helps to decide on an image: its product's other images, and settled ones of its two best categories."""
+
+    product: list[Neighbour]
+    settled: list[Settled]
 
 
 class Why(Body):

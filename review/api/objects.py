@@ -3,18 +3,22 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from sqlalchemy.orm import Session
 
-from db.review import images
+from db.review import comments, images, neighbours, screens
 from db.review.images import Place
-from db.session import reading
-from review.access.auth import Viewer
-from review.api.bodies import Page
+from db.review.screens import Item
+from db.session import in_transaction, reading
+from review.access.auth import ReviewerPerson, Viewer
+from review.api.bodies import CommentWritten, Neighbour, Neighbours, Page, Settled
 from review.parts import parts_of
 from review.problems import Problem, responses
 from review.screening import picture
 
 router = APIRouter(tags=["images"])
 ObjectId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+_SETTLED = 4
+"""Settled neighbours that are shown of a category."""
 
 
 @router.get("/objects", responses=responses())
@@ -49,6 +53,40 @@ def show_history(id: ObjectId, request: Request, person: Viewer) -> dict[str, An
     with reading(parts_of(request).sessions) as session:
         history = images.history(session, id)
     return history | {"object": shown(history["object"])}
+
+
+@router.get("/objects/{id}/neighbours", responses=responses(404))
+def show_neighbours(id: ObjectId, request: Request, person: Viewer) -> Neighbours:  # noqa: ARG001
+    """Show the product's other images, and for each of the two best categories what people have settled like it."""
+    parts = parts_of(request)
+    with reading(parts.sessions) as session:
+        others = screens.items(session, images.of_product(session, id))
+        item = next(iter(screens.items(session, [id])), None)
+        if item is None:
+            raise images.no_such(id)
+        best = [candidate["category"] for candidate in parts.categories.candidates(item)[:2]]
+        settled = {name: neighbours.settled(session, item, name, limit=_SETTLED) for name in best}
+    return Neighbours(
+        product=[_neighbour(other) for other in others],
+        settled=[
+            Settled(category=name, items=[_neighbour(other) for other in found]) for name, found in settled.items()
+        ],
+    )
+
+
+@router.post("/objects/{id}/comments", status_code=204, responses=responses(404))
+def comment(id: ObjectId, written: CommentWritten, request: Request, person: ReviewerPerson) -> None:
+    """Write something at an image for others to read; sent again with the same id it is there once."""
+
+    def work(session: Session) -> None:
+        comments.add(session, person.user_id, id, written.id, written.text)
+
+    in_transaction(parts_of(request).sessions, work)
+
+
+def _neighbour(item: Item) -> Neighbour:
+    image = picture(item.object_id, item.bucket, item.key, item.version_token)
+    return Neighbour(object_id=item.object_id, key=item.key, category=item.category, image=image)
 
 
 def shown(row: dict[str, Any]) -> dict[str, Any]:

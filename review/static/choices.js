@@ -7,7 +7,7 @@ export const isSame = (one, other) => one.category === other.category && one.non
 
 /** Gather a screen's items into cells: one each, in product mode one for all photographs of a product. */
 export function cellsOf(screen) {
-  if (screen.mode !== "product") return screen.items.map((item) => ({ ...item, items: [item] }));
+  if (screen.mode !== "product") return screen.items.map((item) => ({ ...item, was: item.proposed && item.category, category: item.proposed ?? item.category, items: [item] }));
   const products = new Map();
   for (const item of screen.items) {
     const name = JSON.stringify([item.bucket, item.product_id ?? item.object_id]);

@@ -63,6 +63,7 @@ export class Grid {
     const parts = [this.screen.pictures[index], make("span", { className: "name" })];
     if (cell.items.length > 1) parts.push(make("span", { className: "count", textContent: `×${cell.items.length}` }));
     if (this.screen.mode === "product") parts.push(make("span", { className: "quiet", textContent: cell.product_id ?? cell.key }));
+    if (cell.was) parts.push(make("span", { className: "quiet", textContent: _("was %(category)s", { category: cell.was }) }));
     const button = make("button", { type: "button", className: `cell${cell.items.length > 1 ? " stack" : ""}`, tabIndex: -1 }, ...parts);
     button.addEventListener("click", (event) => this.#clicked(index, event.shiftKey));
     button.addEventListener("focus", () => { this.focus(index, false); });
@@ -86,7 +87,7 @@ export class Grid {
     button.querySelector(".name").textContent = wordsOf(choice);
     button.classList.toggle("changed", changed);
     button.classList.toggle("second", choice.category === screen.pair?.[1]);
-    const words = [`${index + 1}: ${wordsOf(choice)}`, many && ngettext("%(num)s image", "%(num)s images", cell.items.length), changed && _("changed")];
+    const words = [`${index + 1}: ${wordsOf(choice)}`, cell.was && _("was %(category)s", { category: cell.was }), many && ngettext("%(num)s image", "%(num)s images", cell.items.length), changed && _("changed")];
     button.setAttribute("aria-label", words.filter(Boolean).join(", "));
   }
 
@@ -99,6 +100,7 @@ export class Grid {
 }
 
 function question({ mode, category, pair, cells }) {
+  if (cells[0].was) return _("A plan makes these %(category)s. Is that right?", { category });
   if (mode === "pair") return _("%(first)s or %(second)s?", { first: pair[0], second: pair[1] });
   if (mode === "product") return ngettext("What is this product?", "What are these %(num)s products?", cells.length);
   return category ? _("Are all of these %(category)s?", { category }) : _("Are all of these right?");

@@ -1,6 +1,6 @@
 // Views: what a reviewer wants to see is in the address of the page, so that it can be kept and sent to others.
 
-const TEXTS = ["mode", "category", "reason", "prefix", "product", "age"];
+const TEXTS = ["mode", "category", "reason", "prefix", "product", "age", "plan"];
 
 export function wantedOf(search) {
   const query = new URLSearchParams(search), wanted = {};

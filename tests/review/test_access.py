@@ -25,7 +25,7 @@ OPEN = {
     "/api/v1/openapi.json",
 }
 REVIEW = (
-    *("POST /api/v1/screens", "POST /api/v1/decisions", "DELETE /api/v1/screens"),
+    *("POST /api/v1/screens", "POST /api/v1/objects", "POST /api/v1/decisions", "DELETE /api/v1/screens"),
     *("GET /one", "POST /one", "POST /undo", "GET /screen"),
 )
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db.operations import plans, samples
+from db.operations import plan_changes, plans, samples
 from db.operations.samples import Sampled
 from db.queue.leases import ClaimedItem
 from db.schema import Plan
 from db.session import Sessions, in_transaction, read_with_retry
+from db.tags import Tagged
 from model.classifier import Classifier
 from worker.chunk.classifying import classify
 from worker.chunk.reading import Prepared, Reading, prepare
@@ -19,6 +20,7 @@ from worker.tagging import Tagger
 
 SAMPLE = 500
 Change = tuple[str | None, str]
+Result = tuple[Sampled, Tagged]
 
 
 def compare(tagger: Tagger, plan: Plan, *, whole: bool = False, on_image: Callable[[], None] = lambda: None) -> Plan:
@@ -30,7 +32,9 @@ def compare(tagger: Tagger, plan: Plan, *, whole: bool = False, on_image: Callab
     changes: Counter[Change] = Counter()
     unreadable = 0
     for page in _pages(tagger.sessions, plan, whole):
-        found = Counter(_classified(tagger, classifier, page, on_image))
+        results = list(_classified(tagger, classifier, page, on_image))
+        in_transaction(tagger.sessions, partial(_keep, plan=plan, results=results))
+        found = Counter((image.category, result.category) for image, result in results)
         changes += found
         unreadable += len(page) - found.total()
     figures = _figures(changes, unreadable, plan.figures["images"])
@@ -53,9 +57,9 @@ def _page(session: Session, plan: Plan, after: Sampled | None) -> list[Sampled]:
 
 def _classified(
     tagger: Tagger, classifier: Classifier, page: list[Sampled], on_image: Callable[[], None]
-) -> Iterator[Change]:
-    """Yield the category before and after, for each image that can be classified."""
-    before = {image.object_id: image.category for image in page}
+) -> Iterator[Result]:
+    """Yield each image that can be classified, with what the model says."""
+    images = {image.object_id: image for image in page}
     decode = partial(tagger.prepare, classifier)
     reading = Reading(
         tagger.pool, partial(prepare, tagger.store_of, tagger.limits, decode), [_unclaimed(image) for image in page]
@@ -63,9 +67,19 @@ def _classified(
     window = 4 * tagger.micro_batch
     for batch in reading.batches(tagger.micro_batch, window=window, between=lambda: None):
         results, _ = classify(classifier, [image for image in batch if isinstance(image, Prepared)])
-        yield from ((before[result.item.object_id], result.category) for result in results)
+        yield from ((images[result.item.object_id], result) for result in results)
         for _ in batch:
             on_image()
+
+
+def _keep(session: Session, plan: Plan, results: list[Result]) -> None:
+    """Keep what would change, to be looked at before it happens."""
+    changes = [
+        plan_changes.Change(image.object_id, image.category, result.category, result.confidence)
+        for image, result in results
+        if image.category and image.category != result.category
+    ]
+    plan_changes.note(session, plan.id, changes)
 
 
 def _unclaimed(image: Sampled) -> ClaimedItem:

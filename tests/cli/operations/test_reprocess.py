@@ -74,6 +74,10 @@ def test_a_comparison_says_which_categories_would_change_before_any_tag_does(cat
     assert f"1  Hat → {now}" in told
     assert catalogue.value("SELECT category FROM image_tag WHERE object_id = 2") == "Hat"
     assert catalogue.value("SELECT count(*) FROM classification") == 3
+    found = catalogue.sql(
+        "SELECT object_id, before, becomes FROM plan_change JOIN plan ON plan.id = plan_id ORDER BY 1"
+    )
+    assert {tuple(row) for row in found} == {(2, "Hat", now)}  # to be looked at in the review
 
 
 def test_a_plan_is_worked_off_in_this_process(catalogue: Catalogue) -> None:
