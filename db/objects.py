@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from db.keys import among, before_end_of, in_key_order, is_key, under
@@ -76,15 +76,12 @@ def known_between(
     retries: Retries = ONCE_A_NIGHT,
 ) -> list[KnownObject]:
     """List the first `at_most` known objects with `after` < key <= `up_to` (None: no end) and this prefix, by key."""
-    image = SourceObject
-    work = work_on(session, model_version_id, retries)
-    is_gone, was_missed = image.gone_at.is_not(None), image.missing_in_run.is_not(None)
     statement = (
-        select(image.id, image.key, image.version_token, is_gone, was_missed, work)
-        .where(image.bucket == bucket)
+        _known(session, model_version_id, retries)
+        .where(SourceObject.bucket == bucket)
         .where(is_key(operator.gt, after) if after >= prefix else is_key(operator.ge, prefix))
         .where(before_end_of(prefix) if up_to is None else is_key(operator.le, up_to))
-        .order_by(*in_key_order(session, image.key))
+        .order_by(*in_key_order(session, SourceObject.key))
         .limit(at_most)
     )
     return [KnownObject(*row) for row in session.execute(statement)]
@@ -97,6 +94,21 @@ def buckets(session: Session) -> Iterator[str]:
     while found is not None:
         yield found
         found = session.execute(select(func.min(bucket)).where(bucket > found)).scalar_one()
+
+
+def known_among(
+    session: Session, bucket: str, keys: Collection[str], model_version_id: int, *, retries: Retries = ONCE_A_NIGHT
+) -> list[KnownObject]:
+    """List those of these keys of a bucket that are known."""
+    statement = _known(session, model_version_id, retries).where(among(bucket, keys))
+    return [KnownObject(*row) for row in session.execute(statement)]
+
+
+def _known(session: Session, model_version_id: int, retries: Retries) -> Select[int, str, str, bool, bool, int]:
+    image = SourceObject
+    work = work_on(session, model_version_id, retries)
+    is_gone, was_missed = image.gone_at.is_not(None), image.missing_in_run.is_not(None)
+    return select(image.id, image.key, image.version_token, is_gone, was_missed, work)
 
 
 def add(session: Session, bucket: str, objects: Sequence[NewObject]) -> dict[str, int]:

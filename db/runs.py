@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from db import CatalogueError, counts
 from db.schema import ModelVersion, Run, WorkItem
-from db.schema.vocabulary import OPEN_STATES, REPROCESS, UNDO
+from db.schema.vocabulary import HINTS, OPEN_STATES, REPROCESS, UNDO
 from db.session import sql_now, upsert
 
 SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused", "left_out")
@@ -107,6 +107,16 @@ def reopen_failed(session: Session, run: Run) -> bool:
     return True
 
 
+def go_on(session: Session, run: Run, counts: dict[str, int]) -> bool:
+    """Let a run that lists no source get more items, and add to what it has found; False if somebody holds it."""
+    run = locked(session, run.id)
+    if run.state not in ("running", "finished"):
+        return False
+    run.state, run.finished_at, run.updated_at = "running", None, sql_now(session)
+    run.counts = run.counts | {name: run.counts.get(name, 0) + count for name, count in counts.items()}
+    return True
+
+
 def join(session: Session, run: Run, other: Run) -> bool:
     """End a run that has just been planned: an unfinished one does its work, and lists the source anew for it.
 
@@ -127,7 +137,7 @@ def abandoned_scans(session: Session, *, stale_s: float) -> Sequence[Run]:
     """Lock and list planned runs that list a source, and scans without progress for `stale_s` seconds."""
     waiting = (
         select(Run)
-        .where(Run.kind.not_in((REPROCESS, UNDO)))
+        .where(Run.kind.not_in((REPROCESS, UNDO, HINTS)))
         .where((Run.state == "planned") | ((Run.state == "scanning") & (Run.updated_at < sql_now(session, -stale_s))))
         .order_by(Run.id)
         .with_for_update(skip_locked=True)  # what is locked is being moved

@@ -19,6 +19,15 @@ class Difference:
     missing: list[int] = field(default_factory=list)
     failed: list[tuple[KnownObject, StoredObject]] = field(default_factory=list)  # and not to be tried for a while
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What a run counts of it."""
+        return {"new": len(self.new) + len(self.back), "changed": len(self.changed)}
+
+    def __bool__(self) -> bool:
+        """Tell whether anything has to be written."""
+        return any((self.new, self.changed, self.back, self.refound, self.unqueued, self.missing))
+
 
 def compare(known: Sequence[KnownObject], listed: Sequence[StoredObject]) -> Difference:
     """Compare both over the same range of keys, in key order."""

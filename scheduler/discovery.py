@@ -7,8 +7,7 @@ Unchanged keys cost a read and no write, and memory holds one page, however larg
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -16,14 +15,10 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from db import objects, runs
-from db.objects import NewObject
-from db.operations import forgetting
-from db.queue.leases import MAX_FAILURES
-from db.queue.retries import touched_since
 from db.schema import Run
 from db.session import Sessions, in_transaction, now
-from model.data.photographs import product_of
-from scheduler.differences import Difference, compare, shorten
+from scheduler.differences import shorten
+from scheduler.recording import Recorder
 from scheduler.scan_requests import ScanRequest
 from scheduler.settling import Ending, decide_ending, has_settled, settle_some
 from worker.storage.store import Store, StoredObject, StoreGone
@@ -69,7 +64,7 @@ def scan(
     recorded so far stay, and a later call goes on there.
     """
     began, cursor = in_transaction(sessions, lambda s: (now(s), runs.of_store(s, run_id, store.bucket)))
-    scanner, begun_at = _Scanner(store, run_id, request, began), cursor
+    scanner, begun_at = _Scanner(store, run_id, request, Recorder(store.bucket, request, began)), cursor
     seen, left, left_out = 0, request.limit, store.left_out
     for page in chain(scanner.pages(cursor), [None]):
         if stopping():
@@ -115,7 +110,7 @@ class _Scanner:
     store: Store
     run_id: int
     request: ScanRequest
-    began: datetime
+    recorder: Recorder
     kept_at: float = field(default_factory=time.monotonic)
 
     def once(self, sessions: Sessions, work: Callable[[Session], T], has_landed: Callable[[Run, T], bool]) -> T:
@@ -166,52 +161,11 @@ class _Scanner:
         covered = len(known) < KNOWN_AT_ONCE
         reached = (up_to or cursor) if covered else known[-1].key
         listed = [stored for stored in page or () if cursor < stored.key <= reached]
-        compared = compare(known, listed)
-        touched = {row.id: stored.touched for row, stored in compared.failed}
-        mended = touched_since(session, model, touched)
-        compared.unqueued.extend(row for row, _ in compared.failed if row.id in mended)
-        difference = self._without_forgotten(session, compared)
-        left_out += len(compared.new) - len(difference.new)
-        difference = shorten(self._without_newer(session, difference), limit)
-        new = len(difference.new) + len(difference.back)
-        counts = {"seen": len(listed), "new": new, "changed": len(difference.changed), "left_out": left_out}
+        difference, forgotten = self.recorder.differences(session, model, known, listed)
+        difference = shorten(difference, limit)
+        counts = difference.counts | {"seen": len(listed), "left_out": left_out + forgotten}
         run = runs.advance(session, self.run_id, expected=cursor, cursor=reached, counts=counts)
-        return run.cursor, self._write(session, run, difference), covered
-
-    def _without_forgotten(self, session: Session, difference: Difference) -> Difference:
-        forgotten = forgetting.forgotten(session, self.store.bucket, [stored.key for stored in difference.new])
-        return replace(difference, new=[stored for stored in difference.new if stored.key not in forgotten])
-
-    def _without_newer(self, session: Session, difference: Difference) -> Difference:
-        """Leave out what another scan has written since this listing began: that one knows better."""
-        found = (known.id for known in (*difference.back, *difference.refound))  # locked before any item is
-        doubtful = {*dict(difference.changed), *found, *difference.missing}
-        older = objects.lock_older(session, doubtful, self.began)
-        return replace(
-            difference,
-            changed=[change for change in difference.changed if change[0] in older],
-            back=[known for known in difference.back if known.id in older],
-            missing=[object_id for object_id in difference.missing if object_id in older],
-        )
-
-    def _write(self, session: Session, run: Run, difference: Difference) -> int:
-        new = [self._row(stored) for stored in difference.new]
-        changed = {object_id: self._row(stored) for object_id, stored in difference.changed}
-        ids = objects.add(session, self.store.bucket, new)
-        objects.replace_versions(session, changed)
-        objects.bring_back(session, [known.id for known in (*difference.back, *difference.refound)])
-        objects.note_missing(session, difference.missing, run.id)
-        tokens = {ids[row.key]: row.version_token for row in new}
-        tokens |= {object_id: row.version_token for object_id, row in changed.items()}
-        unqueued = [*(known for known in difference.back if not known.queued), *difference.unqueued]
-        tokens |= {known.id: known.version_token for known in unqueued if not known.failed}
-        again = {known.id: known.version_token for known in unqueued if known.failed}
-        enqueue = partial(objects.enqueue, session, run, queue=self.request.queue, priority=self.request.priority)
-        return enqueue(tokens) + enqueue(again, failures=MAX_FAILURES - 1)
-
-    def _row(self, stored: StoredObject) -> NewObject:
-        product = product_of(stored.key, self.request.product_pattern)
-        return NewObject(stored.key, stored.version_token, stored.size, stored.last_modified, product)
+        return run.cursor, self.recorder.write(session, run, difference), covered
 
     def list_again(self, between: tuple[str, str] | None) -> Iterator[list[StoredObject]]:
         """List what was missed before an interruption: it may have been put back since."""

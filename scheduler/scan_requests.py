@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from db.queue.retries import ONCE_A_NIGHT, Retries
 from db.schema import Run
+from db.schema.vocabulary import HINTS
 from worker.run_requests import SCAN
 from worker.settings import Settings
 
@@ -20,12 +21,15 @@ class ScanRequest:
     retries: Retries = ONCE_A_NIGHT
 
 
+_URGENT = {SCAN: ScanRequest("ops", priority=10), HINTS: ScanRequest("ops", priority=50)}
+
+
 def scan_request(run: Run, settings: Settings, *, allow_mass_removal: bool = False) -> ScanRequest:
-    """Build the request for a run. What a person waits for goes before the night's work.
+    """Build the request for a run. What a person waits for goes before the night's work, and then what is hinted at.
 
     A person may just have mended what failed, so for them it is tried again more often than once a night.
     """
-    request = ScanRequest("ops", priority=10) if run.kind == SCAN else ScanRequest()
+    request = _URGENT.get(run.kind, ScanRequest())
     return replace(
         request,
         product_pattern=settings.product_pattern,

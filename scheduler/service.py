@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import heartbeats, runs
 from db.session import Sessions
 from scheduler import doorbells
+from scheduler.hints.service import Hints
 from scheduler.monitoring.health import Health
 from scheduler.monitoring.metrics import start_server
 from scheduler.monitoring.watchdog import Watchdog
@@ -63,6 +64,7 @@ class Scheduler:
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self.scans = Scans(settings, sessions)
         self._started_at = datetime.now(UTC)
+        self.hints = Hints(settings, sessions, app)
         self.nights = Nights(settings, sessions)
         self.health = Health()
         self.watchdog = Watchdog(settings, sessions, stall=self.health.stall)
@@ -70,6 +72,7 @@ class Scheduler:
             self._close_finished,
             self.nights.open_due,
             self.scans.start_waiting,
+            self.hints.consume,
             Plans(sessions).queue_some,
             self._ring,
             self.watchdog.look,
@@ -86,6 +89,7 @@ class Scheduler:
                 for step in self._steps:
                     self._take(step)
             else:
+                self.hints.stop()
                 self.scans.stop()
             reaches_catalogue = True
         except SQLAlchemyError as error:
@@ -106,6 +110,7 @@ class Scheduler:
     def stop(self) -> None:
         """End the scans, but wait only a while for a store that hangs, and let another scheduler lead."""
         self.scans.stop()
+        self.hints.close(STOP_S)
         self.scans.wait(STOP_S)
         try:
             with self.sessions.begin() as session:

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from worker import WorkerError
 from worker.configuration.env_file import env_file
+from worker.configuration.hints import HintSettings
 from worker.configuration.nights import NightSettings
 from worker.configuration.reviewing import ReviewSettings
 from worker.configuration.single_sign_on import SingleSignOnSettings
@@ -29,7 +30,7 @@ class BadSettings(WorkerError):
     """A setting cannot be used. The message names it and says what to write."""
 
 
-class Settings(NightSettings, ReviewSettings, SingleSignOnSettings):
+class Settings(NightSettings, HintSettings, ReviewSettings, SingleSignOnSettings):
     """The settings of every tagger process. `tagger config` prints them; docs/settings.md lists them."""
 
     model_config = SettingsConfigDict(env_prefix="TAGGER_", env_ignore_empty=True, extra="ignore")

@@ -1,12 +1,10 @@
 """Metrics for Prometheus, read from the catalogue at each scrape, with `/healthz` and `/readyz` beside them."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily
@@ -20,7 +18,8 @@ from db.schema.vocabulary import NIGHT_NOTICES
 from db.session import Sessions, reading
 from db.status import status
 from scheduler.monitoring.health import Health
-from worker.settings import BadSettings, Settings
+from scheduler.web import serve
+from worker.settings import Settings
 from worker.watching.deadlines import LastNight, last_night
 
 OUTCOMES = ("seen", "new", "changed", "gone", "tagged", "needs_review", "skipped", "quarantined")
@@ -109,17 +108,6 @@ def _by(name: str, text: str, label: str, values: dict[str, Any]) -> GaugeMetric
     return family
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    """A scrape that hangs holds up no other."""
-
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Log nothing of each request."""
-
-
 def application(settings: Settings, sessions: Sessions, health: Health) -> Callable[..., Iterable[bytes]]:
     """Build the WSGI application of `/metrics`, `/healthz` and `/readyz`."""
     registry = CollectorRegistry()
@@ -144,10 +132,6 @@ def start_server(settings: Settings, sessions: Sessions, health: Health) -> WSGI
     """Serve in a thread of its own, if a port is set. Raises BadSettings if the port cannot be used."""
     if settings.metrics_port is None:
         return None
-    serves = application(settings, sessions, health)
-    try:
-        server = make_server("", settings.metrics_port, serves, server_class=_Server, handler_class=_Quiet)
-    except OSError as error:
-        raise BadSettings(f"TAGGER_METRICS_PORT: {settings.metrics_port} cannot be used ({error.strerror})") from None
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server
+    return serve(
+        application(settings, sessions, health), settings.metrics_port, name="metrics", setting="TAGGER_METRICS_PORT"
+    )

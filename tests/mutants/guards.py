@@ -173,7 +173,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an older listing overrules nothing",
-        "scheduler/discovery.py",
+        "scheduler/recording.py",
         "        older = objects.lock_older(session, doubtful, self.began)\n",
         "        older = doubtful\n",
         ("tests/scheduler/test_scans_at_once.py",),

@@ -24,6 +24,7 @@ from worker.storage.s3_order import ordered_pages
 from worker.storage.store import (
     ChangedDuringRead,
     ImageNotFound,
+    KeyNotSupported,
     S3Options,
     StoredObject,
     StoreMisconfigured,
@@ -31,6 +32,8 @@ from worker.storage.store import (
     TooLarge,
 )
 
+LONGEST_KEY = 1024
+"""Bytes, by S3's rules."""
 _ATTEMPTS = 3
 _READ_BYTES = 1 << 18
 
@@ -63,6 +66,16 @@ class S3Store:
             self.left_out += len(objects) - len(page)
             if page or not objects:
                 yield page
+
+    def find(self, key: str) -> StoredObject | None:
+        """Look for one object by a listing of its key, so that all of it is as other listings give it."""
+        if not key.startswith(self.prefix) or not 0 < len(key_bytes(key)) <= LONGEST_KEY:
+            return None
+        try:
+            first = self._list(askable_key(key), "", 1)  # what begins with a key comes after that key
+        except KeyNotSupported:
+            return None
+        return first[0] if first and first[0].key == key and not self._leaves_out(first[0]) else None
 
     def _leaves_out(self, stored: StoredObject) -> bool:
         is_marker = stored.size <= 1 and stored.key.endswith("/")

@@ -8,7 +8,7 @@ try again later), one about the store until somebody acts (`StoreMisconfigured`)
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from worker import WorkerError
 
@@ -125,6 +125,17 @@ class Store(Protocol):
 
     def check(self) -> None:
         """Make one cheap request. Raises StoreMisconfigured and StoreUnavailable."""
+
+
+@runtime_checkable
+class BucketStore(Store, Protocol):
+    """A store whose objects are named by events: the bucket of an S3 server."""
+
+    def find(self, key: str) -> StoredObject | None:
+        """Return the object as a listing would give it; None if a listing would leave it out, or it is not there.
+
+        So, too, if nothing can ask for a key like this one. Raises StoreUnavailable and StoreMisconfigured.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ import pytest
 from stack.servers import Seaweed
 from tests.faults.proxy import Proxy
 from tests.worker.storage.listing import keys_of, listed
+from worker.storage.ignore import ignored_names
 from worker.storage.open import open_source
 from worker.storage.store import (
+    BucketStore,
     ChangedDuringRead,
     ImageNotFound,
     S3Options,
@@ -199,3 +201,35 @@ def test_a_connection_cut_in_the_middle_is_read_again(seaweed_server: Seaweed) -
         proxy.cut_after = None
 
         assert store.read("a.jpg", photo.version_token, max_bytes=2_000_000) == data
+
+
+# One object
+
+
+def test_one_object_is_found_as_the_listing_gives_it(seaweed_server: Seaweed) -> None:
+    store = filled(seaweed_server, "a b+c%20.jpg", "größe.jpg", "a?b#c&d.jpg", "shoes/1.jpg", "shoes/1.jpg.bak", "\x01")
+    assert isinstance(store, BucketStore)
+
+    everything = listed(store)
+
+    assert [store.find(stored.key) for stored in everything] == everything
+
+
+def test_what_a_listing_leaves_out_is_not_found(seaweed_server: Seaweed) -> None:
+    keys = ["shoes/1.jpg", "shoes/.hidden", "bags/1.jpg", "shoes/empty/"]
+    bucket = filled(seaweed_server, *keys).bucket
+    store = open_source(f"s3://{bucket}/shoes/", options_of(seaweed_server), ignored=ignored_names(".*"))
+    assert isinstance(store, BucketStore)
+
+    asked = [*keys[1:], "shoes/1", "shoes/1.jpg.bak", "shoes/", "", "shoes/" + "x" * 2000, "shoes/\U0010fffdff.jpg"]
+
+    assert [key for key in asked if store.find(key) is not None] == []
+    assert store.find("shoes/1.jpg") is not None
+
+
+def test_looking_in_a_bucket_that_is_not_there_says_so(seaweed_server: Seaweed) -> None:
+    store = open_source("s3://nowhere-at-all/", options_of(seaweed_server))
+    assert isinstance(store, BucketStore)
+
+    with pytest.raises(StoreMisconfigured, match="nowhere-at-all"):
+        store.find("a.jpg")

@@ -1,0 +1,1 @@
+"""Hints of new images: events of the object store, so that an image is tagged within seconds of its upload."""
