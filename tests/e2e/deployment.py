@@ -7,13 +7,18 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
+from sqlalchemy import Engine
 
+from db import migrations
+from db.session import connect, reading, sessions_of
+from db.status import status
 from stack.processes import Child, spawn, wait_until
 
 TAGGER = Path(sys.executable).parent / "tagger"
@@ -50,6 +55,24 @@ class Deployment:
         assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout.splitlines()[-1])
 
+    def look(self) -> dict[str, Any]:
+        """Return what `status` tells of the catalogue, at less cost than the command, to look again and again."""
+        with self._engine() as engine, reading(sessions_of(engine)) as session:
+            return status(session)
+
+    def make_tables(self) -> None:
+        """Make the tables, at less cost than `tagger db upgrade`."""
+        with self._engine() as engine:
+            migrations.upgrade(engine)
+
+    @contextmanager
+    def _engine(self) -> Iterator[Engine]:
+        engine = connect(self.settings.get("TAGGER_DATABASE_URL", f"sqlite:///{self.folder / 'tagger.db'}"))
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
     def start(self, *arguments: str) -> Child:
         """Start a long-lived `tagger` process."""
         log = self.folder / f"{arguments[0]}-{len(self.children)}.log"
@@ -59,11 +82,9 @@ class Deployment:
 
     def start_worker(self, concurrency: int = 1) -> Child:
         """Start a worker and wait for its heartbeat."""
-        before = len(self.json("status")["workers"])
+        before = len(self.look()["workers"])
         worker = self.start("worker", "--concurrency", str(concurrency))
-        wait_until(
-            lambda: not worker.alive or len(self.json("status")["workers"]) > before, "a worker's heartbeat", 60, 0.3
-        )
+        wait_until(lambda: not worker.alive or len(self.look()["workers"]) > before, "a worker's heartbeat", 60, 0.1)
         assert worker.alive, worker.tail()
         return worker
 

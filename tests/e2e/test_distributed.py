@@ -69,7 +69,7 @@ def test_nothing_is_lost_or_tagged_twice_when_a_child_redis_postgresql_and_a_wor
     )
 
     def tagged() -> int:
-        return distributed.json("status")["items"].get("done", 0)
+        return distributed.look()["items"].get("done", 0)
 
     wait_until(lambda: tagged() > 200, "the first images", 60, 0.2)
     chance.choice(children_of(workers[0])).kill()
@@ -95,10 +95,10 @@ def test_the_scheduler_goes_on_with_a_run_whose_command_was_killed(
     distributed.start_worker(2)
     distributed.start("scheduler")
     following = distributed.start("run", f"{bucket_of_photos.source}/test/")
-    wait_until(lambda: distributed.json("status")["items"], "the scan", 60, 0.1)
+    wait_until(lambda: distributed.look()["items"], "the scan", 60, 0.1)
     following.kill()
 
-    wait_until(lambda: not distributed.json("status")["runs"], "the scheduler to finish the run", 90, 0.5)
+    wait_until(lambda: not distributed.look()["runs"], "the scheduler to finish the run", 90, 0.5)
 
     assert final_tags(distributed) == (372, 372, 0)
     assert distributed.clean()
@@ -107,7 +107,7 @@ def test_the_scheduler_goes_on_with_a_run_whose_command_was_killed(
 def test_a_worker_stops_in_order_and_gives_its_chunk_back(distributed: Deployment, bucket_of_photos: Bucket) -> None:
     worker = distributed.start_worker(2)
     following = distributed.start("run", bucket_of_photos.source)
-    wait_until(lambda: distributed.json("status")["items"].get("done", 0) > 100, "the first images", 60, 0.2)
+    wait_until(lambda: distributed.look()["items"].get("done", 0) > 100, "the first images", 60, 0.2)
     begun = time.monotonic()
 
     status = worker.stop(timeout_s=60)
@@ -124,7 +124,7 @@ def test_a_worker_stops_in_order_and_gives_its_chunk_back(distributed: Deploymen
 @pytest.mark.parametrize("verb", ["worker", "scheduler"])
 def test_processes_leave_nothing_behind(distributed: Deployment, verb: str) -> None:
     process = distributed.start(verb)
-    wait_until(lambda: "started" in process.tail() or distributed.json("status")["workers"], "its start", 60, 0.3)
+    wait_until(lambda: "started" in process.tail() or distributed.look()["workers"], "its start", 60, 0.3)
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
 
     status = process.stop(timeout_s=30)

@@ -22,7 +22,7 @@ def monitored(tmp_path: Path, own_valkey: Valkey) -> Iterator[Deployment]:
         shutil.copytree(SAMPLES, tmp_path / "images" / name)
     settings = {"TAGGER_BROKER_URL": own_valkey.url, "TAGGER_SOURCE": str(tmp_path / "images"), "TAGGER_LEASE_S": "6"}
     deployment = Deployment(tmp_path, settings | {"TAGGER_CELERY_MONITORING": "on", "TAGGER_CHUNK": "8"})
-    assert deployment.tagger("db", "upgrade").returncode == 0
+    deployment.make_tables()
     yield deployment
     deployment.stop()
 

@@ -102,7 +102,7 @@ def test_sigterm_ends_a_scheduler_in_seconds_while_its_store_hangs(tmp_path: Pat
                 "TAGGER_S3_SECRET_ACCESS_KEY": "secret",
             },
         )
-        assert deployment.tagger("db", "upgrade").returncode == 0
+        deployment.make_tables()
         engine = connect(deployment.settings["TAGGER_DATABASE_URL"])
         a_planned_run(a_catalogue(sessions_of(engine)), f"s3://{BUCKET}/")
         engine.dispose()
