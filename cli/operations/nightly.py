@@ -76,7 +76,7 @@ def _work(settings: Settings, date: datetime | None, *, as_json: bool) -> None:
     for good in note_good(job.sessions):
         if settings.ping_url is not None:
             ping(settings.ping_url, good)
-    result = run_result(run.id, scanned, counts, seconds)
+    result = run_result(job, run.id, scanned, counts, seconds)
     finish(job, result | (_result(night) | {"state": "finished"} if as_json else {}), scanned, counts, as_json=as_json)
 
 

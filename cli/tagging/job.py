@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from worker.storage.store import Store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
     """A source, a bundle and a catalogue, all checked before anything is changed."""
 
@@ -28,6 +28,8 @@ class Job:
     store: Store
     bundle: Bundle
     sessions: Sessions
+    tagged_before: int = 0
+    """How many of the run's images were tagged before this command, if it goes on with one."""
 
     @classmethod
     def prepare(cls, source: str | None, model: str | None, *, needs_broker: bool, may_be_gone: bool = False) -> Job:
@@ -86,10 +88,13 @@ class Job:
     def list_source(self, run: Run, allow_mass_removal: bool) -> Scanned:
         """List the source for a run that is set to scanning, or wait for another process that does."""
         from cli.tagging.follow import listing
-        from db.runs import ScanTakenOver
+        from db.runs import ScanTakenOver, work_counts
+        from db.session import reading
         from scheduler import discovery
         from scheduler.scan_requests import scan_request
 
+        with reading(self.sessions) as session:
+            self.tagged_before = work_counts(session, run.id)["tagged"]
         request = scan_request(run, self.settings, allow_mass_removal=allow_mass_removal)
         scanned = None
         while scanned is None:

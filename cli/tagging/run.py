@@ -54,7 +54,7 @@ def run(
             left_open.adopt(job, run_id, limit)
         counts = follow(job.settings, job.sessions, run_id, classifiers)
         seconds = time.monotonic() - begun
-    finish(job, run_result(run_id, scanned, counts, seconds), scanned, counts, as_json=as_json)
+    finish(job, run_result(job, run_id, scanned, counts, seconds), scanned, counts, as_json=as_json)
 
 
 def scan(
@@ -106,12 +106,12 @@ def _scan_result(run_id: int, scanned: Scanned) -> dict[str, Any]:
     return {"run": run_id, **found}
 
 
-def run_result(run_id: int, scanned: Scanned, counts: dict[str, int], seconds: float) -> dict[str, Any]:
+def run_result(job: Job, run_id: int, scanned: Scanned, counts: dict[str, int], seconds: float) -> dict[str, Any]:
     return {
         **_scan_result(run_id, scanned),
         **{name: counts[name] for name in ("tagged", "needs_review", "skipped", "quarantined")},
         "seconds": round(seconds, 3),
-        "images_per_second": round(counts["tagged"] / seconds, 1),
+        "images_per_second": round((counts["tagged"] - job.tagged_before) / seconds, 1),
     }
 
 

@@ -9,6 +9,8 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from model import bundle
 from stack.processes import wait_until
 from tests.e2e.deployment import Deployment, tagged
@@ -117,6 +119,7 @@ def test_ctrl_c_leaves_what_the_next_run_continues(embedded: Deployment, tmp_pat
     assert "Run the same command again to continue" in running.tail()
     assert tagged_before < 200
     assert result["tagged"] == 200
+    assert result["images_per_second"] == pytest.approx((200 - tagged_before) / result["seconds"], abs=0.1)
     assert embedded.clean()
 
 
