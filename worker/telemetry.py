@@ -1,7 +1,9 @@
 """Logs: constant event names with fields, on stderr, for people or for programs."""
 
 import logging
+import os
 import sys
+import threading
 
 import structlog
 
@@ -23,7 +25,7 @@ def configure(log_format: str = "text", *, quiet: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=_to_stderr,
+        logger_factory=_ToStderr,
         cache_logger_on_first_use=False,
     )
 
@@ -40,6 +42,22 @@ def _printable(line: str) -> str:
     return line if line.isprintable() else line.encode("unicode_escape").decode()
 
 
-def _to_stderr(*_: object) -> structlog.PrintLogger:
-    """Write to whatever stderr is at that moment: a progress bar or a test may have replaced it."""
-    return structlog.PrintLogger(sys.stderr)
+class _ToStderr:
+    """A logger that writes to whatever stderr is at that moment: a progress bar or a test may have replaced it.
+
+    No process is forked in the middle of a line. Its child would find the lock taken by a thread that it does not have,
+    and would wait for ever at its own first line, as it would with structlog's loggers.
+    """
+
+    _lock = threading.Lock()
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        """Write a line."""
+        with self._lock:
+            print(line, file=sys.stderr, flush=True)
+
+    debug = info = warning = error = critical = msg

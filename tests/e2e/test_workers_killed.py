@@ -42,7 +42,7 @@ def test_the_images_of_a_child_that_was_killed_do_not_wait_for_the_end_of_its_le
     assert status == 0, run.tail()
     assert "child_died" in worker.tail(100_000)
     assert rung.clean()
-    worker.kill()  # Celery would wait half a minute for the task of the child that died
+    assert worker.stop(timeout_s=60) == 0, worker.tail()
 
 
 def test_after_the_death_of_a_whole_worker_its_images_go_on_within_a_lease_and_half_a_minute(

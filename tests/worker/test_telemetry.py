@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 
 import pytest
@@ -36,3 +37,31 @@ def test_quiet_keeps_warnings_only(monkeypatch: pytest.MonkeyPatch) -> None:
     log.warning("store_outage")
 
     assert [json.loads(line)["event"] for line in written.getvalue().splitlines()] == ["store_outage"]
+
+
+FORK_IN_THE_MIDDLE_OF_A_LINE = """
+import io, os, signal, sys, threading, time
+import structlog
+from worker import telemetry
+
+class Slow(io.StringIO):
+    def write(self, text):
+        writing.set()
+        time.sleep(0.2)
+        return len(text)
+
+writing, sys.stderr = threading.Event(), Slow()
+telemetry.configure("json")
+log = structlog.get_logger()
+threading.Thread(target=log.warning, args=["child_died"]).start()
+writing.wait()
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+signal.alarm(10)
+log.warning("chunk_done")
+os._exit(0)
+"""
+
+
+def test_a_child_that_is_forked_in_the_middle_of_a_line_can_log() -> None:
+    assert subprocess.run([sys.executable, "-c", FORK_IN_THE_MIDDLE_OF_A_LINE], check=False).returncode == 0

@@ -19,6 +19,16 @@ class Pool(TaskPool):  # type: ignore[misc]  # Celery ships no types
 
         def on_process_down(process: Any) -> None:
             clean_up(process)
+            self._forget_lost_jobs()
             child_ended.send(sender=self, pid=process.pid)
 
         self._pool.on_process_down = on_process_down
+
+    def _forget_lost_jobs(self) -> None:
+        """Drop the jobs that failed with their child, which Celery keeps if the child had not yet acknowledged them.
+
+        A warm shutdown waits for all that are kept, and would wait for these for ever.
+        """
+        for job in list(self._pool._cache.values()):
+            if job.ready():
+                job.discard()
