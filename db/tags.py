@@ -21,7 +21,10 @@ TAG_FIELDS = ("category", "confidence", "needs_review", "review_reason", "source
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A model's result for one claimed image. Confidence and scores (in the bundle's order of categories) in 1e-4."""
+    """A model's result for one claimed image. Confidence and scores (in the bundle's order of categories) in 1e-4.
+
+    `audit_share` is the probability with which an image that passed was drawn to be reviewed all the same.
+    """
 
     item: ClaimedItem
     category: str
@@ -30,6 +33,7 @@ class Tagged:
     ood_score: float | None
     needs_review: bool
     review_reason: str | None
+    audit_share: float | None = None
 
 
 def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int) -> int:
@@ -96,6 +100,7 @@ def _append_classifications(
             "fence": result.item.fence,
             "scores": result.scores,
             "ood_score": result.ood_score,
+            "audit_share": result.audit_share,
             "created_at": tagged_at,
         }
         for result in results

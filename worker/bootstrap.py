@@ -54,6 +54,7 @@ def build_tagger(
         chunk=settings.chunk,
         micro_batch=settings.micro_batch,
         lease_s=settings.lease_s,
+        audit_share=settings.audit_share,
         stopping=stopping,
     )
 

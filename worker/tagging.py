@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from db import tags
 from db.queue import leases, throttle
 from db.queue.leases import ClaimedItem
+from db.review.truth import audit
 from db.session import Sessions, in_transaction
 from model.classifier import Classifier
 from model.images.decoder_pool import Decoders
@@ -67,6 +68,7 @@ class Tagger:
     chunk: int = 256
     micro_batch: int = 64
     lease_s: float = leases.LEASE_S
+    audit_share: float = 0.0
     owner: str = field(default_factory=lambda: owner_of(os.getpid()))
     stopping: Callable[[], bool] = lambda: False
 
@@ -176,7 +178,8 @@ class _Chunk:
         read = [image for image in ours if isinstance(image, Prepared)]
         for image in read:
             self.tagger.outages.note_read(image.item.bucket, image.item.key, image.item.version_token)
-        tagged, failed = classify(self.classifier, read)
+        results, failed = classify(self.classifier, read)
+        tagged = audit.draw(results, self.tagger.audit_share)
         self.transient += failed
         ended = [*(result.item for result in tagged), *(fault.item for fault in (*lasting, *struck))]
 

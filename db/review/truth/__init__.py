@@ -1,0 +1,1 @@
+"""How true the tags and the people are: audits, probes, second opinions, and sessions of reviewing."""

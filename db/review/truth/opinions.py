@@ -1,0 +1,79 @@
+"""Second opinions: asked of a colleague, or drawn by chance, and closed by whoever gives one."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from db.review.truth.audit import is_drawn
+from db.schema import Decision, SecondOpinion
+from db.schema.columns import table_of
+from db.session import upsert
+
+TABLE = table_of(SecondOpinion)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An image that waits for a second opinion, and what the first said of it."""
+
+    id: int
+    kind: str
+    probability: float | None
+    user_id: int
+    answer: tuple[str, str | None]
+
+    def is_for(self, user_id: int) -> bool:
+        """Tell whether this reviewer's opinion is a second one."""
+        return self.user_id != user_id
+
+
+def open_of(session: Session, object_ids: Collection[int]) -> dict[int, Asked]:
+    """Return by image what is asked about it and not answered."""
+    first, asked = Decision, SecondOpinion
+    statement = (
+        select(asked.object_id, asked.id, asked.kind, asked.probability, first.user_id, first.outcome, first.category)
+        .join(first, first.id == asked.first_id)
+        .where(asked.object_id.in_(sorted(object_ids)), asked.second_id.is_(None), first.undone_at.is_(None))
+    )
+    return {
+        object_id: Asked(id, kind, probability, user_id, (outcome, category))
+        for object_id, id, kind, probability, user_id, outcome, category in session.execute(statement)
+    }
+
+
+def ask_colleagues(session: Session, firsts: Mapping[int, int]) -> None:
+    """Send images to colleagues, by the decision that left each to them."""
+    _ask(session, "colleague", firsts, None)
+
+
+def draw_doubles(session: Session, firsts: Mapping[int, int], share: float) -> None:
+    """Let a share of what was just decided be read again by somebody else: always the same images."""
+    drawn = {object_id: first for object_id, first in firsts.items() if is_drawn("double", str(object_id), share)}
+    _ask(session, "double", drawn, share)
+
+
+def close(session: Session, asked: Asked, second_id: int, answer: tuple[str, str | None]) -> None:
+    """Note the decision that answers; of a double also whether the two agree."""
+    agreed = answer == asked.answer if asked.kind == "double" else None
+    closing = update(TABLE).where(TABLE.c.id == asked.id, TABLE.c.second_id.is_(None))
+    session.execute(closing.values(second_id=second_id, agreed=agreed))
+
+
+def undone(session: Session, decision_ids: Collection[int]) -> None:
+    """Forget what was asked by decisions that are undone, and ask again what they had answered."""
+    these = sorted(decision_ids)
+    session.execute(delete(TABLE).where(TABLE.c.first_id.in_(these), TABLE.c.second_id.is_(None)))
+    others = select(TABLE.c.object_id).where(TABLE.c.second_id.is_(None))
+    answered = update(TABLE).where(TABLE.c.second_id.in_(these), TABLE.c.object_id.not_in(others))
+    session.execute(answered.values(second_id=None, agreed=None))
+
+
+def _ask(session: Session, kind: str, firsts: Mapping[int, int], probability: float | None) -> None:
+    rows = [
+        {"object_id": object_id, "kind": kind, "probability": probability, "first_id": first}
+        for object_id, first in sorted(firsts.items())
+    ]
+    if rows:
+        session.execute(upsert(session, TABLE).on_conflict_do_nothing(), rows)
