@@ -14,9 +14,10 @@ from starlette.exceptions import HTTPException
 
 from db import CatalogueError
 from db.operations.control import NoSuchRun, RunRefused
-from db.review.decisions import NoSuchDecision
 from db.review.images import NoSuchImage
 from db.review.screens import NoSuchScreen
+from db.review.truth.sittings import NoSuchSession
+from db.review.undoing import NoSuchDecision
 from review.api.bodies import ProblemTold
 from review.templates import render
 
@@ -28,6 +29,7 @@ _STATUS: dict[type[CatalogueError], int] = {
     NoSuchDecision: 404,
     NoSuchImage: 404,
     NoSuchScreen: 404,
+    NoSuchSession: 404,
     RunRefused: 409,
 }
 PROBLEM = {"content": {"application/problem+json": {"schema": ProblemTold.model_json_schema()}}}

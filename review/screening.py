@@ -4,19 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from db.operations import plan_changes
-from db.review import decisions, screens
+from db.review import decisions, screens, undoing
 from db.review.access import Person
-from db.review.decisions import Conflict, Given, Recorded, Restored, Reviewer
+from db.review.decisions import Conflict, Given, Recorded, Reviewer
 from db.review.filters import Filters
 from db.review.screens import Item
+from db.review.undoing import Restored
 from db.schema import CONFIDENCE_UNIT
 from db.session import in_transaction, reading
 from review.categories import BEST
 from review.parts import Parts
 from review.problems import Problem
-from review.proposals import SIZES, arranged, propose
+from review.proposals import SIZES, Proposal, arranged, propose
 from review.thumbnails import identity
+from review.truth import mixing
+
+NO_SUGGESTION: dict[str, Any] = {"category": None, "confidence": None, "review_reason": None, "candidates": []}
+"""What is shown of an image that somebody is to judge for himself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +40,36 @@ class Shown:
 
 def open_screen(parts: Parts, person: Person, filters: Filters, *, mode: str | None, limit: int | None) -> Shown | None:
     """Claim a screen for somebody; None if nothing waits. Without a mode the better one is proposed."""
-    proposal = propose(parts, person.user_id, filters, mode, limit)
-    if proposal is None:
+    only_blind = mode is None and mixing.is_for_blind(parts, person, filters)
+    proposal = None if only_blind else propose(parts, person.user_id, filters, mode, limit)
+    if proposal is None and mode not in (None, "single"):
         return None
-    is_proposed, mode, filters = mode is None, proposal.mode, proposal.filters
+    is_proposed, proposal = mode is None, proposal or Proposal("single", filters)  # some may be seen blind all the same
+    mode, filters = proposal.mode, proposal.filters
     count = limit or SIZES[mode]
     if is_proposed and mode == "single":
         count = min(count, SIZES[mode])
-    screen = in_transaction(
-        parts.sessions, lambda session: screens.claim(session, person.user_id, filters, limit=count, mode=mode)
-    )
-    if screen is None:
+    blind = (count if only_blind else mixing.by_chance(count * mixing.BLIND_SHARE)) if mode == "single" else None
+
+    def claim(session: Session) -> tuple[screens.Screen, list[Item]] | None:
+        options: dict[str, Any] = {"limit": count, "mode": mode, "blind": blind, "doubles": mixing.is_browser(person)}
+        screen = screens.claim(session, person.user_id, filters, **options)
+        if screen is None:
+            return None
+        return screen, mixing.with_probes(parts, session, person, screen, mode, filters.category)
+
+    claimed = in_transaction(parts.sessions, claim)
+    if claimed is None:
         return None
-    described = {item.object_id: shown(parts, item) for item in screen.items}
+    screen, claimed_items = claimed
+    described = {item.object_id: shown(parts, item) for item in claimed_items}
     _propose_changes(parts, filters, described)
     shares = {
         object_id: {best["category"]: best["confidence"] for best in item["candidates"]}
         for object_id, item in described.items()
     }
-    items = [described[item.object_id] for item in arranged(mode, filters, screen.items, shares)]
+    arranged_items = [described[item.object_id] for item in arranged(mode, filters, claimed_items, shares)]
+    items = [item | NO_SUGGESTION if item["object_id"] in screen.blind else item for item in arranged_items]
     return Shown(screen.id, mode, filters.category, filters.pair, screen.expires_at, items)
 
 
@@ -98,7 +116,12 @@ def decide(parts: Parts, person: Person, batch: Sequence[Given]) -> Recorded:
         there_are = ", ".join(parts.categories.names())
         raise Problem(422, f"there is no category {', '.join(map(repr, unknown))}; there are {there_are}")
     reviewer = Reviewer(person.user_id, person.name)
-    result = in_transaction(parts.sessions, lambda session: decisions.record(session, reviewer, batch))
+    share = parts.settings.double_share if mixing.is_browser(person) else 0.0
+
+    def record(session: Session) -> Recorded:
+        return decisions.record(session, reviewer, batch, double_share=share)
+
+    result = in_transaction(parts.sessions, record)
     new = set(result.recorded)
     for given in batch:
         if given.key in new:
@@ -121,9 +144,7 @@ def how_of(parts: Parts, person: Person, screen_id: int | None) -> str:
 def undo(parts: Parts, person: Person, key: str, *, of_anybody: bool) -> Restored:
     """Undo a decision. Raises NoSuchDecision, and a Problem if somebody has changed the image since."""
     reviewer = Reviewer(person.user_id, person.name)
-    result = in_transaction(
-        parts.sessions, lambda session: decisions.undo(session, reviewer, key, of_anybody=of_anybody)
-    )
+    result = in_transaction(parts.sessions, lambda session: undoing.undo(session, reviewer, key, of_anybody=of_anybody))
     if isinstance(result, Conflict):
         now = f"it is {result.category!r} now, by {result.by}" if result.by else "the image is gone"
         raise Problem(

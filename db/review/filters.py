@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from db import actors
 from db.keys import under
+from db.review.truth.audit import AUDIT
+from db.review.truth.blind import is_for_others
 from db.schema import Decision, ImageTag, Plan, PlanChange, ReviewClaim, SourceObject, TagEvent
 from db.session import sql_now
 
@@ -62,6 +64,13 @@ def peek(session: Session, user_id: int, filters: Filters, limit: int) -> Sequen
     return session.execute(pick(session, user_id, filters, limit)).scalars().all()
 
 
+def blind(session: Session, user_id: int, filters: Filters) -> list[ColumnElement[bool]] | None:
+    """Match what may be shown without a suggestion; None where the filters would tell what the model has said."""
+    if replace(filters, prefix=None, reason=None) != Filters() or filters.reason not in (None, AUDIT):
+        return None
+    return [*_free_or_blind(session, user_id), *([under(filters.prefix)] if filters.prefix is not None else [])]
+
+
 def _walk(session: Session, user_id: int, filters: Filters, limit: int) -> Select[int, int]:
     """Select images in the order of an index of tags, or of the events of a run."""
     tag, image = ImageTag, SourceObject
@@ -103,7 +112,11 @@ def _leads(session: Session, user_id: int, filters: Filters, limit: int) -> CTE:
 
 
 def _free(session: Session, user_id: int) -> list[ColumnElement[bool]]:
-    """Match images that are there, on nobody's screen, and not skipped by this reviewer of late."""
+    """Match images that are there, on nobody's screen, not skipped by this reviewer of late, and with a suggestion."""
+    return [*_free_or_blind(session, user_id), ~is_for_others()]
+
+
+def _free_or_blind(session: Session, user_id: int) -> list[ColumnElement[bool]]:
     tag = ImageTag
     claimed = exists().where(ReviewClaim.object_id == tag.object_id, ReviewClaim.expires_at > sql_now(session))
     skipped = exists().where(

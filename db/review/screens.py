@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session, aliased
 from db import CatalogueError
 from db.review import filters as chosen
 from db.review.filters import Filters, pick
+from db.review.truth import blind as blinds
+from db.review.truth.audit import AUDIT
 from db.schema import Classification, ImageTag, ReviewClaim, ReviewScreen, SourceObject
 from db.schema.columns import table_of
 from db.session import sql_now, upsert
@@ -42,35 +44,60 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A claimed screen: whose time ends at `expires_at`, with its images, the least certain first."""
+    """A claimed screen: whose time ends at `expires_at`, with its images, the least certain first.
+
+    Those in `blind` are to be shown without a suggestion.
+    """
 
     id: int
     expires_at: datetime
     items: list[Item]
+    blind: frozenset[int] = frozenset()
 
 
 def claim(
-    session: Session, user_id: int, filters: Filters, *, limit: int, mode: str, hold_s: float = HOLD_S
+    session: Session,
+    user_id: int,
+    filters: Filters,
+    *,
+    limit: int,
+    mode: str,
+    hold_s: float = HOLD_S,
+    blind: int | None = None,
+    doubles: bool = False,
 ) -> Screen | None:
     """Claim up to `limit` images for a reviewer, in product mode all of up to `limit` products; None if nothing waits.
 
-    No image is in two claims that last.
+    No image is in two claims that last. Up to `blind` images are ones that are shown without a suggestion, and more
+    where nothing else waits; None for none of them. With `doubles` some that somebody else has decided are among them.
     """
     held = {"user_id": user_id, "mode": mode, "filters": asdict(filters), "created_at": sql_now(session)}
     row = held | {"expires_at": sql_now(session, hold_s)}
     opened = insert(ReviewScreen).values(row).returning(ReviewScreen.id, ReviewScreen.expires_at)
     screen_id, expires_at = session.execute(opened).one()
-    picked = pick(session, user_id, filters, limit, whole_products=mode == "product")
-    ids = _claim(session, screen_id, picked, hold_s)
-    if not ids:
+    hidden = _claim_blind(session, screen_id, user_id, filters, min(blind or 0, limit), hold_s, doubles)
+    ids = []
+    if len(hidden) < limit:
+        picked = pick(session, user_id, filters, limit - len(hidden), whole_products=mode == "product")
+        ids = _claim(session, screen_id, picked, hold_s)
+    if blind is not None:
+        left = limit - len(ids) - len(hidden)
+        hidden += _claim_blind(session, screen_id, user_id, filters, left, hold_s, doubles)
+    if not ids and not hidden:
         session.execute(delete(ReviewScreen).where(ReviewScreen.id == screen_id))
         return None
-    return Screen(screen_id, expires_at, items(session, ids))
+    return Screen(screen_id, expires_at, items(session, [*ids, *hidden]), frozenset(hidden))
 
 
 def peek(session: Session, user_id: int, filters: Filters, limit: int) -> list[Item]:
     """Read what a reviewer would be given next, without claiming it."""
     return items(session, chosen.peek(session, user_id, filters, limit))
+
+
+def blind_wait(session: Session, user_id: int, filters: Filters, *, doubles: bool) -> bool:
+    """Tell whether a reviewer could be given something without a suggestion."""
+    picks = blinds.picks(user_id, chosen.blind(session, user_id, filters), 1, doubles=doubles)
+    return any(session.execute(pick).first() for pick in picks)
 
 
 def extend(session: Session, screen_id: int, user_id: int, *, hold_s: float = HOLD_S) -> datetime:
@@ -122,15 +149,27 @@ def items(session: Session, object_ids: Sequence[int]) -> list[Item]:
 
 
 def waiting(session: Session) -> Sequence[Row[str, str | None, int, float]]:
-    """Count what waits by category and reason, with the mean confidence in 1e-4. Walks all that is flagged."""
+    """Count what waits by category and reason, but for audits, with the mean confidence in 1e-4. Walks all of it."""
     tag = ImageTag
     statement = (
         select(tag.category, tag.review_reason, func.count().label("images"), func.avg(tag.confidence).label("mean"))
-        .where(tag.needs_review)
+        .where(tag.needs_review, tag.review_reason.is_distinct_from(AUDIT))
         .group_by(tag.category, tag.review_reason)
         .order_by(func.count().desc(), tag.category)
     )
     return session.execute(statement).all()
+
+
+def _claim_blind(
+    session: Session, screen_id: int, user_id: int, filters: Filters, limit: int, hold_s: float, doubles: bool
+) -> list[int]:
+    """Claim what colleagues are asked, then what is audited, as far as it may be among what the filters mean."""
+    ids: list[int] = []
+    for pick_some in blinds.picks(user_id, chosen.blind(session, user_id, filters), limit, doubles=doubles):
+        if len(ids) < limit:
+            locked = pick_some.limit(limit - len(ids)).with_for_update(of=ImageTag, key_share=True, skip_locked=True)
+            ids += _claim(session, screen_id, locked, hold_s)
+    return ids
 
 
 def _claim(session: Session, screen_id: int, picked_rows: Select[int], hold_s: float) -> list[int]:

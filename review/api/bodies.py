@@ -50,8 +50,8 @@ class ScreenItem(BaseModel):
     key: str
     product_id: str | None
     version: int
-    category: str
-    confidence: float
+    category: str | None = Field(description="Null, as what follows it, where you are to judge without a suggestion.")
+    confidence: float | None
     review_reason: str | None
     proposed: str | None = Field(description="What the plan that is looked at would make of it.")
     candidates: list[Candidate]
@@ -85,7 +85,7 @@ class DecisionGiven(Body):
     object_id: int = Field(ge=0, le=_BIGGEST)
     version: int = Field(ge=0, le=_BIGGEST)
     category: str | None = Field(None, min_length=1, max_length=500)
-    no_category: Literal["not_ours", "unreadable", "skip"] | None = None
+    no_category: Literal["not_ours", "unreadable", "skip", "colleague"] | None = None
     dwell_ms: int | None = Field(None, ge=0, le=_BIGGEST, description="How long it was looked at.")
     blind: bool = Field(False, description="Whether no suggestion was shown.")
 
@@ -112,12 +112,26 @@ class ConflictTold(BaseModel):
     version: int | None
 
 
+class ProbeTold(BaseModel):
+    """A settled image that was shown with a wrong category, and whether that was noticed; null if it was skipped."""
+
+    object_id: int
+    shown: str
+    truth: str
+    found: bool | None
+
+
 class DecisionsRecorded(BaseModel):
-    """What became of a batch: how many decisions are new, how many were known, and which came too late."""
+    """What became of a batch: how many decisions are new, how many were known, and which came too late.
+
+    `probes` were no questions: they tell whether you look. `careless` is true when that was in doubt again.
+    """
 
     recorded: int
     repeated: int
     conflicts: list[ConflictTold]
+    probes: list[ProbeTold] = []
+    careless: bool = False
 
 
 class Undone(BaseModel):

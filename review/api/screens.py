@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy.orm import Session
 
-from db.review import decisions, screens
-from db.review.decisions import Conflict, Given, Restored, Reviewer
+from db.review import screens, undoing
+from db.review.decisions import Conflict, Given, Reviewer
 from db.review.filters import Filters
+from db.review.undoing import Restored
 from db.session import in_transaction
 from review.access.auth import ReviewerPerson, scopes_of
 from review.api.bodies import (
@@ -17,6 +18,7 @@ from review.api.bodies import (
     DecisionsGiven,
     DecisionsRecorded,
     Extended,
+    ProbeTold,
     Screen,
     ScreenAsked,
     ScreenItem,
@@ -65,7 +67,7 @@ def undo_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> Scree
 
     def work(session: Session) -> list[Restored | Conflict]:
         screens.find(session, id, person.user_id)
-        return decisions.undo_screen(session, reviewer, id)
+        return undoing.undo_screen(session, reviewer, id)
 
     results = in_transaction(parts_of(request).sessions, work)
     return ScreenUndone(
@@ -74,7 +76,7 @@ def undo_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> Scree
     )
 
 
-@router.post("/decisions", responses=responses())
+@router.post("/decisions", responses=responses(), response_model_exclude_defaults=True)
 def record_decisions(batch: DecisionsGiven, request: Request, person: ReviewerPerson) -> DecisionsRecorded:
     """Record decisions; sent again with the same ids, they are recorded once."""
     parts = parts_of(request)
@@ -84,6 +86,8 @@ def record_decisions(batch: DecisionsGiven, request: Request, person: ReviewerPe
         recorded=len(result.recorded),
         repeated=len(result.repeated),
         conflicts=[_conflict(conflict) for conflict in result.conflicts],
+        probes=[ProbeTold(**asdict(checked)) for checked in result.checked],
+        careless=result.careless,
     )
 
 

@@ -23,7 +23,7 @@ from review.templates import render
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=2000)]
 Wanted = Annotated[str, Query(max_length=1024)]
-NO_CATEGORY = ("not_ours", "unreadable", "skip")
+NO_CATEGORY = ("not_ours", "unreadable", "skip", "colleague")
 
 
 @router.get("/")

@@ -1,4 +1,4 @@
-// What a cell is decided to be: {category} or {none: "not_ours" | "unreadable" | "skip"}.
+// What a cell is decided to be: {category} or {none: "not_ours" | "unreadable" | "skip" | "colleague"}.
 
 import { words } from "/static/texts.js";
 
@@ -27,6 +27,7 @@ function stack(items) {
 
 /** The choices that clicks go through, from what the cell is shown as: in a pair the other category comes first. */
 export function cycleOf(screen, cell) {
+  if (cell.category === null) return []; // to be judged without a suggestion
   const others = cell.candidates.map(({ category }) => category);
   const names = [cell.category, ...(screen.pair ?? []), ...others];
   return [...[...new Set(names)].slice(0, screen.pair ? 4 : 3).map((category) => ({ category })), { none: "not_ours" }];

@@ -11,6 +11,7 @@ export const KEYS = [
   { keys: ["x", "X"], shown: "X", act: "notOurs", words: _("Not ours") },
   { keys: ["u", "U"], shown: "U", act: "unreadable", words: _("Unreadable") },
   { keys: ["Backspace"], shown: "Backspace", act: "skip", words: _("Skip; somebody else may know") },
+  { keys: ["a", "A"], shown: "A", act: "colleague", words: _("Ask a colleague, who sees it without your opinion") },
   { keys: ["z", "Z"], shown: "Z", act: "undo", words: _("Undo the last step; a swept screen is one") },
   { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], shown: "Arrows", act: "move", words: _("Move between the cells") },
   { keys: ["f", "F"], shown: "F", act: "first", words: _("Pair: the first of the two, and on to the next") },

@@ -70,6 +70,7 @@ function settleAll() {
 }
 
 function settleOne(choice) {
+  if (!choice) return say(_("There is no suggestion here: choose by number or by name"));
   screen.choices[place] = choice;
   send([place], performance.now() - shownAt);
   say(words(choice.none) || choice.category);
@@ -159,6 +160,7 @@ const acting = {
   notOurs: () => screen && choose({ none: "not_ours" }),
   unreadable: () => screen && choose({ none: "unreadable" }),
   skip: () => screen && choose({ none: "skip" }),
+  colleague: () => screen && choose({ none: "colleague" }),
   first: () => screen?.mode === "pair" && grid.side(place, 0),
   other: () => screen?.mode === "pair" && grid.side(place, 1),
   undo,

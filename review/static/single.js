@@ -21,6 +21,7 @@ export class Single {
   }
 
   #best(cell) {
+    if (cell.category === null) return [make("p", { className: "quiet", textContent: _("No suggestion this time: say what you see.") })];
     return cell.candidates.map(({ category, confidence }, index) => {
       const number = this.names.indexOf(category);
       const key = index === 0 ? "Enter" : index === 1 ? "⇧ Enter" : number >= 0 && number < 10 ? String((number + 1) % 10) : "";
@@ -36,7 +37,7 @@ export class Single {
   }
 
   #none() {
-    const answers = [["not_ours", _("Not ours"), "X"], ["unreadable", _("Unreadable"), "U"], ["skip", _("Skip"), "⌫"]];
+    const answers = [["not_ours", _("Not ours"), "X"], ["unreadable", _("Unreadable"), "U"], ["skip", _("Skip"), "⌫"], ["colleague", _("Ask a colleague"), "A"]];
     return make("div", { className: "many" }, ...answers.map(([none, label, key]) =>
       make("button", { type: "button", onclick: () => this.choose({ none }) }, label, make("kbd", { textContent: key }))));
   }

@@ -16,7 +16,12 @@ def is_for_others() -> ColumnElement[bool]:
     return or_(ImageTag.review_reason.is_not_distinct_from(AUDIT), _is_asked_about())
 
 
-def opinions(user_id: int, free: Conditions, limit: int, *, doubles: bool) -> Select[int]:
+def picks(user_id: int, free: Conditions | None, limit: int, *, doubles: bool) -> list[Select[int]]:
+    """Return the picks of what may be shown blind, what people ask before what is audited; none if `free` is None."""
+    return [] if free is None else [_opinions(user_id, free, limit, doubles=doubles), _audits(free, limit)]
+
+
+def _opinions(user_id: int, free: Conditions, limit: int, *, doubles: bool) -> Select[int]:
     """Pick images that somebody else has sent to a colleague, or with `doubles` has decided and is read again."""
     tag, asked, first = ImageTag, SecondOpinion, aliased(Decision)
     sent = and_(asked.kind == "colleague", tag.source == "model")
@@ -32,7 +37,7 @@ def opinions(user_id: int, free: Conditions, limit: int, *, doubles: bool) -> Se
     )
 
 
-def audits(free: Conditions, limit: int) -> Select[int]:
+def _audits(free: Conditions, limit: int) -> Select[int]:
     """Pick images that passed and were drawn for an audit."""
     return _images().where(is_audit(), ~_is_asked_about(), *free).order_by(ImageTag.object_id).limit(limit)
 

@@ -1,11 +1,11 @@
 """Probes: settled images that are shown with a wrong category, to learn whether people look. None changes a tag."""
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Row, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from db.schema import Decision, ImageTag, Probe, ReviewClaim, SourceObject
@@ -13,7 +13,7 @@ from db.schema.columns import table_of
 from db.session import now, sql_now
 
 TABLE = table_of(Probe)
-_LOOKED_AT = 200
+_LOOKED_AT = 500
 """Decisions from a random one on, among which settled images are looked for."""
 
 
@@ -41,10 +41,20 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The keys of a batch that were answers to probes, now or before, and what the new ones came to."""
+    """The keys of a batch that were answers to probes, now or before, and what each probe's first one came to."""
 
-    new: dict[str, Checked]
+    new: dict[str, Checked | None]
     repeated: set[str]
+
+    @property
+    def checked(self) -> list[Checked]:
+        return [checked for checked in self.new.values() if checked is not None]
+
+    def note(self, key: str, checked: Checked | None, *, is_new: bool) -> None:
+        if is_new:
+            self.new.setdefault(key, checked)
+        else:
+            self.repeated.add(key)
 
 
 def settled(session: Session, user_id: int, *, but: str | None, limit: int) -> list[tuple[int, str]]:
@@ -80,20 +90,22 @@ def show(session: Session, screen_id: int, user_id: int, shown: Sequence[tuple[i
 def answer(session: Session, user_id: int, session_id: int, answers: Sequence[Answer]) -> Answered:
     """Record the answers to probes among these, each probe's first one; the rest of a batch is no probe."""
     result = Answered({}, set())
-    probes = _of(session, user_id, answers)
+    probes, keys = _of(session, user_id, answers), dict[tuple[int, int], str | None]()
     for given in answers:
-        probe = probes.get((given.screen_id, given.object_id))
+        place = given.screen_id, given.object_id
+        probe = probes.get(place)
         if probe is None:
             continue
-        if probe.key is not None:
-            result.repeated.add(given.key)
+        before = keys.setdefault(place, probe.key)
+        if before is not None:
+            result.note(given.key, None, is_new=before != given.key)
             continue
         found = None if given.outcome == "skip" else (given.outcome, given.category) != ("category", probe.shown)
         values: dict[str, Any] = {"key": given.key, "outcome": given.outcome, "category": given.category}
         values |= {"found": found, "dwell_ms": given.dwell_ms, "session_id": session_id, "answered_at": now(session)}
         session.execute(update(TABLE).where(TABLE.c.id == probe.id, TABLE.c.key.is_(None)).values(values))
-        probes[given.screen_id, given.object_id].key = given.key
-        result.new[given.key] = Checked(given.object_id, probe.shown, probe.truth, found)
+        keys[place] = given.key
+        result.note(given.key, Checked(given.object_id, probe.shown, probe.truth, found), is_new=True)
     return result
 
 
@@ -106,3 +118,12 @@ def on_screen(session: Session, user_id: int, screen_id: int) -> Sequence[Probe]
     """List the probes that somebody has answered on a screen."""
     mine = Probe.user_id == user_id, Probe.screen_id == screen_id, Probe.key.is_not(None)
     return session.execute(select(Probe).where(*mine)).scalars().all()
+
+
+def _of(session: Session, user_id: int, answers: Sequence[Answer]) -> dict[tuple[int, int], Row[*tuple[Any, ...]]]:
+    """Read the probes that a batch may answer, by screen and image."""
+    places = {(given.screen_id, given.object_id) for given in answers}
+    columns = TABLE.c.id, TABLE.c.screen_id, TABLE.c.object_id, TABLE.c.shown, TABLE.c.truth, TABLE.c.key
+    shown = select(*columns).where(TABLE.c.user_id == user_id)
+    these = shown.where(tuple_(TABLE.c.screen_id, TABLE.c.object_id).in_(sorted(places)))
+    return {(row.screen_id, row.object_id): row for row in session.execute(these)} if places else {}

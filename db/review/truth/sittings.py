@@ -107,6 +107,8 @@ def figures(session: Session, of: ReviewSession) -> dict[str, Any]:
 def missed(session: Session, session_id: int) -> Sequence[Probe]:
     """List the probes of a session that were missed."""
     table = Probe
-    return session.execute(
-        select(table).where(table.session_id == session_id, table.found.is_(False)).order_by(table.id)
-    ).scalars().all()
+    return (
+        session.execute(select(table).where(table.session_id == session_id, table.found.is_(False)).order_by(table.id))
+        .scalars()
+        .all()
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.review import decisions, screens, users
+from db.review import decisions, screens, undoing, users
 from db.review.decisions import Given, Recorded, Reviewer
 from db.review.filters import Filters
 from db.review.screens import Screen
@@ -40,9 +40,9 @@ def claimed(catalogue: Catalogue, reviewer: Reviewer, filters: Filters = ANY, *,
     return [item.object_id for item in screen.items] if screen else []
 
 
-def decide(catalogue: Catalogue, reviewer: Reviewer, *batch: Given) -> Recorded:
+def decide(catalogue: Catalogue, reviewer: Reviewer, *batch: Given, double_share: float = 0.0) -> Recorded:
     with catalogue.sessions.begin() as session:
-        return decisions.record(session, reviewer, batch)
+        return decisions.record(session, reviewer, batch, double_share=double_share)
 
 
 def given(
@@ -54,6 +54,6 @@ def given(
 
 def undo(
     catalogue: Catalogue, reviewer: Reviewer, key: str, *, of_anybody: bool = False
-) -> decisions.Restored | decisions.Conflict:
+) -> undoing.Restored | decisions.Conflict:
     with catalogue.sessions.begin() as session:
-        return decisions.undo(session, reviewer, key, of_anybody=of_anybody)
+        return undoing.undo(session, reviewer, key, of_anybody=of_anybody)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from db.review import decisions
-from db.review.decisions import Conflict, NoSuchDecision, Restored
+from db.review import undoing
+from db.review.decisions import Conflict
 from db.review.human_tags import human_tags
+from db.review.undoing import NoSuchDecision, Restored
 from tests.db.catalogues import Catalogue, an_image_tagged, reprocess
 from tests.db.review.reviewing import TAG, a_reviewer, claim, decide, flagged, given, undo
 
@@ -142,7 +143,7 @@ def test_a_screen_is_undone_in_one_step(catalogue: Catalogue) -> None:
     decide(catalogue, amina, given(one, screen_id=screen.id), given(other, None, outcome="skip", screen_id=screen.id))
 
     with catalogue.sessions.begin() as session:
-        undone = decisions.undo_screen(session, amina, screen.id)
+        undone = undoing.undo_screen(session, amina, screen.id)
 
     assert {result.object_id for result in undone} == {one, other}
     assert catalogue.sql(TAG, id=one)[0][0] == "Shirt"

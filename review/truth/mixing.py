@@ -1,0 +1,76 @@
+"""What is mixed into a screen, so that nobody can tell: images without a suggestion, and probes."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from db.review import screens
+from db.review.access import Person
+from db.review.filters import Filters
+from db.review.screens import Item, Screen
+from db.review.truth import probes
+from db.session import reading
+from review.parts import Parts
+
+BLIND_SHARE = 1 / 12
+"""Of the images in single mode, and of the screens whose mode is proposed, as long as something is to be seen blind."""
+_FEWEST = 4
+"""Images from which on a screen has probes: among fewer, one is known by its being one too many."""
+_LOOKED_AT = 12
+
+
+def by_chance(expected: float) -> int:
+    """Return a whole number that is `expected` on average."""
+    return int(expected + random.random())  # noqa: S311 -- chance, not a secret
+
+
+def is_browser(person: Person) -> bool:
+    """Tell whether a person looks at the screens, and not a program, which needs no probes and no second reading."""
+    return person.scopes is None
+
+
+def is_for_blind(parts: Parts, person: Person, filters: Filters) -> bool:
+    """Tell whether this screen, whose mode is open, is to be one without suggestions."""
+    if not by_chance(BLIND_SHARE):
+        return False
+    with reading(parts.sessions) as session:
+        return screens.blind_wait(session, person.user_id, filters, doubles=is_browser(person))
+
+
+def with_probes(
+    parts: Parts, session: Session, person: Person, screen: Screen, mode: str, category: str | None
+) -> list[Item]:
+    """Return a screen's images with probes among them, which are noted. A sweep's are all shown as of its category."""
+    count = by_chance(len(screen.items) * parts.settings.probe_share)
+    if mode not in ("single", "sweep") or not is_browser(person) or len(screen.items) < _FEWEST or not count:
+        return screen.items
+    truths = dict(probes.settled(session, person.user_id, but=category, limit=_LOOKED_AT))
+    probed = [_shown_wrong(parts, item, screen.items, category) for item in screens.items(session, list(truths))]
+    chosen = sorted(probed, key=lambda item: not _is_thinkable(parts, item, truths[item.object_id]))[:count]
+    rows = [(item.object_id, item.category, truths[item.object_id]) for item in chosen]
+    probes.show(session, screen.id, person.user_id, rows)
+    return _mixed(screen.items, chosen)
+
+
+def _mixed(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
+    """Put some images at random places among others, which keep their order."""
+    result = list(items)
+    for other in others:
+        result.insert(random.randint(0, len(result)), other)  # noqa: S311 -- chance, not a secret
+    return result
+
+
+def _shown_wrong(parts: Parts, item: Item, others: Sequence[Item], category: str | None) -> Item:
+    """Make a settled image one of the others: with a wrong category, as sure and for the same reason as one of them."""
+    like = random.choice(others)  # noqa: S311 -- chance, not a secret
+    best = [found["category"] for found in parts.categories.candidates(item)[1:]]
+    names = [name for name in parts.categories.names() if name != item.category]
+    wrong = category or next(iter([*best, random.choice(names)]))  # noqa: S311 -- chance, not a secret
+    return replace(item, category=wrong, confidence=like.confidence, review_reason=like.review_reason)
+
+
+def _is_thinkable(parts: Parts, item: Item, truth: str) -> bool:
+    """Tell whether the true category is among the model's best beside the one that is shown."""
+    return any(found["category"] == truth and found["confidence"] > 0 for found in parts.categories.candidates(item))
