@@ -22,7 +22,13 @@ from review.proposals import SIZES, Proposal, arranged, propose
 from review.thumbnails import identity
 from review.truth import mixing
 
-NO_SUGGESTION: dict[str, Any] = {"category": None, "confidence": None, "review_reason": None, "candidates": []}
+NO_SUGGESTION: dict[str, Any] = {
+    "category": None,
+    "confidence": None,
+    "review_reason": None,
+    "proposed": None,
+    "candidates": [],
+}
 """What is shown of an image that somebody is to judge for himself."""
 
 
@@ -56,7 +62,7 @@ def open_screen(parts: Parts, person: Person, filters: Filters, *, mode: str | N
         screen = screens.claim(session, person.user_id, filters, **options)
         if screen is None:
             return None
-        return screen, mixing.with_probes(parts, session, person, screen, mode, filters.category)
+        return screen, mixing.with_probes(parts, session, person, screen, mode, filters)
 
     claimed = in_transaction(parts.sessions, claim)
     if claimed is None:

@@ -40,12 +40,14 @@ def is_for_blind(parts: Parts, person: Person, filters: Filters) -> bool:
 
 
 def with_probes(
-    parts: Parts, session: Session, person: Person, screen: Screen, mode: str, category: str | None
+    parts: Parts, session: Session, person: Person, screen: Screen, mode: str, filters: Filters
 ) -> list[Item]:
     """Return a screen's images with probes among them, which are noted. A sweep's are all shown as of its category."""
     count = by_chance(len(screen.items) * parts.settings.probe_share)
-    if mode not in ("single", "sweep") or not is_browser(person) or len(screen.items) < _FEWEST or not count:
+    has_some = mode in ("single", "sweep") and not filters.unflagged and len(screen.items) >= _FEWEST
+    if not (has_some and count and is_browser(person)):
         return screen.items
+    category = filters.category
     truths = dict(probes.settled(session, person.user_id, but=category, limit=_LOOKED_AT))
     probed = [_shown_wrong(parts, item, screen.items, category) for item in screens.items(session, list(truths))]
     chosen = sorted(probed, key=lambda item: not _is_thinkable(parts, item, truths[item.object_id]))[:count]
