@@ -44,7 +44,7 @@ def with_probes(
 ) -> list[Item]:
     """Return a screen's images with probes among them, which are noted. A sweep's are all shown as of its category."""
     count = by_chance(len(screen.items) * parts.settings.probe_share)
-    has_some = mode in ("single", "sweep") and not filters.unflagged and len(screen.items) >= _FEWEST
+    has_some = mode in ("single", "sweep") and not (filters.unflagged or filters.plan) and len(screen.items) >= _FEWEST
     if not (has_some and count and is_browser(person)):
         return screen.items
     category = filters.category
