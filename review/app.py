@@ -12,10 +12,11 @@ from review.access.protection import Protection
 from review.api import objects, operations, screens
 from review.locale.languages import Language
 from review.metrics import Measured
-from review.pages import entry, queue, single_sign_on
+from review.pages import dashboard, entry, queue, single_sign_on
 from review.parts import Parts
 from worker.settings import Settings
 
+_PAGES = (entry, queue, dashboard, single_sign_on)
 _FORM = 100_000
 """Bytes of a form around its file."""
 
@@ -35,7 +36,7 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer)])
     for router in (screens.router, objects.router, operations.router):
         api.include_router(router)
-    for router in (api, images.router, health.router, entry.router, queue.router, single_sign_on.router):
+    for router in (api, images.router, health.router, *(page.router for page in _PAGES)):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), "static")
 

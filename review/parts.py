@@ -14,13 +14,14 @@ from limits.strategies import FixedWindowRateLimiter
 from db.review import pairs, screens
 from db.session import reading
 from review.access.oidc import SingleSignOn
+from review.board.figures import Figures
 from review.categories import Categories
 from review.metrics import Metrics
 from review.thumbnails import Thumbnails
 from worker.bootstrap import Stores, load_classifier, taxonomy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from fastapi import Request
     from sqlalchemy import Row
@@ -46,6 +47,8 @@ class Parts:
         self.categories = Categories(settings, sessions)
         self.thumbnails = Thumbnails(settings, Stores(settings))
         self.metrics = Metrics()
+        self.figures = Figures(settings, sessions)
+        self.stopping: Callable[[], bool] = lambda: False
         self.classifying = Lock()
         self._counting, self._counted_at = Lock(), -_COUNT_AGE_S - 1
         self._waiting: Sequence[Row[str, str | None, int, float]] = []

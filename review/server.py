@@ -59,8 +59,9 @@ def serve(
     key: Path | None = None,
 ) -> None:
     """Answer until SIGTERM or Ctrl-C. Behind a proxy, its word on address and scheme is taken if its own is private."""
+    app = create_app(settings, sessions)
     config = uvicorn.Config(
-        create_app(settings, sessions),
+        app,
         log_level="warning",
         access_log=False,  # it would write the secrets of links
         server_header=False,
@@ -71,7 +72,9 @@ def serve(
         timeout_graceful_shutdown=10,
     )
     structlog.get_logger().info("review_started", port=listening.getsockname()[1])
-    uvicorn.Server(config).run(sockets=[listening])
+    server = uvicorn.Server(config)
+    app.state.parts.stopping = lambda: server.should_exit
+    server.run(sockets=[listening])
 
 
 def _first_admin(session: Session) -> int:

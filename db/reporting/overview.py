@@ -14,9 +14,11 @@ from db.session import now
 ENDED = ("finished", "cancelled", "failed")
 
 
-def list_runs(session: Session, limit: int) -> list[dict[str, Any]]:
-    """List the newest runs with their counts; those of open ones are counted now."""
+def list_runs(session: Session, limit: int, kind: str | None = None) -> list[dict[str, Any]]:
+    """List the newest runs, or those of one kind, with their counts; those of open ones are counted now."""
     newest = select(Run, ModelVersion).join(ModelVersion, ModelVersion.id == Run.model_version_id)
+    if kind is not None:
+        newest = newest.where(Run.kind == kind)
     rows = session.execute(newest.order_by(Run.id.desc()).limit(limit)).all()
     return [_summary(session, run, model) for run, model in rows]
 

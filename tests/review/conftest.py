@@ -62,6 +62,7 @@ def a_review(engine: Engine, folder: Path, password_hash: str) -> Iterator[Revie
             user = users.add(session, f"a-{role}", role, password_hash)
             tokens[role] = access.add_token(session, user.id, SCOPES[role], days=1)
     app = create_app(settings, catalogue.sessions)
+    app.state.parts.stopping = lambda: True  # so that streams end, as a client here reads them to their end
     with TestClient(app, follow_redirects=False, raise_server_exceptions=False) as client:
         yield Review(catalogue, client, tokens, ids, folder)
 
