@@ -38,6 +38,15 @@ class Categories:
                 self._names = list(bundle.categories)
         return self._names
 
+    def also_called(self) -> dict[str, list[str]]:
+        """Return the titles and synonyms of the shop's categories that have any, by which they are found, too."""
+        taxonomy = taxonomy_of(self._settings)
+        others = {
+            category.name: [*category.titles.values(), *category.synonyms]
+            for category in (taxonomy.categories if taxonomy else ())
+        }
+        return {name: called for name, called in others.items() if called}
+
     def candidates(self, item: Item) -> list[dict[str, Any]]:
         """Return the best categories for an image, its tag first, each with its probability."""
         tagged = {"category": item.category, "confidence": item.confidence / CONFIDENCE_UNIT}

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from db.review import access, users
 from db.session import in_transaction, reading
 from review.access import passwords
-from review.access.auth import COOKIE, Blocked, Viewer, log_in, set_cookie
+from review.access.auth import COOKIE, Blocked, Viewer, log_in, scopes_of, set_cookie
 from review.locale.languages import COOKIE as LANGUAGE_COOKIE, LANGUAGES
 from review.locale.texts import gettext
 from review.parts import parts_of
@@ -110,7 +110,8 @@ def account(request: Request, person: Viewer) -> Response:
     """Show somebody's own sessions."""
     with reading(parts_of(request).sessions) as session:
         open_sessions = access.sessions_of(session, person.user_id)
-    return render(request, "account.html", sessions=open_sessions)
+    may_review = "review" in scopes_of(person)
+    return render(request, "account.html", sessions=open_sessions, may_review=may_review)
 
 
 @router.post("/account/sessions/{id}/end")

@@ -142,5 +142,6 @@ def screen_page(
     reason: Wanted = "",
 ) -> Response:
     """Show the page in which a script shows screens, one after another, as the rest of its address says."""
-    names = parts_of(request).categories.names()
-    return render(request, "screen.html", names=names, category=category, reason=reason, key=NO_CATEGORY_KEY)
+    categories = parts_of(request).categories
+    names, also = categories.names(), categories.also_called()
+    return render(request, "screen.html", names=names, also=also, category=category, reason=reason, key=NO_CATEGORY_KEY)

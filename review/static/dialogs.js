@@ -1,19 +1,23 @@
-// The dialogs: a category by its name, and the photograph large.
+// The dialogs: a category by its name, the photograph large, a comment.
 
-import { find, make } from "/static/dom.js";
+import { find, make, say } from "/static/dom.js";
+import { post } from "/static/outbox.js";
+import { _ } from "/static/texts.js";
 
-/** Return what opens the dialog in which a category is found by its name, and then calls `take`. */
-export function picker(names, take) {
+const SHOWN = 12;
+
+/** Return what opens the dialog in which a category is found by its name, title or synonym, and then calls `take`. */
+export function picker(names, also, take) {
   const dialog = find("picker"), input = find("find"), list = find("matches");
-  const matching = () => names.filter((name) => name.toLowerCase().includes(input.value.trim().toLowerCase())).slice(0, 12);
   const taken = (category) => { dialog.close(); take(category); };
-  const draw = () => list.replaceChildren(...matching().map((category) =>
-    make("li", {}, make("button", { type: "button", textContent: category, onclick: () => taken(category) }))));
+  const draw = () => list.replaceChildren(...matching(names, also, input.value).map(([category, other]) =>
+    make("li", {}, make("button", { type: "button", onclick: () => taken(category) }, category, other ? make("span", { className: "quiet", textContent: other }) : ""))));
   input.oninput = draw;
   input.onkeydown = (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
-    if (matching()[0]) taken(matching()[0]);
+    const [first] = matching(names, also, input.value);
+    if (first) taken(first[0]);
   };
   return () => {
     input.value = "";
@@ -23,9 +27,43 @@ export function picker(names, take) {
   };
 }
 
+/** List categories with the other name that matched, if it was one: those that begin so first. */
+export function matching(names, also, typed) {
+  const wanted = typed.trim().toLowerCase();
+  const found = names.flatMap((name) => {
+    const hit = [name, ...(also[name] ?? [])].find((one) => one.toLowerCase().includes(wanted));
+    return hit === undefined ? [] : [[name, hit === name ? "" : hit, hit.toLowerCase().startsWith(wanted) ? 0 : 1]];
+  });
+  return found.sort((one, other) => one[2] - other[2]).slice(0, SHOWN);
+}
+
 export function zoom({ image, key }) {
   const large = find("zoom").querySelector("img");
   large.src = image.replace("/small?", "/large?");
   large.alt = key;
   find("zoom").showModal();
+}
+
+/** Ask for a comment at an image and send it; what is written stays until the server has it. */
+export function comment({ object_id, key }) {
+  const dialog = find("comment"), text = find("comment-text"), fault = find("comment-fault");
+  const id = crypto.randomUUID?.() ?? `c-${Date.now()}-${object_id}`;
+  dialog.querySelector(".quiet").textContent = key;
+  fault.hidden = true;
+  dialog.querySelector("form").onsubmit = async (event) => {
+    if (event.submitter?.value === "cancel") return;
+    event.preventDefault();
+    if (!text.value.trim()) return text.focus();
+    const answer = await post(`/api/v1/objects/${object_id}/comments`, { id, text: text.value });
+    if (answer.status !== 204) {
+      fault.textContent = answer.body?.detail ?? _("The server cannot be reached; try again.");
+      fault.hidden = false;
+      return;
+    }
+    text.value = "";
+    dialog.close();
+    say(_("The comment is kept"));
+  };
+  dialog.showModal();
+  text.focus();
 }

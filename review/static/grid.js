@@ -2,11 +2,13 @@
 
 import { cycleOf, following, isSame, wordsOf } from "/static/choices.js";
 import { find, make, say } from "/static/dom.js";
+import { shownKeys } from "/static/keys.js";
 import { _, ngettext } from "/static/texts.js";
 import { longPress } from "/static/touch.js";
 
 export class Grid {
-  constructor(stage, { pick, tally, onFocus }) {
+  constructor(stage, { keys, pick, tally, onFocus }) {
+    this.keys = ["first", "other"].map((act) => shownKeys(keys.find((row) => row.act === act).keys));
     this.stage = stage;
     this.pick = pick;
     this.tally = tally;
@@ -18,6 +20,7 @@ export class Grid {
     this.screen = screen;
     this.place = this.anchor = place;
     find("question").textContent = question(screen);
+    find("sides").replaceChildren(...(screen.pair ?? []).map((category, number) => make("span", {}, category, this.keys[number] ? make("kbd", { textContent: this.keys[number] }) : "")));
     const cells = screen.cells.map((cell, index) => this.#cell(cell, index));
     this.stage.className = `grid sweep ${screen.mode}`;
     this.stage.replaceChildren(...cells);
@@ -60,7 +63,7 @@ export class Grid {
   }
 
   #cell(cell, index) {
-    const parts = [this.screen.pictures[index], make("span", { className: "name" })];
+    const parts = [this.screen.picture(index), make("span", { className: "name" })];
     if (cell.items.length > 1) parts.push(make("span", { className: "count", textContent: `×${cell.items.length}` }));
     if (this.screen.mode === "product") parts.push(make("span", { className: "quiet", textContent: cell.product_id ?? cell.key }));
     if (cell.was) parts.push(make("span", { className: "quiet", textContent: _("was %(category)s", { category: cell.was }) }));

@@ -1,18 +1,19 @@
 // The page on which screens are settled: what is shown, what was decided, and what the keys do.
 
 import { cycleOf, following } from "/static/choices.js";
+import { comment, picker, zoom } from "/static/dialogs.js";
 import { find, make, notice, say, unnotice } from "/static/dom.js";
 import { Grid } from "/static/grid.js";
-import { bind, legend } from "/static/keys.js";
+import { bind, keysOf, legend } from "/static/keys.js";
 import { Outbox, post } from "/static/outbox.js";
-import { picker, zoom } from "/static/dialogs.js";
 import { Screens } from "/static/screens.js";
 import { Single } from "/static/single.js";
 import { _, ngettext, words } from "/static/texts.js";
 import { cellsByWidth, wantedOf, writeWanted } from "/static/views.js";
 
 const root = find("review"), stage = find("stage"), settle = find("settle");
-const names = JSON.parse(root.dataset.names);
+const names = JSON.parse(root.dataset.names), also = JSON.parse(root.dataset.also);
+const keys = keysOf(root.dataset.user);
 const wanted = wantedOf(location.search);
 
 let screen = null; // what is shown, with .cells, .choices of what each is to be, and .left of those that are not decided
@@ -20,11 +21,12 @@ let place = 0; // the cell in focus; in single mode, the one shown
 let shownAt = 0;
 let decided = 0;
 const steps = []; // what can be undone: {screen, places, ids}
+const undone = []; // what can be done again: {screen, places, choices}
 const outbox = new Outbox(root.dataset.user, told);
 const screens = new Screens(asked, warn);
-const grid = new Grid(stage, { pick: () => pick(), tally, onFocus: (index) => { place = index; } });
-const single = new Single(stage, { names, choose: (choice) => settleOne(choice), tally });
-const pick = picker(names, (category) => choose({ category }));
+const grid = new Grid(stage, { keys, pick: () => pick(), tally, onFocus: (index) => { place = index; } });
+const single = new Single(stage, { names, keys, choose: (choice) => settleOne(choice), tally });
+const pick = picker(names, also, (category) => choose({ category }));
 const isGrid = () => screen.mode !== "single";
 
 /** What is asked for: the view, with as many images as there is room for. */
@@ -63,18 +65,19 @@ function choose(choice) {
   else settleOne(choice);
 }
 
-function settleAll() {
-  send([...screen.left], (performance.now() - shownAt) / screen.items.length);
-  screens.settled(screen.id);
-  next();
-}
-
 function settleOne(choice) {
   if (!choice) return say(_("There is no suggestion here: choose by number or by name"));
   screen.choices[place] = choice;
-  send([place], performance.now() - shownAt);
   say(words(choice.none) || choice.category);
-  screen.left.delete(place);
+  settlePlaces([place]);
+}
+
+/** Send what these cells are to be, and go on to what is left. */
+function settlePlaces(places, { again = false } = {}) {
+  if (!again) undone.length = 0;
+  const looked = isGrid() ? screen.items.length : 1;
+  send(places, (performance.now() - shownAt) / looked);
+  for (const at of places) screen.left.delete(at);
   if (screen.left.size) return show(screen);
   screens.settled(screen.id);
   next();
@@ -96,7 +99,7 @@ async function undo() {
   const step = steps.pop();
   if (!step) return say(_("There is nothing to undo"));
   await outbox.flush();
-  const whole = step.places.length > 1 || isStack(step);
+  const whole = step.ids.length > 1;
   const answer = await post(whole ? `/api/v1/screens/${step.screen.id}/undo` : `/api/v1/decisions/${encodeURIComponent(step.ids[0])}/undo`);
   if (answer.status !== 200) {
     if (answer.status === 0) steps.push(step);
@@ -108,12 +111,21 @@ async function undo() {
     step.screen.left.add(at);
   }
   decided -= step.ids.length;
+  undone.push({ screen: step.screen, places: step.places, choices: step.places.map((at) => step.screen.choices[at]) });
   if (screen && screen !== step.screen) screens.ahead.unshift(Promise.resolve(screen));
   show(step.screen, step.places[0]);
   say(_("Undone"));
 }
 
-const isStack = (step) => step.ids.length > step.places.length;
+function redo() {
+  const step = undone.at(-1);
+  if (!step || step.screen !== screen) return say(_("There is nothing to do again"));
+  undone.pop();
+  step.places.forEach((at, index) => { screen.choices[at] = step.choices[index]; });
+  place = step.places[0];
+  say(_("Done again"));
+  settlePlaces(step.places, { again: true });
+}
 
 // What is told
 
@@ -135,8 +147,9 @@ function told({ conflicts = [], batch = [], refused, count, login, offline, wait
 }
 
 function warn(seconds) {
-  if (seconds) notice(_("These images are held for you for %(seconds)s s more; any key holds them on.", { seconds }), { bad: true, kind: "held" });
-  else unnotice("held");
+  if (seconds === null) unnotice("held");
+  else if (seconds) notice(_("These images are held for you for %(seconds)s s more; any key holds them on.", { seconds }), { bad: true, kind: "held" });
+  else notice(_("Your time with these images is over. What you decide still counts, unless somebody was quicker; any key holds them on."), { bad: true, kind: "held" });
 }
 
 // Keys and buttons
@@ -152,7 +165,7 @@ async function mode(name) {
 
 const second = () => cycleOf(screen, screen.cells[place])[1];
 const acting = {
-  accept: () => screen && (isGrid() ? settleAll() : settleOne(cycleOf(screen, screen.cells[place])[0])),
+  accept: () => screen && (isGrid() ? settlePlaces([...screen.left]) : settleOne(cycleOf(screen, screen.cells[place])[0])),
   second: () => screen && choose(second()),
   toggle: () => screen && (isGrid() ? grid.choose(place, following(screen, place)) : zoom(screen.cells[place])),
   digit: (key) => screen && names[(Number(key) + 9) % 10] && choose({ category: names[(Number(key) + 9) % 10] }),
@@ -164,6 +177,9 @@ const acting = {
   first: () => screen?.mode === "pair" && grid.side(place, 0),
   other: () => screen?.mode === "pair" && grid.side(place, 1),
   undo,
+  redo,
+  neighbours: () => screen && !isGrid() && single.neighbours.toggle(screen.cells[place]),
+  comment: () => screen && comment(screen.cells[place].items[0]),
   move: (key) => screen && isGrid() && grid.move(key),
   single: () => mode("single"),
   sweep: () => mode("sweep"),
@@ -172,8 +188,8 @@ const acting = {
   help: () => find("legend").showModal(),
 };
 
-legend(find("legend").querySelector("dl"));
-bind(acting);
+legend(find("legend").querySelector("dl"), keys);
+bind(acting, keys);
 settle.onclick = acting.accept;
 find("undo").onclick = undo;
 find("help").onclick = acting.help;

@@ -1,22 +1,26 @@
-// Screens: claimed ahead, with their pictures decoded, and given back when the page is left.
+// Screens: claimed ahead, with their pictures decoded, held while somebody is there, and given back when the page is left.
 
 import { cellsOf } from "/static/choices.js";
 import { post } from "/static/outbox.js";
 
 const AHEAD = 2;
+const LARGE_AHEAD = 3; // large pictures that are fetched ahead; small ones are all
+const TICK_MS = 10_000;
 const EXTEND_EVERY_MS = 60_000;
 const IDLE_MS = 300_000;
+const WARN_S = 120;
 
 export class Screens {
   constructor(asked, warned) {
     this.asked = asked; // returns what to ask the server for
-    this.warned = warned; // called with the seconds that the claims still last, or 0 if that is no worry
+    this.warned = warned; // called with the seconds that the claims still last, or null if that is no worry
     this.ahead = []; // promises of screens
     this.held = new Map(); // id -> expires_at
-    this.active = Date.now();
-    for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, () => { this.active = Date.now(); this.warned(0); }, true);
+    this.active = this.extended = Date.now();
+    this.warning = false;
+    for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, () => this.#isHere(), true);
     addEventListener("pagehide", () => this.#giveBack());
-    setInterval(() => this.#extend(), EXTEND_EVERY_MS);
+    setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Return the next screen; null if nothing waits; undefined if the server cannot be reached. */
@@ -45,20 +49,36 @@ export class Screens {
     if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     if (answer.status !== 200 && answer.status !== 201) return undefined;
     if (!answer.body.items.length) return null;
-    const screen = answer.body;
+    const screen = answer.body, pictures = [], large = screen.mode === "single";
     this.held.set(screen.id, screen.expires_at);
-    const large = screen.mode === "single";
     screen.cells = cellsOf(screen);
-    screen.pictures = screen.cells.map((cell, place) => picture(cell, large, place));
+    screen.picture = (place) => pictures[place] ??= picture(screen.cells[place], large);
+    for (let place = 0; place < Math.min(screen.cells.length, large ? LARGE_AHEAD : Infinity); place++) screen.picture(place);
     return screen;
   }
 
-  async #extend() {
-    if (document.hidden || Date.now() - this.active > IDLE_MS) {
-      const ends = Math.min(...[...this.held.values()].map((at) => Date.parse(at)));
-      if (this.held.size && ends - Date.now() < 120_000) this.warned(Math.max(0, Math.round((ends - Date.now()) / 1000)));
-      return;
+  /** A key or a click: after a warning it holds the images on at once. */
+  #isHere() {
+    this.active = Date.now();
+    if (!this.warning) return;
+    this.warning = false;
+    this.warned(null);
+    this.#extend();
+  }
+
+  #tick() {
+    if (!this.held.size) return;
+    const ends = Math.min(...[...this.held.values()].map((at) => Date.parse(at))), left = Math.round((ends - Date.now()) / 1000);
+    const isAway = document.hidden || Date.now() - this.active > IDLE_MS;
+    if (!isAway && Date.now() - this.extended >= EXTEND_EVERY_MS) this.#extend();
+    if (isAway && left < WARN_S) {
+      this.warning = true;
+      this.warned(Math.max(0, left));
     }
+  }
+
+  async #extend() {
+    this.extended = Date.now();
     for (const id of this.held.keys()) {
       const answer = await post(`/api/v1/screens/${id}/extend`);
       if (answer.status === 200 && this.held.has(id)) this.held.set(id, answer.body.expires_at);
@@ -70,12 +90,11 @@ export class Screens {
   }
 }
 
-function picture(item, large, place) {
+function picture(cell, large) {
   const image = new Image();
   image.alt = "";
   image.decoding = "async";
-  if (large && place > 2) image.fetchPriority = "low";
-  image.src = large ? item.image.replace("/small?", "/large?") : item.image;
+  image.src = large ? cell.image.replace("/small?", "/large?") : cell.image;
   image.decode().catch(() => image.classList.add("missing"));
   return image;
 }

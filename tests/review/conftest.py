@@ -49,10 +49,10 @@ def review(sqlite_engine: Engine, tmp_path: Path, password_hash: str) -> Iterato
     yield from a_review(sqlite_engine, tmp_path, password_hash)
 
 
-def a_review(engine: Engine, folder: Path, password_hash: str) -> Iterator[Review]:
+def a_review(engine: Engine, folder: Path, password_hash: str, *, images: int = FLAGGED) -> Iterator[Review]:
     photos = folder / "photos"
     photos.mkdir()
-    for source in sorted(SAMPLES.glob("*.png"))[:FLAGGED]:
+    for source in sorted(SAMPLES.glob("*.png"))[:images]:
         shutil.copy(source, photos)
     catalogue, ids = tagged_folder(engine, photos)
     settings = Settings(image_cache=folder / "cache", probe_share=0, double_share=0)

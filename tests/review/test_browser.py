@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from review.server import listen
+from tests.review.browsing import CHROMIUM, FLAGS, serving, until
 from tests.review.clients import PASSWORD, Review
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-quic",
-    "--disable-component-update",
-    "--disable-sync",
-)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
 
 
@@ -35,15 +23,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def address(review: Review) -> Iterator[str]:
     """Serve the application on a port of this machine."""
-    listening = listen("127.0.0.1", 0)
-    app = review.client.app
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(30)
-    listening.close()
+    with serving(review) as address:
+        yield address
 
 
 @pytest.fixture
@@ -69,14 +50,6 @@ def opened(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert faults == []
-
-
-def until(what: Callable[[], object], wanted: object) -> None:
-    """Wait until something is as wanted."""
-    deadline = time.monotonic() + 60
-    while what() != wanted and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert what() == wanted
 
 
 def decided(review: Review) -> list[tuple[str, str | None]]:

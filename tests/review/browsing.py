@@ -1,0 +1,45 @@
+"""A real browser and a server for it, where tests look at pages."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from review.server import listen
+from tests.review.clients import Review
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-quic",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextmanager
+def serving(review: Review) -> Iterator[str]:
+    """Serve an application on a port of this machine; gives its address."""
+    listening = listen("127.0.0.1", 0)
+    app = review.client.app
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))  # type: ignore[arg-type]
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(30)
+    listening.close()
+
+
+def until(what: Callable[[], object], wanted: object) -> None:
+    """Wait until something is as wanted."""
+    deadline = time.monotonic() + 60
+    while what() != wanted and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert what() == wanted
