@@ -29,7 +29,8 @@ from worker.celery import create_app
 from worker.operations import nights
 from worker.settings import Settings, cores
 from worker.storage.store import StorageError
-from worker.tagging import Outcome, Tagger, owner_of
+from worker.tagging import Outcome, Tagger
+from worker.telemetry import owner_of
 
 log = structlog.get_logger()
 
@@ -229,4 +230,4 @@ class _Heartbeat:
         for pid in ended:
             self._ended.remove(pid)
             if held[pid]:
-                log.warning("child_died", pid=pid, images=held[pid])
+                log.warning("child_died", pid=pid, worker=owner_of(pid), images=held[pid])

@@ -6,7 +6,6 @@ No transaction is open while images are read or classified. A faulty image never
 """
 
 import os
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -31,9 +30,12 @@ from worker.chunk.classifying import classify
 from worker.chunk.reading import Fault, Prepared, Reading, prepare
 from worker.storage.outages import Outages
 from worker.storage.store import Store, StoreMisconfigured, StoreUnavailable
+from worker.telemetry import of_item, owner_of
 
 log = structlog.get_logger()
 
+Ended = list[tuple[Fault, str]]
+"""Faults whose items have ended, each with the state that its item has now."""
 RENEW_S = 60.0
 _AHEAD = 4  # micro-batches read or being read while one is classified: what bounds the memory of a chunk
 
@@ -48,11 +50,6 @@ class Outcome:
     retried: int = 0
     released: int = 0
     lost: int = 0
-
-
-def owner_of(pid: int) -> str:
-    """Name a process of this host, as leases do."""
-    return f"{socket.gethostname()}:{pid}"
 
 
 @dataclass(frozen=True)
@@ -183,7 +180,7 @@ class _Chunk:
         self.transient += failed
         ended = [*(result.item for result in tagged), *(fault.item for fault in (*lasting, *struck))]
 
-        def write(session: Session) -> tuple[int, int, int]:
+        def write(session: Session) -> tuple[int, Ended, Ended]:
             if faults:
                 tags.lock(session, ended)
             recorded = tags.record(session, tagged, model_version_id=self.model_version_id)
@@ -192,9 +189,10 @@ class _Chunk:
         recorded, skipped, retried = in_transaction(self.tagger.sessions, write)
         self.outcome.tagged += recorded
         self.outcome.needs_review += sum(result.needs_review for result in tagged)
-        self.outcome.skipped += skipped
-        self.outcome.retried += retried
-        self.outcome.lost += len(ended) - recorded - skipped - retried
+        self.outcome.skipped += len(skipped)
+        self.outcome.retried += len(retried)
+        self.outcome.lost += len(ended) - recorded - len(skipped) - len(retried)
+        _tell([*skipped, *retried])
         for item in ended:
             del self.open[item.id]
 
@@ -207,11 +205,13 @@ class _Chunk:
         counted = [fault for fault in faults if not (fault.of_store and fault.item.bucket in out)]
         answering = {*doubtful, *(item.bucket for item in self.items if item.id not in self.open)} - out.keys()
 
-        def write(session: Session) -> int:
+        def write(session: Session) -> Ended:
             throttle.answered(session, answering)
             return _end_each(session, leases.retry, counted)
 
-        self.outcome.retried += in_transaction(self.tagger.sessions, write)
+        retried = in_transaction(self.tagger.sessions, write)
+        self.outcome.retried += len(retried)
+        _tell(retried)
         for fault in counted:
             del self.open[fault.item.id]
         lost = [bucket for bucket, error in out.items() if outages.hold(bucket, error, images=doubtful[bucket])]
@@ -225,7 +225,14 @@ class _Chunk:
             self.outcome.released += in_transaction(self.tagger.sessions, lambda s: leases.release(s, items))
 
 
-def _end_each(session: Session, end: Callable[..., bool], faults: list[Fault]) -> int:
-    """End items in the order of their ids, as everybody locks them; return how many were still ours."""
+def _end_each(session: Session, end: Callable[..., str | None], faults: list[Fault]) -> Ended:
+    """End items in the order of their ids, as everybody locks them; return those that were still ours."""
     by_id = sorted(faults, key=lambda fault: fault.item.id)
-    return sum(end(session, fault.item, **fault.ending()) for fault in by_id)
+    ended = [(fault, end(session, fault.item, **fault.ending())) for fault in by_id]
+    return [(fault, state) for fault, state in ended if state is not None]
+
+
+def _tell(ended: Ended) -> None:
+    """Log what failed and what came of it, once that is committed."""
+    for fault, state in ended:
+        log.info("item_failed", state=state, reason=fault.reason, **of_item(fault.item))

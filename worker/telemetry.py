@@ -1,11 +1,29 @@
 """Logs: constant event names with fields, on stderr, for people or for programs."""
 
+from __future__ import annotations
+
 import logging
 import os
+import socket
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import structlog
+
+if TYPE_CHECKING:
+    from db.queue.leases import ClaimedItem
+
+
+def owner_of(pid: int) -> str:
+    """Name a process of this host, as leases do."""
+    return f"{socket.gethostname()}:{pid}"
+
+
+def of_item(item: ClaimedItem) -> dict[str, object]:
+    """Return the fields of a line about an item: its run, itself, and the worker that has it."""
+    worker = owner_of(os.getpid())
+    return {"run": item.run_id, "item": item.id, "worker": worker, "bucket": item.bucket, "key": item.key}
 
 
 def configure(log_format: str = "text", *, quiet: bool = False) -> None:

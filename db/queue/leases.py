@@ -64,16 +64,16 @@ def finish(session: Session, item_ids: Collection[int]) -> None:
     _set(session, item_ids, state="done", lease_owner=None, reason=None, detail=None)
 
 
-def skip(session: Session, item: ClaimedItem, reason: str, detail: str, cap: int | None = None) -> bool:
-    """Set leased -> skipped(reason), final for this object version. False when the item is no longer ours.
+def skip(session: Session, item: ClaimedItem, reason: str, detail: str, cap: int | None = None) -> str | None:
+    """Set leased -> skipped(reason), final for this object version. Returns its state; None when it is not ours.
 
     `cap` is the limit that it was over, of bytes or pixels: a scan tries it again when that was raised.
     """
     return _end(session, item, state="skipped", reason=reason, detail=detail, cap=cap)
 
 
-def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
-    """Set leased -> pending with back-off, or quarantined after MAX_FAILURES. False when it is no longer ours."""
+def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> str | None:
+    """Set leased -> pending with back-off, or quarantined after MAX_FAILURES. Returns its state; None when not ours."""
     failures = item.failures + 1
     ended: dict[str, Any] = {"state": "quarantined"}
     if failures < MAX_FAILURES:
@@ -81,8 +81,8 @@ def retry(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool
     return _end(session, item, failures=failures, reason=reason, detail=detail, claimed_alone=False, **ended)
 
 
-def strike(session: Session, item: ClaimedItem, reason: str, detail: str) -> bool:
-    """leased -> pending with back-off, to be claimed alone, or quarantined after MAX_CRASHES. False when not ours."""
+def strike(session: Session, item: ClaimedItem, reason: str, detail: str) -> str | None:
+    """Set leased -> pending with back-off, to be claimed alone, or quarantined after MAX_CRASHES. Returns as retry."""
     return _end(session, item, reason=reason, detail=detail, claimed_alone=False, **_struck(session))
 
 
@@ -118,10 +118,10 @@ def _struck(session: Session) -> dict[str, Any]:
     return {"state": state, "crashes": WorkItem.crashes + 1, "eligible_at": sql_now(session, backoff_s(1))}
 
 
-def _end(session: Session, item: ClaimedItem, **values: Any) -> bool:
+def _end(session: Session, item: ClaimedItem, **values: Any) -> str | None:
     values |= {"lease_owner": None, "failed_under": _program()}
-    ended = update(WorkItem).where(held([item])).values(values).returning(WorkItem.id)
-    return session.execute(ended.execution_options(synchronize_session=False)).first() is not None
+    ended = update(WorkItem).where(held([item])).values(values).returning(WorkItem.state)
+    return session.execute(ended.execution_options(synchronize_session=False)).scalar_one_or_none()
 
 
 @cache

@@ -17,7 +17,7 @@ from db.session import Sessions, connect, reading, sessions_of
 from tests.worker.fakes import FakeStore, scanned_run
 from worker.service import _Heartbeat
 from worker.settings import Settings
-from worker.tagging import owner_of
+from worker.telemetry import owner_of
 
 GONE = 999_999_999
 

@@ -11,6 +11,7 @@ from db.tags import Tagged
 from model.classifier import Classifier, Prediction
 from worker import WorkerError
 from worker.chunk.reading import Fault, Prepared
+from worker.telemetry import of_item
 
 log = structlog.get_logger()
 
@@ -26,7 +27,8 @@ def classify(classifier: Classifier, images: Sequence[Prepared]) -> tuple[list[T
     try:
         predictions = classifier.classify(np.stack([image.pixels for image in images]))
     except Exception as error:
-        log.exception("classify_failed", images=len(images), bundle=classifier.bundle.id)
+        which = of_item(images[0].item) if len(images) == 1 else {}
+        log.exception("classify_failed", images=len(images), bundle=classifier.bundle.id, **which)
         _try_a_blank(classifier, images[0].pixels)
         if len(images) == 1:
             return [], [Fault(images[0].item, "internal", f"{type(error).__name__}: {error}", lasting=False)]

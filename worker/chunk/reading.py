@@ -16,6 +16,7 @@ from db.queue.leases import ClaimedItem
 from model.images.decoder_pool import DecoderKilled, DecodersClosed
 from model.images.decoding import DecodeLimits, ImageRejected
 from worker.storage.store import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable
+from worker.telemetry import of_item
 
 log = structlog.get_logger()
 
@@ -128,7 +129,7 @@ def prepare(
     except StorageError as error:
         return Fault(item, error.reason, str(error), lasting=True, cap=_cap(error.reason, limits))
     except Exception as error:
-        log.exception("image_failed", bucket=item.bucket, key=item.key)
+        log.exception("image_failed", **of_item(item))
         return Fault(item, "internal", f"{type(error).__name__}: {error}", lasting=False)
 
 
