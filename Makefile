@@ -6,7 +6,7 @@ ARGS   ?=
 IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test browser monitors lint check docs messages requirements bench scale chaos mutants stack clean
+.PHONY: demo test browser monitors lint check docs messages requirements bench scale chaos failpoints mutants stack clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -42,6 +42,7 @@ lint: $(VENV)/.full        ## ruff, mypy strict, import rules, known vulnerabili
 	$(BIN)/python -m tests.audit
 
 check: lint test           ## what CI runs, to the letter
+	$(MAKE) chaos ARGS="--minutes 1 --images 200 --bombs 1 --seed 59 --json"
 
 docs: $(BIN)/python         ## docs/files.md, from the docstrings
 	$(BIN)/python -m tests.file_map
@@ -62,6 +63,9 @@ scale: $(VENV)/.full       ## what a catalogue of millions costs; ARGS="--object
 
 chaos: $(VENV)/.full       ## kill everything again and again while images are tagged; ARGS="--minutes 20 --seed 7 --json"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
+
+failpoints: $(VENV)/.full  ## kill a small night at each commit, send and acknowledgement; ARGS="--servers --json"
+	$(BIN)/python -m tests.faults.failpoints $(ARGS)
 
 mutants: $(VENV)/.full     ## take out each guard of the queue, the scans and the broker: a test must notice; ARGS="fence"
 	$(BIN)/python -m tests.mutants.run $(ARGS)

@@ -50,6 +50,7 @@ class Chaos:
     faults: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     tagged: int = 0
+    bombs_at_first: int | None = None  # None: all
 
     def rounds(self, minutes: float) -> int:
         """Overwrite and tag all photographs, with faults until the time is over; the number of rounds."""
@@ -76,7 +77,8 @@ class Chaos:
 
         with ThreadPoolExecutor(8) as pool:
             self.uploaded = dict(pool.map(put, files.items()))
-        names = sorted(self.bombs) if number == 0 else self.chance.sample(sorted(self.bombs), BOMBS_A_ROUND)
+        count = min(BOMBS_A_ROUND, self.bombs_at_first or BOMBS_A_ROUND) if number else self.bombs_at_first
+        names = sorted(self.bombs) if count is None else self.chance.sample(sorted(self.bombs), count)
         for name in names:
             put((f"bad/{name}", self.bombs[name] + b"\0" * number))
 
@@ -93,7 +95,9 @@ class Chaos:
                     return
                 command = self.run()
             if time.monotonic() < ends_at:
-                self.faults[self.kills.one()] += 1
+                fault = self.kills.one()
+                self.faults[fault] += 1
+                say(f"{time.monotonic() - began:.0f} s: {fault}")
             self.kills.revive()
         say(f"the round did not end: {command.tail()}")
         command.kill()
@@ -138,13 +142,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--images", type=int, default=2_000, help="good photographs in the bucket")
+    parser.add_argument("--bombs", type=int, help="files made to harm a decoder in the first round; default: all")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", action="store_true", help="end in one JSON line on stdout")
     options = parser.parse_args(arguments)
     with temporary_folder("chaos") as folder, topology(folder, BUCKET, SETTINGS) as running:
         for name in (*WORKERS, *SCHEDULERS):
             start(running, name)
-        result = measure(running, options.images, options.seed, options.minutes)
+        result = measure(running, options)
     say(json.dumps(result, indent=2))
     if options.json:
         print(json.dumps(result))
@@ -152,12 +157,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if is_good and result["longest_recovery_s"] <= LEASE_S + 30 else 1
 
 
-def measure(running: Topology, images: int, seed: int, minutes: float) -> dict[str, Any]:
+def measure(running: Topology, options: argparse.Namespace) -> dict[str, Any]:
     """Let chaos reign, and return what came of it."""
-    chance = random.Random(seed)
-    chaos = Chaos(running, images, chance, Kills(running, chance, LEASE_S))
+    chance = random.Random(options.seed)
+    kills = Kills(running, chance, LEASE_S)
+    chaos = Chaos(running, options.images, chance, kills, bombs_at_first=options.bombs)
     with StandStill(running.environment["TAGGER_DATABASE_URL"]) as stand_still:
-        rounds = chaos.rounds(minutes)
+        rounds = chaos.rounds(options.minutes)
     violations = json.loads(running.tagger("verify", "--json").stdout)["violations"]
     for violation in violations[:5]:
         say(str(violation))
@@ -170,7 +176,7 @@ def measure(running: Topology, images: int, seed: int, minutes: float) -> dict[s
         "lease_s": LEASE_S,
         "violations": len(violations),
         "rounds": rounds,
-        "seed": seed,
+        "seed": options.seed,
         "by_fault": dict(sorted(chaos.faults.items())),
     }
 
