@@ -136,15 +136,24 @@ def decide(parts: Parts, person: Person, batch: Sequence[Given]) -> Recorded:
     return result
 
 
-def how_of(parts: Parts, person: Person, screen_id: int | None) -> str:
-    """Return in what way decisions on a screen are made: as its mode says, or else by the API."""
+def how_of(parts: Parts, person: Person, screen_id: int | None) -> tuple[str, str | None]:
+    """Return in what way decisions on a screen are made, by its mode or else by the API, and the plan it is about."""
     if screen_id is None:
-        return "api"
+        return "api", None
     with reading(parts.sessions) as session:
         try:
-            return screens.find(session, screen_id, person.user_id).mode
+            screen = screens.find(session, screen_id, person.user_id)
         except screens.NoSuchScreen:
-            return "api"
+            return "api", None
+        return screen.mode, screen.filters.get("plan")
+
+
+def proposed_by(parts: Parts, plan: str | None, object_ids: Sequence[int]) -> dict[int, str]:
+    """Return what a plan says of images, which its screens show as the answer."""
+    if plan is None:
+        return {}
+    with reading(parts.sessions) as session:
+        return {change.object_id: change.becomes for change in plan_changes.of(session, plan, object_ids).values()}
 
 
 def undo(parts: Parts, person: Person, key: str, *, of_anybody: bool) -> Restored:

@@ -49,6 +49,7 @@ class Given:
     how: str = "api"
     blind: bool = False
     dwell_ms: int | None = None
+    suggested: str | None = None  # if something else than the tag was shown as the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class _Writing:
             "how": given.how,
             "drawn": drawn.why,
             "probability": drawn.probability,
-            "suggested": None if given.blind or drawn.blind else before["category"],
+            "suggested": None if given.blind or drawn.blind else given.suggested or before["category"],
             "dwell_ms": given.dwell_ms,
             "decided_at": self._at,
             "undone_at": None,

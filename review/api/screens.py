@@ -27,7 +27,7 @@ from review.api.bodies import (
 )
 from review.parts import parts_of
 from review.problems import responses
-from review.screening import decide, how_of, open_screen, undo
+from review.screening import decide, how_of, open_screen, proposed_by, undo
 
 router = APIRouter(tags=["review"])
 ScreenId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -80,8 +80,10 @@ def undo_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> Scree
 def record_decisions(batch: DecisionsGiven, request: Request, person: ReviewerPerson) -> DecisionsRecorded:
     """Record decisions; sent again with the same ids, they are recorded once."""
     parts = parts_of(request)
-    how = how_of(parts, person, batch.screen)
-    result = decide(parts, person, [_given(decision, batch.screen, how) for decision in batch.decisions])
+    how, plan = how_of(parts, person, batch.screen)
+    proposed = proposed_by(parts, plan, [decision.object_id for decision in batch.decisions])
+    given = [_given(decision, batch.screen, how, proposed.get(decision.object_id)) for decision in batch.decisions]
+    result = decide(parts, person, given)
     return DecisionsRecorded(
         recorded=len(result.recorded),
         repeated=len(result.repeated),
@@ -97,7 +99,7 @@ def undo_decision(id: str, request: Request, person: ReviewerPerson) -> Undone:
     return _undone(undo(parts_of(request), person, id, of_anybody="operate" in scopes_of(person)))
 
 
-def _given(decision: DecisionGiven, screen: int | None, how: str) -> Given:
+def _given(decision: DecisionGiven, screen: int | None, how: str, suggested: str | None) -> Given:
     return Given(
         key=decision.id,
         object_id=decision.object_id,
@@ -108,6 +110,7 @@ def _given(decision: DecisionGiven, screen: int | None, how: str) -> Given:
         how=how,
         blind=decision.blind,
         dwell_ms=decision.dwell_ms,
+        suggested=suggested,
     )
 
 

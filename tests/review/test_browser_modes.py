@@ -100,6 +100,13 @@ def test_each_mode_has_its_picture_and_fits_a_phone(desk: Desk, plan: str, schem
     """Look at the pictures in screenshots/."""
     PICTURES.mkdir(exist_ok=True)
     desk.page.emulate_media(color_scheme=scheme)
+    for room, (width, height) in ROOMS.items():
+        desk.page.set_viewport_size({"width": width, "height": height})
+        for name, path in (("queue", "/"), ("account", "/account")):
+            desk.page.goto(path)
+            if name == "queue":
+                desk.page.click("details.look summary")
+            desk.page.screenshot(path=PICTURES / f"{name}-{room}-{scheme}.png", full_page=True)
     views = {mode: f"mode={mode}" for mode in ("pair", "product", "single")}
     views |= {"sweep": f"mode=sweep&category={quote(desk.names[4])}", "plan": f"plan={plan}"}
     for name, view in views.items():

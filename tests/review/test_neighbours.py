@@ -65,4 +65,5 @@ def test_a_plan_is_swept_with_what_it_would_make_of_each_image(review_on_both: R
     assert [candidate["category"] for candidate in item["candidates"][:2]] == ["Coat", first]
     review.decide(decision(item, "Coat"), screen=screen["id"])
     assert review.tag(one) == ("Coat", None, "human", 2)
+    assert review.catalogue.sql("SELECT suggested, how FROM decision") == [("Coat", "sweep")]
     assert review.screen(plan=code)["items"] == []

@@ -136,3 +136,17 @@ def test_the_list_goes_on_to_the_next_page(review: Review) -> None:
     page = review.client.get(f"/objects?waiting=true&cursor=6000.{review.ids[0]}").text
 
     assert page.count('class="cell"') == len(review.ids) - 1
+
+
+def test_no_page_loads_more_script_than_a_slow_line_has_in_a_second(review: Review) -> None:
+    def loaded(name: str, known: set[str]) -> set[str]:
+        source = review.client.get(f"/static/{name}").text
+        for other in set(re.findall(r'from "/static/([\w.]+)"', source)) - known:
+            known |= loaded(other, known | {other})
+        return known | {name}
+
+    for name in ("screen.js", "remap.js"):
+        modules = loaded(name, {name})
+        sizes = [len(review.client.get(f"/static/{module}").content) for module in modules]
+        assert sum(sizes) <= 60_000
+    assert len(loaded("screen.js", {"screen.js"})) > 10
