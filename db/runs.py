@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db import CatalogueError, counts
+from db.reporting import batches
 from db.schema import ModelVersion, Run, WorkItem
 from db.schema.vocabulary import HINTS, OPEN_STATES, REPROCESS, UNDO
 from db.session import sql_now, upsert
@@ -231,6 +232,7 @@ def close_finished(session: Session, run_ids: Iterable[int] | None = None) -> li
     for run in closed:
         run.counts = run.counts | work_counts(session, run.id)
         run.state, run.finished_at = "finished", sql_now(session)
+        batches.compact(session, run.id)
     return [run.id for run in closed]
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from db import counts, heartbeats
 from db.invariants.items import claimed_too_often
 from db.queue import claims, throttle
-from db.schema import ModelVersion, Run, RunCount, WorkItem
+from db.reporting import gate
+from db.schema import GateFinding, ModelVersion, Run, RunCount, WorkItem
 from db.schema.vocabulary import OPEN_STATES
 from db.session import sql_now
 
@@ -80,6 +81,8 @@ def _runs(session: Session) -> list[dict[str, Any]]:
         Run.state.not_in(("finished", "cancelled", "failed")),
         (Run.state == "failed") & (Run.finished_at > sql_now(session, -FAILED_SHOWN_S)),
     )
+    unfinished = select(Run, GateFinding).join_from(Run, GateFinding, GateFinding.run_id == Run.id, isouter=True)
+    unfinished = unfinished.where(open_or_failed)
     return [
         {
             "id": run.id,
@@ -88,6 +91,7 @@ def _runs(session: Session) -> list[dict[str, Any]]:
             "state": run.state,
             "created_at": run.created_at.isoformat(),
             **run.counts,
+            **({"gate": found.detail["text"]} if found is not None and gate.holds(found) else {}),
         }
-        for run in session.execute(select(Run).where(open_or_failed).order_by(Run.id)).scalars()
+        for run, found in session.execute(unfinished.order_by(Run.id))
     ]

@@ -21,6 +21,7 @@ from scheduler.hints.service import Hints
 from scheduler.monitoring.health import Health
 from scheduler.monitoring.metrics import start_server
 from scheduler.monitoring.watchdog import Watchdog
+from scheduler.nights.gate import NightGate
 from scheduler.nights.nightly import Nights
 from scheduler.plans import Plans
 from scheduler.scanning import Scans
@@ -70,6 +71,7 @@ class Scheduler:
         self.watchdog = Watchdog(settings, sessions, stall=self.health.stall)
         self._steps: tuple[Callable[[], object], ...] = (
             self._close_finished,
+            NightGate(settings, sessions).judge,
             self.nights.open_due,
             self.scans.start_waiting,
             self.hints.consume,

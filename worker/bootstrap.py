@@ -42,6 +42,7 @@ def build_tagger(
 ) -> Tagger:
     """Build a Tagger with its own threads, decoders and stores, one of `children` on this machine."""
     from model.images.decoder_pool import Decoders
+    from worker.operations.gate import gate_of
     from worker.tagging import Tagger
 
     return Tagger(
@@ -56,6 +57,8 @@ def build_tagger(
         lease_s=settings.lease_s,
         audit_share=settings.audit_share,
         stopping=stopping,
+        threads=settings.io_threads,
+        gate=gate_of(settings),
     )
 
 

@@ -17,7 +17,6 @@ import numpy as np
 import structlog
 from sqlalchemy.orm import Session
 
-from db import tags
 from db.queue import leases, throttle
 from db.queue.leases import ClaimedItem
 from db.review.truth import audit
@@ -27,15 +26,16 @@ from model.images.decoder_pool import Decoders
 from model.images.decoding import DecodeLimits
 from worker.chunk.claiming import Claiming
 from worker.chunk.classifying import classify
+from worker.chunk.clock import Clock
 from worker.chunk.reading import Fault, Prepared, Reading, prepare
+from worker.chunk.recording import Ended, MicroBatch, end_each, record
+from worker.operations.gate import Gate
 from worker.storage.outages import Outages
 from worker.storage.store import Store, StoreMisconfigured, StoreUnavailable
 from worker.telemetry import of_item, owner_of
 
 log = structlog.get_logger()
 
-Ended = list[tuple[Fault, str]]
-"""Faults whose items have ended, each with the state that its item has now."""
 RENEW_S = 60.0
 _AHEAD = 4  # micro-batches read or being read while one is classified: what bounds the memory of a chunk
 
@@ -68,6 +68,13 @@ class Tagger:
     audit_share: float = 0.0
     owner: str = field(default_factory=lambda: owner_of(os.getpid()))
     stopping: Callable[[], bool] = lambda: False
+    threads: int = 1  # of the pool
+    gate: Gate | None = None
+
+    @cached_property
+    def clock(self) -> Clock:
+        """What the stages took in this process."""
+        return Clock(self.threads)
 
     @cached_property
     def outages(self) -> Outages:
@@ -77,7 +84,7 @@ class Tagger:
     @cached_property
     def claiming(self) -> Claiming:
         """What this process claims."""
-        return Claiming(self.sessions, self.classifier_of, self.owner, self.chunk, self.lease_s)
+        return Claiming(self.sessions, self.classifier_of, self.owner, self.chunk, self.lease_s, self.gate)
 
     def prepare(self, classifier: Classifier, data: bytes) -> np.ndarray:
         """Decode a file's bytes as a classifier takes them."""
@@ -140,7 +147,9 @@ class _Chunk:
         """Yield what reading and decoding come to, `micro_batch` at a time, or sooner if they are slow."""
         tagger = self.tagger
         decode = partial(tagger.prepare, self.classifier)
-        reading = Reading(tagger.pool, partial(prepare, tagger.store_of, tagger.limits, decode), self.items)
+        reading = Reading(
+            tagger.pool, partial(prepare, tagger.store_of, tagger.limits, decode, tagger.clock), self.items
+        )
         window = _AHEAD * tagger.micro_batch
         return reading.batches(tagger.micro_batch, window=window, between=lambda: self._look_up(reading))
 
@@ -175,18 +184,17 @@ class _Chunk:
         read = [image for image in ours if isinstance(image, Prepared)]
         for image in read:
             self.tagger.outages.note_read(image.item.bucket, image.item.key, image.item.version_token)
-        results, failed = classify(self.classifier, read)
+        clock = self.tagger.clock
+        with clock.stage("classify", [image.item for image in read]):
+            results, failed = classify(self.classifier, read)
         tagged = audit.draw(results, self.tagger.audit_share)
         self.transient += failed
-        ended = [*(result.item for result in tagged), *(fault.item for fault in (*lasting, *struck))]
-
-        def write(session: Session) -> tuple[int, Ended, Ended]:
-            if faults:
-                tags.lock(session, ended)
-            recorded = tags.record(session, tagged, model_version_id=self.model_version_id)
-            return recorded, _end_each(session, leases.skip, lasting), _end_each(session, leases.strike, struck)
-
-        recorded, skipped, retried = in_transaction(self.tagger.sessions, write)
+        batch = MicroBatch(tagged, lasting, struck)
+        ended = batch.ended
+        spent = clock.take({item.run_id for item in ended})
+        write = partial(record, batch=batch, spent=spent, model_version_id=self.model_version_id)
+        with clock.stage("record", ended):
+            recorded, skipped, retried = in_transaction(self.tagger.sessions, write)
         self.outcome.tagged += recorded
         self.outcome.needs_review += sum(result.needs_review for result in tagged)
         self.outcome.skipped += len(skipped)
@@ -207,7 +215,7 @@ class _Chunk:
 
         def write(session: Session) -> Ended:
             throttle.answered(session, answering)
-            return _end_each(session, leases.retry, counted)
+            return end_each(session, leases.retry, counted)
 
         retried = in_transaction(self.tagger.sessions, write)
         self.outcome.retried += len(retried)
@@ -223,13 +231,6 @@ class _Chunk:
         items, self.open = list(self.open.values()), {}
         if items:
             self.outcome.released += in_transaction(self.tagger.sessions, lambda s: leases.release(s, items))
-
-
-def _end_each(session: Session, end: Callable[..., str | None], faults: list[Fault]) -> Ended:
-    """End items in the order of their ids, as everybody locks them; return those that were still ours."""
-    by_id = sorted(faults, key=lambda fault: fault.item.id)
-    ended = [(fault, end(session, fault.item, **fault.ending())) for fault in by_id]
-    return [(fault, state) for fault, state in ended if state is not None]
 
 
 def _tell(ended: Ended) -> None:

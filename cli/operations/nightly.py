@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import actor, load_settings, open_catalogue
+from cli.context import actor, load_settings, open_catalogue, refuse
 from cli.options import AsLastLine
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def nightly(date: Date = None, as_json: AsLastLine = False) -> None:
 def _work(settings: Settings, date: datetime | None, *, as_json: bool) -> None:
     """Do a night's work in this process, and end the command."""
     from cli.tagging import left_open
-    from cli.tagging.follow import follow
+    from cli.tagging.follow import RunHeld, follow
     from cli.tagging.job import Job
     from cli.tagging.run import finish, interruptible, run_result
     from db import runs
@@ -71,7 +71,10 @@ def _work(settings: Settings, date: datetime | None, *, as_json: bool) -> None:
         run = night.works_in
         scanned = job.list_source(run, allow_mass_removal=False)
         left_open.adopt(job, run.id, None)
-        counts = follow(job.settings, job.sessions, run.id, classifiers)
+        try:
+            counts = follow(job.settings, job.sessions, run.id, classifiers)
+        except RunHeld as held:
+            raise refuse(str(held), code=1) from None
         seconds = time.monotonic() - begun
     for good in note_good(job.sessions):
         if settings.ping_url is not None:

@@ -59,7 +59,9 @@ def show(run: Name, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(shown))
         return
-    notes, reasons = shown.pop("notes"), shown.pop("reasons")
+    notes, reasons, found = shown.pop("notes"), shown.pop("reasons"), shown.pop("gate")
+    shown |= {f"seconds to {stage}": round(spent_s, 1) for stage, spent_s in shown.pop("stages").items()}
+    shown["gate"] = found and f"{found['action']}{', accepted' if found['accepted_at'] else ''}: {found['text']}"
     shown["selection"] = json.dumps(shown["selection"], ensure_ascii=False)
     rows = [{"": name.replace("_", " "), "value": value} for name, value in shown.items() if value is not None]
     rows += [
@@ -78,11 +80,20 @@ def pause(run: Name, why: Why = None) -> None:
     _change(run, why, control.pause, "is paused", "is paused already")
 
 
-@app.command(epilog="Example: tagger runs resume 7")
-def resume(run: Name, why: Why = None) -> None:
-    """Go on with a run that was paused or cancelled."""
+@app.command(epilog="Example: tagger runs resume 7 --accept 'new season'")
+def resume(
+    run: Name,
+    why: Why = None,
+    accept: Annotated[
+        str | None, typer.Option(help="Let a night through that the gate found unusual, as a good one, and say why.")
+    ] = None,
+) -> None:
+    """Go on with a run that was paused or cancelled, or that the gate holds."""
     from worker.operations import control
 
+    if accept is not None and not _accept(run, accept):
+        return
+    why = accept or why
     _change(run, why, control.resume, "goes on", "goes on by itself; nothing keeps it")
 
 
@@ -121,6 +132,25 @@ def note(run: Name, text: Annotated[str, typer.Argument(help="What people should
         found = find_run(session, run)
         notes.add(session, found.id, text, actor=actor())
     print(f"Noted at run {found.id}.")
+
+
+def _accept(name: str, why: str) -> bool:
+    """Accept what the gate found at a run; whether it has still to end. Exit code 1 if the gate has found nothing."""
+    from db.reporting import gate
+    from db.session import reading
+    from worker.operations import control
+
+    if not why.strip():
+        raise typer.BadParameter("say why the night is good", param_hint="--accept")
+    sessions = open_catalogue(load_settings())
+    with reading(sessions) as session:
+        found = find_run(session, name)
+        finding = gate.finding(session, found.id)
+    if finding is None:
+        raise refuse(f"the gate has found nothing unusual at run {found.id}; leave --accept out", code=1)
+    if control.accept(sessions, found.id, actor=actor(), why=why):
+        say(f"Run {found.id} is accepted: {why}")
+    return found.state != "finished"
 
 
 def _change(name: str, why: str | None, change: Callable[..., bool], done: str, was_so: str) -> None:

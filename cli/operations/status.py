@@ -83,7 +83,8 @@ def _run(run: dict[str, Any]) -> str:
         said += f", {run['done']:,} done, {run['open']:,} open"
     if run.get("images_per_second"):
         said += f", {run['images_per_second']:g}/s, {_duration(run['seconds_left'])} left"
-    return said + (f": {run['error']}" if "error" in run else "")
+    said += f": {run['error']}" if "error" in run else ""
+    return said + (f", held by the gate: {run['gate']}" if "gate" in run else "")
 
 
 def _last_night(night: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from cli.progress import listing_spinner, tagging_bar
 from cli.tagging.holders import Holder
 from db import heartbeats, runs
 from db.queue import claims, open_work, throttle
+from db.reporting import gate
 from db.schema import Run
 from db.session import Sessions, in_transaction, now, read_with_retry
 from worker.settings import Settings
@@ -35,6 +36,10 @@ _EMBEDDED_CHUNK = 1024
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM while images were tagged; the message says how many still wait in the catalogue."""
+
+
+class RunHeld(Exception):
+    """The gate holds the run; the message says why and what to do."""
 
 
 @contextmanager
@@ -60,6 +65,11 @@ def follow(settings: Settings, sessions: Sessions, run_id: int, classifiers: Cla
     if counts["open"]:
         counts = _work_off(settings, sessions, run_id, classifiers)
     in_transaction(sessions, lambda session: runs.close_finished(session, [run_id]))
+    if counts["open"] and (why := read_with_retry(sessions, lambda session: _at_gate(session, run_id))):
+        raise RunHeld(
+            f"{why}. {counts['open']:,} images wait; `tagger report {run_id} -o held.html` shows some of "
+            f"what came, and `tagger runs resume {run_id} --accept WHY` lets the night through"
+        )
     if counts["open"]:
         raise Interrupted(f"stopped; {counts['open']:,} images are left")
     return counts
@@ -80,7 +90,8 @@ def _work_off(settings: Settings, sessions: Sessions, run_id: int, classifiers: 
                 counts = _counts(sessions, run_id)
                 counting_s = time.monotonic() - asked
                 show(counts, read_with_retry(sessions, lambda session: _hint(session, run_id, settings, engine.owner)))
-                if counts["open"] == 0 or stopped.is_set():
+                held = read_with_retry(sessions, lambda session: _at_gate(session, run_id))
+                if counts["open"] == 0 or stopped.is_set() or held:
                     break
                 first = counts["open"] if first is None else first
                 engine.wait(_pause_s(first - counts["open"], counts["open"], asked - begun, counting_s))
@@ -189,6 +200,12 @@ def _pause_s(done: int, left: int, elapsed_s: float, counting_s: float) -> float
 
 def _counts(sessions: Sessions, run_id: int) -> dict[str, int]:
     return read_with_retry(sessions, lambda session: runs.work_counts(session, run_id))
+
+
+def _at_gate(session: Session, run_id: int) -> str:
+    """Say what the gate found at a run that it holds; empty if it holds it not."""
+    found = gate.finding(session, run_id)
+    return str(found.detail["text"]) if found is not None and gate.holds(found) else ""
 
 
 def _hint(session: Session, run_id: int, settings: Settings, owner: str | None) -> str:

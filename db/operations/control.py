@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db import CatalogueError, runs
 from db.operations import notes
+from db.reporting import gate
 from db.schema import Run, SourceObject, WorkItem
 from db.schema.vocabulary import OPEN_STATES
 from db.session import sql_now
@@ -81,10 +82,18 @@ def end_cancel(session: Session, run_id: int, *, actor: str, why: str) -> None:
 
 
 def begin_resume(session: Session, run_id: int) -> bool:
-    """Take a cancelled run back to paused, so that its items can be opened; False if it needs no resuming."""
+    """Take a cancelled run back to paused, so that its items can be opened; False if it needs no resuming.
+
+    Raises RunRefused for one that the gate holds until somebody accepts it.
+    """
     run = runs.locked(session, run_id)
     if run.state in _NOT_ENDED:
         return False
+    if gate.holds(gate.finding(session, run_id)):
+        raise RunRefused(
+            f"the gate holds run {run_id}, as `tagger runs show {run_id}` says: look at its images with `tagger report "
+            f"{run_id} -o held.html`, then `tagger runs resume {run_id} --accept WHY`, or cancel it"
+        )
     if run.state == "cancelled":
         run.state, run.finished_at = "paused", None
     if run.state != "paused":

@@ -4,7 +4,8 @@ Nothing of a store that is held is claimed. A run of such a store is left out wh
 lies in the others is found by an index of its own, however much of the held ones stands before it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from db.session import sql_now
 QUEUES = ("ops", "nightly")
 SMALLER = 16
 """How many times smaller each next claim is of items whose lease was lost."""
+NO_LIMITS: Mapping[int, int] = MappingProxyType({})
 _RUNS_AT_ONCE = 16
 
 
@@ -41,10 +43,11 @@ def claim(
     limit: int,
     lease_s: float = LEASE_S,
     run_id: int | None = None,
+    at_most: Mapping[int, int] = NO_LIMITS,
 ) -> list[ClaimedItem]:
     """Lease up to `limit` items of one model; those whose lease was lost first, and in ever smaller groups.
 
-    One with a strike comes alone, and after all that have none.
+    One with a strike comes alone, and after all that have none. Of the runs in `at_most` no more new items are leased.
     """
     held = held_buckets(session)
     lost = [*_lost(session, queue, run_id, held), WorkItem.model_version_id == model_version_id]
@@ -56,11 +59,16 @@ def claim(
             return _lease(session, [*lost, WorkItem.losses == losses], owner, group, lease_s, alone=group == 1)
     items: list[ClaimedItem] = []
     waiting = _waiting(session, queue, run_id, model_version_id, held)
-    for of_run in waiting:
-        items += _lease(session, [*of_run, WorkItem.crashes == 0], owner, limit - len(items), lease_s, alone=False)
+    left = dict(at_most)
+    for of_id, of_run in waiting:
+        room = min(limit - len(items), left.get(of_id, limit))
+        new = _lease(session, [*of_run, WorkItem.crashes == 0], owner, room, lease_s, alone=False)
+        left[of_id] = left.get(of_id, limit) - len(new)
+        items += new
         if len(items) == limit:
             return items
-    struck = (_lease(session, [*of_run, WorkItem.crashes > 0], owner, 1, lease_s, alone=True) for of_run in waiting)
+    allowed = (of_run for of_id, of_run in waiting if at_most.get(of_id, 1) > 0)
+    struck = (_lease(session, [*of_run, WorkItem.crashes > 0], owner, 1, lease_s, alone=True) for of_run in allowed)
     return items or next(filter(None, struck), [])
 
 
@@ -73,6 +81,7 @@ def claim_after(
     owner: str,
     limit: int,
     lease_s: float = LEASE_S,
+    at_most: Mapping[int, int] = NO_LIMITS,
 ) -> list[ClaimedItem]:
     """Lease up to `limit` items of a run behind one that was claimed before, and look at nothing in front of it.
 
@@ -83,7 +92,7 @@ def claim_after(
     is_open = select(Run.id).where(Run.id == last.run_id, worked_on(held)).exists()
     behind = [*of_store(session, queue, last.run_id, last.bucket, held), WorkItem.id > last.id, is_open]
     conditions = [*behind, WorkItem.model_version_id == model_version_id, WorkItem.crashes == 0]
-    return _lease(session, conditions, owner, limit, lease_s, alone=False)
+    return _lease(session, conditions, owner, min(limit, at_most.get(last.run_id, limit)), lease_s, alone=False)
 
 
 def claimable(session: Session, queue: str, *, at_most: int | None = None) -> int:
@@ -118,11 +127,14 @@ def _lost(session: Session, queue: str, run_id: int | None, held: Collection[str
 
 def _waiting(
     session: Session, queue: str, run_id: int | None, model_version_id: int, held: Collection[str]
-) -> list[list[ColumnElement[bool]]]:
+) -> list[tuple[int, list[ColumnElement[bool]]]]:
     """Match what waits in the runs of a model whose turn it is, run by run: the items of the run's first priority."""
     of_model = WorkItem.model_version_id == model_version_id
     firsts = first_in_turn(session, queue, run_id, held, _RUNS_AT_ONCE, of_model)
-    return [[*with_first(session, queue, first, held), WorkItem.priority == first.priority] for first in firsts]
+    return [
+        (first.run_id, [*with_first(session, queue, first, held), WorkItem.priority == first.priority])
+        for first in firsts
+    ]
 
 
 def _lease(

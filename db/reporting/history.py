@@ -73,17 +73,17 @@ def last(session: Session, kinds: Sequence[str]) -> Run | None:
     return None
 
 
-def least_certain(session: Session, run_id: int, limit: int) -> list[Unsure]:
-    """List the flagged results of a run for images that are still the same, the least certain first."""
+def least_certain(session: Session, run_id: int, limit: int, *, flagged_alone: bool = True) -> list[Unsure]:
+    """List the flagged results of a run, or all, for images that are still the same, the least certain first."""
     result, image = Classification, SourceObject
     columns: tuple[Any, ...] = (image.bucket, image.key, image.version_token, result.category, result.confidence)
-    flagged = (
+    shown = (
         select(*columns, result.review_reason)
         .join(WorkItem, WorkItem.id == result.work_item_id)
         .join(image, image.id == result.object_id)
-        .where(WorkItem.run_id == run_id, result.needs_review)
+        .where(WorkItem.run_id == run_id, *([result.needs_review] if flagged_alone else []))
         .where(image.version_token == WorkItem.version_token, image.gone_at.is_(None))
         .order_by(result.confidence, result.id)
     )
-    rows = session.execute(flagged.limit(limit))
+    rows = session.execute(shown.limit(limit))
     return [Unsure(*row[:4], confidence=row[4] / CONFIDENCE_UNIT, reason=row[5] or "") for row in rows]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from db import actors, runs
 from db.operations import notes
+from db.reporting import batches, gate
 from db.schema import ModelVersion, Run, WorkItem
 from db.session import now
 
@@ -38,6 +39,8 @@ def show(session: Session, run: Run) -> dict[str, Any]:
         "images_per_second": round(rate, 1),
         "seconds_left": round(summary["open"] / rate) if moves else None,
         "notes": notes.of_run(session, run.id),
+        "gate": gate.as_json(gate.finding(session, run.id)),
+        "stages": {stage: round(spent_s, 3) for stage, spent_s in batches.total(session, run.id).seconds.items()},
     }
 
 

@@ -6,7 +6,7 @@ Confidence is an INTEGER of 1e-4 (9,731 is 0.9731), so that keyset paging and co
 from db.schema.bundles import ModelPromotion as ModelPromotion, ModelVersion as ModelVersion
 from db.schema.columns import CONFIDENCE_UNIT as CONFIDENCE_UNIT, Base as Base
 from db.schema.forgotten import Forgotten as Forgotten
-from db.schema.nights import NightNotice as NightNotice, SchedulePause as SchedulePause
+from db.schema.nights import GateFinding as GateFinding, NightNotice as NightNotice, SchedulePause as SchedulePause
 from db.schema.operations import (
     Plan as Plan,
     PlanChange as PlanChange,
@@ -32,4 +32,10 @@ from db.schema.review import (
     SecondOpinion as SecondOpinion,
 )
 from db.schema.tags import Classification as Classification, ImageTag as ImageTag, TagEvent as TagEvent
-from db.schema.work import Run as Run, RunCount as RunCount, SourceObject as SourceObject, WorkItem as WorkItem
+from db.schema.work import (
+    Run as Run,
+    RunBatch as RunBatch,
+    RunCount as RunCount,
+    SourceObject as SourceObject,
+    WorkItem as WorkItem,
+)

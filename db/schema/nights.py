@@ -1,13 +1,13 @@
-"""Nights: when their schedule is paused, and what has been told of each."""
+"""Nights: when their schedule is paused, what has been told of each, and what the gate found at each."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.schema.columns import Base
-from db.schema.vocabulary import NIGHT_NOTICES
+from db.schema.vocabulary import GATE_ACTIONS, NIGHT_NOTICES
 
 
 class SchedulePause(Base):
@@ -34,3 +34,18 @@ class NightNotice(Base):
     notice: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     detail: Mapped[dict[str, Any]]
+
+
+class GateFinding(Base):
+    """What the gate found unusual at a night, once for each, and who let it through."""
+
+    __tablename__ = "gate_finding"
+    __table_args__ = (CheckConstraint(f"action IN {GATE_ACTIONS}", name="action"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True, autoincrement=False)
+    action: Mapped[str]  # "learning": too few good nights were known to do more than say so
+    at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]]
+    accepted_by: Mapped[str | None]  # see db.actors
+    accepted_at: Mapped[datetime | None]
+    accepted_why: Mapped[str | None]

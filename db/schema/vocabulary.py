@@ -7,7 +7,8 @@ PROMOTION_ACTIONS = ("promote", "rollback")
 RUN_STATES = ("planned", "scanning", "running", "paused", "finished", "cancelled", "failed")
 REPROCESS, UNDO, HINTS = "reprocess", "undo", "hints"  # kinds of runs that list no source
 NOTE_ACTIONS = ("opened", "paused", "resumed", "cancelled", "note")
-NIGHT_NOTICES = ("absent", "late", "missed", "good")
+NIGHT_NOTICES = ("absent", "late", "missed", "good", "gate", "report")
+GATE_ACTIONS = ("learning", "warned", "held")
 REASONS = (
     "not_found",
     "access_denied",

@@ -91,6 +91,35 @@ class RunCount(Base):
     items: Mapped[int]
 
 
+class RunBatch(Base):
+    """What a recorded micro-batch of a run came to, or a block of them: a row each, so that nobody waits."""
+
+    __tablename__ = "run_batch"
+    __table_args__ = (Index("ix_run_batch_run_id", "run_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int]  # no foreign key, whose check would wait for whoever has locked the run
+    images: Mapped[int]  # with a result or, of these as many as `failed`, without one for good
+    failed: Mapped[int]
+    results: Mapped[int]
+    flagged: Mapped[int]
+    unlike: Mapped[int]  # flagged as unlike_training
+    band_0: Mapped[int]  # results with a confidence below 0.1, and so on
+    band_1: Mapped[int]
+    band_2: Mapped[int]
+    band_3: Mapped[int]
+    band_4: Mapped[int]
+    band_5: Mapped[int]
+    band_6: Mapped[int]
+    band_7: Mapped[int]
+    band_8: Mapped[int]
+    band_9: Mapped[int]
+    read_us: Mapped[int]  # microseconds of a worker's child; of threads that work at once, divided by their number
+    decode_us: Mapped[int]
+    classify_us: Mapped[int]
+    record_us: Mapped[int]
+
+
 class WorkItem(Base):
     """One object version x model x request. A narrow table, because workers compete for its pages."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from db.operations import schedule
-from db.reporting import watch
+from db.reporting import batches, gate, watch
 from db.schema.vocabulary import NIGHT_NOTICES
 from db.session import Sessions, reading
 from db.status import status
@@ -93,6 +93,10 @@ class Catalogue(Collector):
         if night.deadline is not None and not done:
             left_s = (night.deadline - datetime.now(UTC)).total_seconds()
             yield _one("tagger_night_deadline_seconds", "Seconds left to the deadline; negative: over.", left_s)
+        found = gate.finding(session, run.id) if run is not None else None
+        yield _one("tagger_night_gate_held", "1 if the gate holds the last night.", gate.holds(found))
+        spent = batches.total(session, run.id).seconds if run is not None else {}
+        yield _by("tagger_night_stage_seconds", "Seconds that workers took for a stage of the night.", "stage", spent)
         images = {name: run.counts.get(name, 0) for name in OUTCOMES} if run else {}
         yield _by("tagger_night_images", "Images of the last night.", "outcome", images)
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import structlog
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from db.queue import claims
 from db.reporting import watch
 from db.session import Sessions, in_transaction, now, reading
 from scheduler.monitoring.health import STALLED_AFTER_S, Stall
+from scheduler.nights.gate import unusual
 from worker.operations import good_nights
 from worker.settings import Settings
 from worker.watching.deadlines import Trouble, last_night, trouble
@@ -23,7 +25,7 @@ log = structlog.get_logger()
 
 LOOK_S = 15.0
 COUNTED_AT_MOST = 1000
-EVENTS = {"absent": "night_absent", "late": "night_late", "missed": "night_missed_deadline"}
+EVENTS = {"absent": "night_absent", "late": "night_late", "missed": "night_missed_deadline", "gate": "night_at_gate"}
 
 
 def log_alert(alert: Trouble) -> None:
@@ -57,8 +59,10 @@ class Watchdog:
         with reading(self._sessions) as session:
             found = self._trouble(session)
             self._watch_work(session)
-        if found is not None and in_transaction(self._sessions, lambda session: self._is_news(session, found)):
-            self._alert(found)
+            at_gate = unusual(session)
+        for alert in [*([found] if found else []), *at_gate]:
+            if in_transaction(self._sessions, partial(self._is_news, found=alert)):
+                self._alert(alert)
         for night in good_nights.note_good(self._sessions):
             self._ping(night)
 

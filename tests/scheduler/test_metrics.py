@@ -16,6 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from db import heartbeats
 from db.operations import schedule
 from db.queue import throttle
+from db.reporting import batches, gate
+from db.reporting.batches import Batch
 from db.session import connect, sessions_of
 from scheduler.monitoring import health, metrics
 from scheduler.monitoring.health import Health
@@ -60,6 +62,8 @@ def busy(catalogue: Catalogue, settings: Settings) -> Catalogue:
         heartbeats.beat(session, "host:1", slots=4, started_at=datetime.now(UTC))
         throttle.hold(session, "another-bucket", "it hangs")
         schedule.tell(session, night.logical_key, "late", {})
+        gate.note(session, night.id, "held", {})
+        batches.add(session, {night.id: Batch(seconds={"read": 2.5, "decode": 1, "classify": 1, "record": 1})})
     return catalogue
 
 
@@ -77,6 +81,8 @@ def test_the_catalogue_is_measured(busy: Catalogue, settings: Settings) -> None:
         ("tagger_workers", ""): 1,
         ("tagger_worker_slots", ""): 4,
         ("tagger_store_held", "another-bucket"): 1,
+        ("tagger_night_gate_held", ""): 1,
+        ("tagger_night_stage_seconds", "read"): 2.5,
         ("tagger_run_open_items", "scan:1"): 2,
         ("tagger_run_done_items", "scan:1"): 1,
         ("tagger_night_finished", ""): 0,

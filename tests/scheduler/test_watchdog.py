@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from db import runs
 from db.operations import schedule
+from db.reporting import gate
 from db.schema import Run
 from scheduler.monitoring import watchdog
 from scheduler.monitoring.health import Stall
@@ -148,6 +149,18 @@ def test_a_night_that_failed_is_told_at_once(night: Night) -> None:
     night.look(hours(0.1))
 
     assert night.alerts == [("nightly:2026-11-26", "late")]
+
+
+def test_what_the_gate_found_is_told_once(night: Night) -> None:
+    run = night.begin()
+    with night.catalogue.sessions.begin() as session:
+        gate.note(session, run.id, "held", {"text": "all grey"})
+
+    for after in (0.1, 0.2):
+        night.look(hours(after))
+        night.look(hours(after), again=True)
+
+    assert night.alerts == [("nightly:2026-11-26", "gate")]
 
 
 def test_an_alert_is_an_error_in_the_log(night: Night) -> None:

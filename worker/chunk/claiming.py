@@ -5,10 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from sqlalchemy.orm import Session
+
 from db.queue import claims
 from db.queue.leases import ClaimedItem
 from db.session import Sessions, in_transaction
 from model.classifier import Classifier
+from worker.operations.gate import Gate
 
 SHARE = 20
 """How many times longer than it took to look for work a process goes on in the run that it found."""
@@ -39,13 +42,14 @@ class Claiming:
     owner: str
     limit: int
     lease_s: float
+    gate: Gate | None = None
     _places: dict[tuple[str, int | None], _Place] = field(default_factory=dict)
 
     def next_chunk(self, queue: str, run_id: int | None) -> Claimed | None:
         """Lease the next items of a queue, or of one run in it; None if nothing is claimable now."""
         place = self._places.pop((queue, run_id), None)
         if place and time.monotonic() < place.until:
-            chunk = self._lease(partial(claims.claim_after, last=place.last), queue, place.model_version_id)
+            chunk = self._lease(partial(claims.claim_after, last=place.last), queue, place.model_version_id, run_id)
             if chunk:
                 self._note(queue, run_id, chunk, place.until)
                 return chunk
@@ -60,7 +64,7 @@ class Claiming:
             return None
         self.classifier_of(model_version_id)  # before the claim: a bundle that cannot be loaded holds no item up
         began = time.monotonic()
-        chunk = self._lease(partial(claims.claim, run_id=run_id), queue, model_version_id)
+        chunk = self._lease(partial(claims.claim, run_id=run_id), queue, model_version_id, run_id)
         took += time.monotonic() - began
         if chunk:
             self._note(queue, run_id, chunk, time.monotonic() + min(SHARE * took, LONGEST_S))
@@ -70,7 +74,14 @@ class Claiming:
         if len(chunk.items) == self.limit:  # else it was the end, or items whose lease was lost, of which more may wait
             self._places[queue, run_id] = _Place(chunk.items[-1], chunk.model_version_id, until)
 
-    def _lease(self, claim: Callable[..., list[ClaimedItem]], queue: str, model_version_id: int) -> Claimed | None:
+    def _lease(
+        self, claim: Callable[..., list[ClaimedItem]], queue: str, model_version_id: int, run_id: int | None
+    ) -> Claimed | None:
         details = {"queue": queue, "model_version_id": model_version_id, "owner": self.owner}
-        items = in_transaction(self.sessions, partial(claim, limit=self.limit, lease_s=self.lease_s, **details))
+
+        def leased(session: Session) -> list[ClaimedItem]:
+            limits = self.gate.limits(session, run_id) if self.gate else {}
+            return claim(session, limit=self.limit, lease_s=self.lease_s, at_most=limits, **details)
+
+        items = in_transaction(self.sessions, leased)
         return Claimed(model_version_id, items) if items else None

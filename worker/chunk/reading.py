@@ -15,6 +15,7 @@ import structlog
 from db.queue.leases import ClaimedItem
 from model.images.decoder_pool import DecoderKilled, DecodersClosed
 from model.images.decoding import DecodeLimits, ImageRejected
+from worker.chunk.clock import Clock
 from worker.storage.store import AccessDenied, StorageError, Store, StoreMisconfigured, StoreUnavailable
 from worker.telemetry import of_item
 
@@ -109,12 +110,18 @@ class Reading:
 
 
 def prepare(
-    store_of: Callable[[str], Store], limits: DecodeLimits, decode: Callable[[bytes], np.ndarray], item: ClaimedItem
+    store_of: Callable[[str], Store],
+    limits: DecodeLimits,
+    decode: Callable[[bytes], np.ndarray],
+    clock: Clock,
+    item: ClaimedItem,
 ) -> Prepared | Fault:
     """Read one image and decode it as the classifier takes it. Never raises; returns a Fault on failure."""
     try:
-        data = store_of(item.bucket).read(item.key, item.version_token, max_bytes=limits.max_bytes)
-        return Prepared(item, decode(data))
+        with clock.stage("read", [item]):
+            data = store_of(item.bucket).read(item.key, item.version_token, max_bytes=limits.max_bytes)
+        with clock.stage("decode", [item]):
+            return Prepared(item, decode(data))
     except ImageRejected as error:
         return Fault(item, error.reason, error.detail, lasting=True, cap=_cap(error.reason, limits))
     except DecoderKilled as error:

@@ -1,6 +1,7 @@
 """Settings of the nights."""
 
 from datetime import date, datetime, time
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
@@ -23,6 +24,9 @@ class NightSettings(BaseSettings):
     )
     ping_url: SecretStr | None = Field(
         None, description="A URL that is called after each good night, so that its absence is noticed elsewhere."
+    )
+    gate: Literal["off", "warn", "hold"] = Field(
+        "warn", description="What happens to a night unlike the good ones: nothing, a warning, or it is held (hold)."
     )
     cost_per_hour: float | None = Field(
         None, gt=0, description="What an hour of all machines costs; `tagger report` then says what 1,000 images cost."

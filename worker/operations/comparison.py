@@ -15,6 +15,7 @@ from db.session import Sessions, in_transaction, read_with_retry
 from db.tags import Tagged
 from model.classifier import Classifier
 from worker.chunk.classifying import classify
+from worker.chunk.clock import Clock
 from worker.chunk.reading import Prepared, Reading, prepare
 from worker.tagging import Tagger
 
@@ -62,7 +63,9 @@ def _classified(
     images = {image.object_id: image for image in page}
     decode = partial(tagger.prepare, classifier)
     reading = Reading(
-        tagger.pool, partial(prepare, tagger.store_of, tagger.limits, decode), [_unclaimed(image) for image in page]
+        tagger.pool,
+        partial(prepare, tagger.store_of, tagger.limits, decode, Clock()),
+        [_unclaimed(image) for image in page],
     )
     window = 4 * tagger.micro_batch
     for batch in reading.batches(tagger.micro_batch, window=window, between=lambda: None):

@@ -5,7 +5,8 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from db import CatalogueError, runs
-from db.operations import control
+from db.operations import control, notes
+from db.reporting import gate
 from db.schema import Run
 from db.session import Sessions, in_transaction
 from worker.operations.reprocess import queue_all
@@ -46,6 +47,18 @@ def cancel(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
         pass
     in_transaction(sessions, lambda session: control.end_cancel(session, run_id, actor=actor, why=why))
     return True
+
+
+def accept(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
+    """Let a run through at which the gate has found something, as a good night; whether this call did."""
+
+    def let_through(session: Session) -> bool:
+        accepted = gate.accept(session, run_id, actor=actor, why=why)
+        if accepted:
+            notes.add(session, run_id, f"accepted at the gate: {why}", actor=actor)
+        return accepted
+
+    return in_transaction(sessions, let_through)
 
 
 def resume(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:

@@ -22,6 +22,8 @@ def collect(session: Session, run: Run, *, unsure: int, cost_per_hour: float | N
     shown = overview.show(session, run)
     earlier = history.before(session, run)
     now, then = history.results(session, [run.id]), history.results(session, [other.id for other in earlier])
+    at_gate = shown["gate"] is not None  # what is unusual need not be flagged
+    least_certain = history.least_certain(session, run.id, unsure, flagged_alone=not at_gate)
     return {
         "run": {name: shown[name] for name in _OF_RUN},
         "figures": _figures(shown, cost_per_hour),
@@ -31,7 +33,9 @@ def collect(session: Session, run: Run, *, unsure: int, cost_per_hour: float | N
         "drift": _drift(now, then, len(earlier)),
         "before": [_of_before(other) for other in earlier],
         "notes": [note | {"run": run.logical_key} for note in shown["notes"]] + _earlier_notes(session, earlier),
-        "least_certain": [_as_json(image) for image in history.least_certain(session, run.id, unsure)],
+        "gate": shown["gate"],
+        "stages": shown["stages"],
+        "least_certain": [_as_json(image) for image in least_certain],
     }
 
 
@@ -54,8 +58,14 @@ def _figures(shown: Mapping[str, Any], cost_per_hour: float | None) -> dict[str,
         "failed_share": _share(failed, tagged + failed),
         "seconds": shown["seconds"],
         "images_per_second": shown["images_per_second"],
+        "slowest_stage": _slowest(shown["stages"]),
         "cost_per_1000": None if cost is None else round(cost, 4),
     }
+
+
+def _slowest(stages: Mapping[str, float]) -> str | None:
+    """Name the stage that workers took the longest for; None if none has been timed."""
+    return max(stages, key=lambda stage: stages[stage]) if any(stages.values()) else None
 
 
 def _failed(reasons: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
