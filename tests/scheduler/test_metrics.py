@@ -62,7 +62,7 @@ def busy(catalogue: Catalogue, settings: Settings) -> Catalogue:
         heartbeats.beat(session, "host:1", slots=4, started_at=datetime.now(UTC))
         throttle.hold(session, "another-bucket", "it hangs")
         schedule.tell(session, night.logical_key, "late", {})
-        gate.note(session, night.id, "held", {})
+        gate.note(session, night.id, "held", {"text": "all grey"})
         batches.add(session, {night.id: Batch(seconds={"read": 2.5, "decode": 1, "classify": 1, "record": 1})})
     return catalogue
 
