@@ -183,11 +183,7 @@ def test_what_is_recorded_again_as_its_commit_got_no_answer_is_summed_up_once(
         return once(sessions, done)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tagging, "in_transaction", twice)
-    monkeypatch.setattr(tagging, "_claim", lambda *_: None)
-    items = catalogue.claim(10)
     store = FakeStore({f"{number:05}": b"photo" for number in range(10)})
-    it = tagger(catalogue.sessions, store, FakeClassifier())
-    chunk = tagging._Chunk(it, FakeClassifier(), catalogue.model_id, items, float("inf"), tagging.Outcome())  # type: ignore[arg-type]
-    chunk.process()
+    work(tagger(catalogue.sessions, store, FakeClassifier()), "nightly")
 
     assert ask(catalogue, batches.total, run_id).images == 10  # type: ignore[attr-defined]
