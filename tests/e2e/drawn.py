@@ -1,4 +1,4 @@
-"""A few thousand photographs to tag, drawn: none is the same as another, and a shop's would be no larger."""
+"""Photographs to tag, drawn: none is the same as another, and a shop's would be no larger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from bench import images
 
-TEST, TRAIN = 372, 2_628
+TEST, TRAIN = 372, 1_128
 _DRAWINGS = 40
 """Drawing takes longest, so that each drawing is there many times, with another comment each time."""
 
