@@ -16,6 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from model.images.decoding import DecodeLimits, ImageRejected, decode
+from model.images.formats import heif, tiff  # noqa: F401 -- loaded before memory is limited
 from model.images.memory import MOST
 from model.images.preprocessing import Preprocessing, preprocess
 

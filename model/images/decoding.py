@@ -23,7 +23,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 from model import ModelError
 from model.images.colour import to_rgb
 from model.images.containers import MOST_SCANS, Contents, canvas_of_webp, open_jpeg, open_png
-from model.images.file_type import DECODED, type_of
+from model.images.file_type import DECODED, READ, type_of
+from model.images.formats.opened import NotRead, Opened
 from model.images.memory import MOST, Reserve, bytes_of, bytes_of_scans, bytes_of_webp, no_limit
 from model.images.orientation import turn_upright
 
@@ -129,11 +130,17 @@ def _accepted_type(data: bytes, limits: DecodeLimits) -> str:
         raise ImageRejected("too_large", f"{len(data):,} bytes are more than {limits.max_bytes:,}")
     file_type = type_of(data)
     if file_type not in DECODED:
-        raise ImageRejected("unsupported_format", f"it is {file_type}; JPEG, PNG, WebP, GIF and BMP are read")
+        raise ImageRejected("unsupported_format", f"it is {file_type}; {READ} are read")
     return file_type
 
 
 def _loaded(data: bytes, file_type: str, hints: DecodeHints, limits: DecodeLimits, reserve: Reserve) -> Image.Image:
+    if file_type in ("TIFF", "AVIF", "HEIC"):
+        opened = _opened(data, file_type)
+        del data
+        _check_size(opened.size, limits)
+        _make_room(opened.needed, opened.size, reserve)
+        return opened.load()
     contents = _contents(data, file_type)
     if file_type == "WEBP":
         canvas = canvas_of_webp(data)
@@ -159,6 +166,16 @@ def _loaded(data: bytes, file_type: str, hints: DecodeHints, limits: DecodeLimit
         if file_type != "JPEG":
             raise
         return _ended(load, contents.pixels)
+
+
+def _opened(data: bytes, file_type: str) -> Opened:
+    """Open a file of the formats whose decoders are loaded when one comes."""
+    from model.images.formats import heif, tiff
+
+    try:
+        return {"TIFF": tiff.open_tiff, "AVIF": heif.open_avif, "HEIC": heif.open_heic}[file_type](data)
+    except NotRead as error:
+        raise ImageRejected("unsupported_format", str(error)) from None
 
 
 def _contents(data: bytes, file_type: str) -> Contents:

@@ -1,7 +1,8 @@
 """The type of a file by its first bytes: so that a rejection can name it, and no decoder gets what it is not for."""
 
-DECODED = frozenset({"JPEG", "PNG", "WEBP", "GIF", "BMP"})
+DECODED = frozenset({"JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIC"})
 """Pillow's names of the formats that are read. All else it could open is refused: most of its CVEs lie there."""
+READ = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC"
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -29,9 +30,11 @@ _BRANDS: tuple[tuple[bytes, str], ...] = (
     (b"avis", "AVIF"),
     (b"heic", "HEIC"),
     (b"heix", "HEIC"),
+    (b"heim", "HEIC"),
+    (b"heis", "HEIC"),
     (b"hevc", "HEIC"),
-    (b"mif1", "HEIF"),
-    (b"msf1", "HEIF"),
+    (b"mif1", "HEIC"),
+    (b"msf1", "HEIC"),
 )
 _MARKUP: tuple[tuple[bytes, str], ...] = (
     (b"<svg", "SVG"),

@@ -25,7 +25,12 @@ def turn_upright(exif: bytes, xmp: bytes) -> Image.Transpose | None:
     orientation = _in_exif(exif)
     if orientation is None and (match := _IN_XMP.search(xmp)):
         orientation = int(match[1])
-    return _TURNS.get(orientation or 1)
+    return turn_of(orientation or 1)
+
+
+def turn_of(orientation: int) -> Image.Transpose | None:
+    """Return the turn that EXIF's number means."""
+    return _TURNS.get(orientation)
 
 
 def _in_exif(exif: bytes) -> int | None:

@@ -16,9 +16,9 @@ REJECTED = {
     "HTML": (b"\n<!DOCTYPE html><html><body>404</body></html>", "unsupported_format"),
     "SVG": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "unsupported_format"),
     "PDF": (b"%PDF-1.7\n", "unsupported_format"),
-    "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "unsupported_format"),
-    "AVIF": (encode(photograph(32, 32), "AVIF"), "unsupported_format"),
-    "TIFF": (encode(photograph(32, 32), "TIFF"), "unsupported_format"),
+    "JPEG XL": (b"\xff\x0a" + bytes(64), "unsupported_format"),
+    "a HEIC's head alone": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "corrupt"),
+    "a TIFF's head alone": (b"II*\0\x08\0\0\0", "corrupt"),
     "JPEG 2000": (encode(photograph(32, 32), "JPEG2000"), "unsupported_format"),
     "random bytes": (bytes(np.random.default_rng(0).integers(0, 128, 400, dtype=np.uint8)), "unsupported_format"),
     "a JPEG's first half": (JPEG[: len(JPEG) // 2], "corrupt"),
@@ -45,7 +45,9 @@ def test_a_bad_file_is_rejected_for_its_reason(name: str) -> None:
     assert len(rejected.value.detail) > 10
 
 
-@pytest.mark.parametrize(("file_type", "word"), [("HEIC", "HEIC"), ("AVIF", "AVIF"), ("SVG", "SVG"), ("HTML", "HTML")])
+@pytest.mark.parametrize(
+    ("file_type", "word"), [("JPEG XL", "JPEG XL"), ("PDF", "PDF"), ("SVG", "SVG"), ("HTML", "HTML")]
+)
 def test_the_detail_names_the_format_that_it_is(file_type: str, word: str) -> None:
     with pytest.raises(ImageRejected, match=word):
         decode(REJECTED[file_type][0])
