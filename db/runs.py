@@ -1,5 +1,6 @@
 """Runs: who asked for which work, how far its scan has come, and what came of it."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -206,8 +207,8 @@ def locked(session: Session, run_id: int) -> Run:
 
 
 def work_counts(session: Session, run_id: int) -> dict[str, int]:
-    """Return the number of a run's items by outcome so far."""
-    kept = counts.of_run(session, run_id)
+    """Return the number of a run's items by outcome so far, with those that have been removed since."""
+    kept = Counter(counts.of_run(session, run_id)) + Counter(session.get_one(Run, run_id).counts.get("removed", {}))
     return {
         "tagged": kept.get("done", 0),
         "needs_review": kept.get(counts.NEEDS_REVIEW, 0),

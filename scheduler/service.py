@@ -24,6 +24,7 @@ from scheduler.monitoring.watchdog import Watchdog
 from scheduler.nights.gate import NightGate
 from scheduler.nights.nightly import Nights
 from scheduler.plans import Plans
+from scheduler.retention import Retention
 from scheduler.scanning import Scans
 from worker.bootstrap import open_sessions
 from worker.celery import create_app
@@ -78,6 +79,7 @@ class Scheduler:
             Plans(sessions).queue_some,
             self._ring,
             self.watchdog.look,
+            Retention(settings, sessions).remove_some,
         )
 
     def tick(self) -> bool:

@@ -98,6 +98,9 @@ class Settings(NightSettings, HintSettings, ReviewSettings, SingleSignOnSettings
         HIDDEN_AND_FOREIGN,
         description="Names of files and folders to leave out of a source, with * and ?, between commas; or none.",
     )
+    keep_days: int = Field(
+        400, ge=30, le=36_500, description="Days after which the scheduler removes old rows that nothing needs."
+    )
     celery_monitoring: Literal["off", "on"] = Field(
         "off", description="Task events, heartbeats and remote control for Flower and the like: off or on."
     )

@@ -16,7 +16,7 @@ def finished_with_open_items() -> Select[Any, Any]:
 def counts_off() -> Select[Any, Any]:
     """Select finished runs whose stored counts are not those that are kept of their items."""
     outcomes = {"tagged": "done", "skipped": "skipped", "quarantined": "quarantined"}
-    off = (Run.counts[count].as_integer() != _kept(state) for count, state in outcomes.items())
+    off = (Run.counts[count].as_integer() != _kept(state) + _removed(state) for count, state in outcomes.items())
     detail = literal("its counts of tagged, skipped and quarantined images are not the numbers of such items")
     return select(Run.id, detail).where(Run.state == "finished", or_(*off))
 
@@ -30,6 +30,11 @@ def kept_counts_off() -> Select[Any, Any]:
 def _kept(state: str) -> ColumnElement[int]:
     rows = select(func.coalesce(func.sum(RunCount.items), 0))
     return rows.where(RunCount.run_id == Run.id, RunCount.name == state).scalar_subquery()
+
+
+def _removed(state: str) -> ColumnElement[int]:
+    """Return how many such items were removed because they were old; see `db.operations.retention`."""
+    return func.coalesce(Run.counts["removed", state].as_integer(), 0)
 
 
 def _items(state: str) -> ColumnElement[int]:

@@ -6,7 +6,7 @@ from sqlalchemy import Select, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from db import actors
-from db.schema import ImageTag, TagEvent
+from db.schema import ImageTag, Retention, TagEvent
 
 
 def human_decisions_lost() -> Select[Any, Any]:
@@ -35,11 +35,15 @@ def gaps_in_trail() -> Select[Any, Any]:
         last.new["category"].as_string().is_(None),
         ~exists().where(newer.object_id == last.object_id, newer.seq > last.seq),
     )
+    # Of the first events of a trail that are missing, the last was followed by one that is older than this, too.
+    until = select(Retention.until).where(Retention.of == TagEvent.__tablename__).scalar_subquery()
+    beginning_lost = and_(func.min(TagEvent.seq) != 1, or_(until.is_(None), func.min(TagEvent.at) >= until))
+    gap = func.max(TagEvent.seq) - func.min(TagEvent.seq) + 1 != func.count()
     untagged = and_(~exists().where(ImageTag.object_id == TagEvent.object_id), ~withdrawn)
     return (
         select(func.max(TagEvent.id), literal("events, or the tag they lead to, are missing from an object's trail"))
         .group_by(TagEvent.object_id)
-        .having(or_(func.max(TagEvent.seq) != func.count(), func.min(TagEvent.seq) != 1, untagged))
+        .having(or_(gap, beginning_lost, untagged))
     )
 
 

@@ -42,13 +42,17 @@ class Target:
         return bool(event.actor == self.actor if self.actor else event.new["model_version_id"] == self.model_id)
 
     def former(self, trail: Sequence[Event]) -> tuple[bool, Event | None]:
-        """Tell whether the last change is to be undone, and return the event whose value the tag had before."""
+        """Tell whether the last change is to be undone, and return the event whose value the tag had before.
+
+        It is not if that value is no longer known, as the beginning of the trail was removed.
+        """
         last, by_seq = trail[-1], {event.seq: event for event in trail}
         origin = last if self.is_undo else by_seq[last.new.get("origin", last.seq)]
         if not self.has(origin):
             return False, None
         before = (event for event in reversed(trail) if event.seq < origin.seq and not self.has(event))
-        return True, next(before, None)
+        former = next(before, None)
+        return former is not None or trail[0].seq == 1, former
 
 
 def check(run: Run) -> None:
