@@ -33,6 +33,10 @@ _COUNTS = (
     "INSERT INTO run_count (run_id, name, items)"
     " SELECT 1, 'needs_review', count(*) FROM classification WHERE needs_review",
 )
+_NEW = (
+    "json_build_object('category', 'Bag', 'confidence', 9000, 'needs_review', {flagged}, 'review_reason', NULL,"
+    " 'source', 'model', 'model_version_id', 1)"
+)
 _ITEM = (
     "work_item (id, object_id, version_token, model_version_id, request_id, run_id, queue, priority, state,"
     " eligible_at, fence, reason, detail)"
@@ -41,9 +45,10 @@ _ITEM = (
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many objects there are; how many items wait in each held run, and in the one that goes on."""
+    """How many objects there are; how many items wait in each held run, and in the one that goes on, if any `waits`."""
 
     objects: int
+    waits: bool = True
 
     @property
     def held(self) -> int:
@@ -64,7 +69,7 @@ def fill(url: str, sizes: Sizes, say: Callable[[str], None]) -> None:
             for first in range(1, sizes.objects + 1, OBJECTS_A_STEP):
                 last = min(first + OBJECTS_A_STEP - 1, sizes.objects)
                 _timed(connection, _done(first, last)[table], say, f"{table} up to {last:,}")
-        for statement in _waiting(sizes):
+        for statement in _waiting(sizes) if sizes.waits else ():
             _timed(connection, statement, say, "items that wait")
         for statement in (*_COUNTS, *again, f"VACUUM (ANALYZE) {', '.join((*LARGE, 'run_count'))}"):
             _timed(connection, statement, say, statement[:100])
@@ -89,9 +94,9 @@ def _done(first: int, last: int) -> dict[str, str]:
         " confidence, scores, needs_review, created_at)"
         f" SELECT n, n, n, 1, 1, 'Bag', 9000, '[9000, 1000]', {flagged}, now() {tagged}",
         "image_tag": "INSERT INTO image_tag (object_id, category, confidence, needs_review, source, model_version_id,"
-        f" version, tagged_at) SELECT n, 'Bag', 9000, {flagged}, 'model', 1, 1, now() {tagged}",
+        f" version, tagged_at) SELECT n, 'Bag', 9000, {flagged}, 'model', 1, 1, '{SINCE}Z' {tagged}",
         "tag_event": "INSERT INTO tag_event (id, object_id, seq, new, actor, why, at) SELECT n, n, 1,"
-        f""" '{{"category": "Bag", "source": "model"}}', 'run:1', 'classified', now() {tagged}""",
+        f" {_NEW.format(flagged=flagged)}, 'run:1', 'classified', '{SINCE}Z' {tagged}",
     }
 
 
