@@ -58,12 +58,11 @@ _NEWER = (
     "VACUUM ANALYZE",
 )
 _TWO_STORES = (
-    _RUN.format(run=6, bucket="''"),
+    _RUN.replace("{run}", "6").replace("{bucket}", "''"),
     f"INSERT INTO {_COLUMNS} SELECT id, version_token, 1, 'run:6', 6, 'ops', 10, 'pending', now(), 0,"
-    f" CASE WHEN n <= {IN_HELD_STORE} THEN 'away' ELSE 'generated' END"
-    " FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM source_object"
-    " WHERE id > (SELECT max(object_id) FROM work_item WHERE state = 'pending')) AS images"
-    f" WHERE n <= 2 * {IN_HELD_STORE}",
+    " CASE WHEN n <= {held} THEN 'away' ELSE 'generated' END"
+    " FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM source_object WHERE id > {after}) AS images"
+    " WHERE n <= 2 * {held}",
     "ANALYZE work_item",
 )
 
@@ -76,7 +75,9 @@ def measure(watch: Watch, url: str, done: int) -> dict[str, Any]:
     seconds = {name: scale.STEPS[name](sessions, sizes) for name in ("claim p95", "status", "failures")}
     seconds["metrics"] = _median(sessions, lambda _: list(Catalogue(settings.load(), sessions, Health()).collect()))
     seconds["closing a run"] = scale.STEPS["closing a run"](sessions, sizes)
-    _execute(url, _TWO_STORES)
+    after = sizes.held + sizes.going_on
+    in_held = min(IN_HELD_STORE, (done - after) // 2)
+    _execute(url, tuple(statement.format(held=in_held, after=after) for statement in _TWO_STORES))
     in_transaction(sessions, lambda session: throttle.hold(session, "away", "measured"))
     seconds["claim beside a held store p95"] = _claims_beside_held(sessions)
     _execute(url, _NEWER)
