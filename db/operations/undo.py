@@ -28,6 +28,7 @@ COUNTS = ("restored", "withdrawn", "left_human", "left_changed")
 """Tags that got their former value; of these, those that had none; and what was left: decided or changed since."""
 Event = Row[*tuple[Any, ...]]
 _ENDED = ("finished", "cancelled", "failed")
+_AT_ONCE = 250  # events in one statement, so that it is short where a database has much to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,8 @@ def _write(session: Session, me: str, events: list[dict[str, Any]]) -> None:
     """Append the events, and make the tags what these say: in the database, as thousands of rows would travel twice."""
     if not events:
         return
-    session.execute(insert(table_of(TagEvent)), events)
+    for start in range(0, len(events), _AT_ONCE):
+        session.execute(insert(table_of(TagEvent)), events[start : start + _AT_ONCE])
     object_ids = [event["object_id"] for event in events]
     undone, origin = aliased(TagEvent), aliased(TagEvent)
     values: dict[str, Any] = {
