@@ -16,7 +16,6 @@ from db.session import sql_now, upsert
 
 SCAN_COUNTS = ("seen", "new", "changed", "gone", "gone_refused", "left_out")
 _COUNTED_ANEW = {"seen": 0, "gone_refused": 0, "left_out": 0}
-
 FEW = 1000
 
 
