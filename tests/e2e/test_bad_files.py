@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -51,7 +52,10 @@ def folder(tmp_path: Path) -> Path:
     rotated[0x0112] = 6
     photo().save(bad / "rotated.jpg", exif=rotated)
     (bad / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    (bad / "phone.heic").write_bytes(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200))
+    (bad / "phone.jxl").write_bytes(b"\xff\x0a" + bytes(200))
+    photo().save(bad / "shop.avif")
+    photo().convert("CMYK").save(bad / "studio.tif", compression="tiff_lzw")
+    pillow_heif.from_pillow(photo()).save(bad / "phone.heic")
     (bad / "elsewhere").symlink_to(tmp_path)
     photo().save(bad / "unreadable.jpg")
     (bad / "unreadable.jpg").chmod(0)
@@ -65,7 +69,7 @@ EXPECTED = {
     "truncated.jpg": "corrupt",
     "bomb.png": "too_many_pixels",
     "drawing.svg": "unsupported_format",
-    "phone.heic": "unsupported_format",
+    "phone.jxl": "unsupported_format",
     "elsewhere": "unsupported_format",
 }
 TAGGED = {
@@ -76,6 +80,9 @@ TAGGED = {
     "animated.gif",
     "animated.webp",
     "rotated.jpg",
+    "shop.avif",
+    "studio.tif",
+    "phone.heic",
     "a name with 'quotes' \"and\"\nnewline 👗.jpg",
 }
 
@@ -92,7 +99,7 @@ def test_every_bad_file_gets_a_tag_or_the_right_reason(embedded: Deployment, fol
     else:
         assert tagged == TAGGED
         assert reasons == EXPECTED | {"unreadable.jpg": "access_denied"}
-    assert result["seen"] == result["tagged"] + result["skipped"] == 16
+    assert result["seen"] == result["tagged"] + result["skipped"] == 19
     assert embedded.clean()
 
 
