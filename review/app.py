@@ -33,7 +33,7 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
     parts = Parts(settings, sessions)
     app.state.parts = parts
     problems.install(app)
-    api = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer)])
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer)], responses=problems.responses(404, 409, 413, 503))
     for router in (screens.router, objects.router, operations.router):
         api.include_router(router)
     for router in (api, images.router, health.router, *(page.router for page in _PAGES)):

@@ -22,6 +22,8 @@ OPEN = {
     "/readyz",
     "/metrics",
     "/static",
+    "/oidc/login",
+    "/oidc/callback",
     "/api/v1/openapi.json",
 }
 REVIEW = (
