@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.review.clients import Review
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 5
+EXAMPLES = 3
 """Of each operation, valid and not."""
 
 
