@@ -1,4 +1,4 @@
-"""The API is as its OpenAPI document says, whatever is sent: no failure of the server, no status that it does not name."""
+"""The API is as its document says, whatever is sent: no failure of the server, no status that is not described."""
 
 from __future__ import annotations
 
