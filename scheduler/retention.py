@@ -48,7 +48,8 @@ class Retention:
             self._steps, self._due_at_s = None, began + AGAIN_S
             raise
         self._steps = None
-        log.info("old_rows_removed", **self._removed)
+        if self._removed.total():
+            log.info("old_rows_removed", **self._removed)
 
     def _pass(self) -> Iterator[tuple[str, int]]:
         """Remove what is old now, and yield what each step removed of what."""
