@@ -14,7 +14,7 @@ import pytest
 from stack.processes import wait_until
 from stack.servers import Valkey
 from tests.conftest import SAMPLES
-from tests.e2e.deployment import Deployment, tagged
+from tests.e2e.deployment import Deployment, rows_of, tagged
 from worker.celery import depths
 from worker.settings import Settings
 
@@ -48,6 +48,25 @@ def test_without_redis_an_idle_worker_finds_the_work_by_itself(
     assert listed - begun < 15
     assert done - listed < 30 + 10
     assert worker.stop(timeout_s=60) == 0, worker.tail()
+
+
+def test_a_night_goes_on_and_ends_while_redis_is_away(rung: Deployment, own_valkey: Valkey) -> None:
+    for copy in ("b", "c", "d", "e"):
+        shutil.copytree(SAMPLES, rung.folder / "images" / copy)
+    rung.settings["TAGGER_CHUNK"] = "8"
+    worker, scheduler = rung.start_worker(), rung.start("scheduler")
+    opened = rung.tagger("nightly")
+    wait_until(lambda: tagged(rung) > 0, "the first images", 90, 0.02)
+
+    own_valkey.kill()
+
+    before = tagged(rung)
+    wait_until(lambda: rung.look()["runs"] == [], "the night to be closed", 120, 0.3)
+    assert opened.returncode == 0
+    assert before < tagged(rung) == rows_of("source_object", rung) == 5 * len(list(SAMPLES.glob("*.png")))
+    assert worker.alive, worker.tail()
+    assert scheduler.alive, scheduler.tail()
+    assert rung.clean()
 
 
 def test_a_hanging_redis_costs_status_three_seconds(rung: Deployment, own_valkey: Valkey) -> None:

@@ -1,8 +1,9 @@
-"""A TCP proxy that cuts answers short, as a network does to a client.
+"""A TCP proxy that cuts answers short, as a network does to a client, or stands for a server that is away.
 
 with Proxy(server_port) as proxy:
     connect to 127.0.0.1:proxy.port
     proxy.cut_after = 10_000     bytes from the server, then that connection is closed
+    proxy.away = True            all connections are reset, and so are new ones
 """
 
 import socket
@@ -20,6 +21,7 @@ class Proxy:
     def __init__(self, target: int) -> None:
         self.target = target
         self.cut_after: int | None = None
+        self._away = False
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -36,6 +38,20 @@ class Proxy:
         self._stopping.set()
         self._thread.join()
         self._listener.close()
+        self._reset_all()
+
+    @property
+    def away(self) -> bool:
+        """Whether every connection is reset."""
+        return self._away
+
+    @away.setter
+    def away(self, away: bool) -> None:
+        self._away = away
+        if away:
+            self._reset_all()
+
+    def _reset_all(self) -> None:
         with self._lock:
             doomed, self._open = self._open, set()
         for connection in doomed:
@@ -47,7 +63,10 @@ class Proxy:
                 client, _ = self._listener.accept()
             except TimeoutError:
                 continue
-            self._join(client)
+            if self._away:
+                _reset(client)
+            else:
+                self._join(client)
 
     def _join(self, client: socket.socket) -> None:
         client.settimeout(None)
