@@ -34,6 +34,8 @@ LEASE_S = 20.0
 SETTINGS = {"TAGGER_LEASE_S": f"{LEASE_S:.0f}", "TAGGER_IMAGE_DEADLINE_S": "2"}
 BETWEEN_FAULTS_S = (3.0, 12.0)
 BOMBS_A_ROUND = 3
+SHORTEST_ROUND_S = 15.0
+"""No further round begins if less is left."""
 ROUND_S = 900.0
 """A round that has not ended by then has lost what is open."""
 
@@ -56,7 +58,7 @@ class Chaos:
         """Overwrite and tag all photographs, with faults until the time is over; the number of rounds."""
         self.pictures, self.bombs = drawings(), bombs()
         ends_at, number = time.monotonic() + 60 * minutes, 0
-        while time.monotonic() < ends_at:
+        while time.monotonic() < ends_at - SHORTEST_ROUND_S * (number > 0):
             self.upload(number)
             self.follow_a_run(ends_at)
             self.check()
