@@ -7,6 +7,7 @@ from fastapi.staticfiles import StaticFiles
 
 from db.session import Sessions
 from review import health, images, problems
+from review.access.acts import Acts
 from review.access.auth import bearer
 from review.access.protection import Protection
 from review.api import objects, operations, screens
@@ -43,5 +44,6 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
     larger = {"/api/v1/classify": settings.max_image_bytes + _FORM}
     app.add_middleware(Language)
     app.add_middleware(Measured, metrics=parts.metrics)
-    app.add_middleware(Protection, larger=larger)
+    app.add_middleware(Acts)
+    app.add_middleware(Protection, larger=larger, images=parts.links.origin if parts.links else None)
     return app

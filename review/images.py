@@ -1,8 +1,9 @@
-"""The route of pictures: small ones, made from what the stores hold, and never its raw bytes."""
+"""The route of pictures: small ones, made from what the stores hold; its raw bytes never pass through here."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import RedirectResponse
 
 from db.review import images
 from db.session import reading
@@ -28,6 +29,9 @@ def show_picture(
 
     with reading(parts_of(request).sessions) as session:
         bucket, key, version_token = images.stored(session, id)
+    links = parts_of(request).links
+    if size == "large" and links is not None and (address := links.to(bucket, key)) is not None:
+        return RedirectResponse(address, 307, {"Cache-Control": f"private, max-age={links.valid_s // 2}"})
     version = identity(bucket, key, version_token)
     kept = "private, max-age=31536000, immutable" if v == version[:16] else "private, no-cache"
     headers = {"ETag": f'"{version}-{size}"', "Cache-Control": kept}

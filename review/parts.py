@@ -13,6 +13,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from db.review import pairs, screens
 from db.session import reading
+from review.access.links import links_of
 from review.access.oidc import SingleSignOn
 from review.board.figures import Figures
 from review.categories import Categories
@@ -45,7 +46,8 @@ class Parts:
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
         self.settings, self.sessions = settings, sessions
         self.categories = Categories(settings, sessions)
-        self.thumbnails = Thumbnails(settings, Stores(settings))
+        stores = Stores(settings)
+        self.thumbnails, self.links = Thumbnails(settings, stores), links_of(settings, stores)
         self.metrics = Metrics()
         self.figures = Figures(settings, sessions)
         self.stopping: Callable[[], bool] = lambda: False

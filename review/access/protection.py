@@ -8,9 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from review.problems import Problem, problem
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -19,14 +21,19 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 MOST_BYTES = 1_000_000
-_SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class Protection:
-    """ASGI middleware; `larger` has the paths that take larger bodies, with their limits."""
+    """ASGI middleware; `larger` has the paths that take larger bodies, with their limits.
 
-    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
+    `images` is another origin that pictures may come from.
+    """
+
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int], images: str | None = None) -> None:
         self._app, self._larger = app, larger
+        allowed = f"'self' {images}" if images else "'self'"
+        self._headers = HEADERS | {"Content-Security-Policy": POLICY.format(images=allowed)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,14 +45,14 @@ class Protection:
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     answer.setdefault(name, value)
                 answer.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
                 if scope["scheme"] == "https":
                     answer.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
-        if scope["method"] not in _SAFE and is_of_another_site(headers):
+        if scope["method"] not in SAFE and is_of_another_site(headers):
             refused = problem(403, "this request comes from a page of another site; open the review itself")
             await refused(scope, receive, send_protected)
         elif _length(headers) > limit:

@@ -13,6 +13,12 @@ class ReviewSettings(BaseSettings):
         None, description="A folder for the small pictures that reviewers see; unset: one in the user's cache."
     )
     image_cache_bytes: int = Field(500_000_000, ge=1_000_000, description="The most bytes that this folder takes.")
+    image_links_s: int | None = Field(
+        None,
+        ge=10,
+        le=3600,
+        description="Seconds for which a browser may fetch a large picture from the bucket itself.",
+    )
 
     audit_share: float = Field(
         0.005, ge=0, le=1, description="The share of what passes without review that is reviewed all the same."
