@@ -8,7 +8,7 @@ import importlib
 import re
 from typing import Any
 
-from PIL import Image, _avif
+from PIL import Image
 
 from model.images.formats.opened import NotRead, Opened
 from model.images.orientation import turn_of
@@ -25,23 +25,27 @@ MISSING = (
 )
 
 
-def _imported() -> Any:
-    """Import pillow-heif, told to decode in one thread, and nothing but the image itself; None if it is missing."""
+WITHOUT_AVIF = "it is AVIF, which this build of Pillow does not read; install Pillow from its wheel, or save it as JPEG"
+
+
+def _imported(name: str) -> Any:
+    """Import a module that not everybody has; None if it is missing."""
     try:
-        package = importlib.import_module("pillow_heif")
+        return importlib.import_module(name)
     except ImportError:
         return None
-    options = package.options
-    options.DECODE_THREADS = 1
-    options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
-    return package
 
 
-_heif = _imported()
+_avif, _heif = _imported("PIL._avif"), _imported("pillow_heif")
+if _heif is not None:  # one thread, and nothing but the image itself
+    _heif.options.DECODE_THREADS = 1
+    _heif.options.THUMBNAILS = _heif.options.DEPTH_IMAGES = _heif.options.AUX_IMAGES = False
 
 
 def open_avif(data: bytes) -> Opened:
-    """Read the head of an AVIF; of an animated one the first image counts."""
+    """Read the head of an AVIF; of an animated one the first image counts. Raises NotRead if Pillow lacks it."""
+    if _avif is None:
+        raise NotRead(WITHOUT_AVIF)
     decoders = [_avif.AvifDecoder(data, "auto", 1)]
     size, _, mode, icc_profile, _, orientation, _ = decoders[0].get_info()
 

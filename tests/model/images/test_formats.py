@@ -140,11 +140,17 @@ def test_a_rare_tiff_is_refused_with_a_remedy(data: bytes, says: str) -> None:
     assert "save it with" in rejected.value.detail
 
 
-def test_without_its_package_heic_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heif, "_heif", None)
+@pytest.mark.parametrize(
+    ("module", "kind", "says"),
+    [("_heif", "HEIF", r"pip install 'catalogue-tagger\[heic\]'"), ("_avif", "AVIF", "install Pillow from its wheel")],
+)
+def test_without_its_package_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, module: str, kind: str, says: str
+) -> None:
+    monkeypatch.setattr(heif, module, None)
 
-    with pytest.raises(ImageRejected, match=r"pip install 'catalogue-tagger\[heic\]'") as rejected:
-        decode(encode(photograph(), "HEIF"))
+    with pytest.raises(ImageRejected, match=says) as rejected:
+        decode(encode(photograph(), kind))
 
     assert rejected.value.reason == "unsupported_format"
 
