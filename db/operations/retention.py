@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session, aliased
 
 from db import actors
 from db.counts import NEEDS_REVIEW
-from db.operations.selection import WINDOW
 from db.schema import (
     Base,
     Classification,
@@ -38,6 +37,8 @@ from db.session import upsert
 from db.tags import lock_objects
 
 STEP = 1000
+WINDOW = 5_000
+"""The most ids that a statement looks through: most rows stay, and each is asked whether it may go."""
 ENDED = ("finished", "cancelled", "failed")
 _UNOPENED = ("planned", "scanning", "paused")
 
