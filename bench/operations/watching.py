@@ -56,7 +56,7 @@ class Watch:
         if self.server_pid is None:
             return 0.0
         server = psutil.Process(self.server_pid)  # which counts those of its processes that have ended
-        return sum(server.cpu_times()[:4]) + sum(sum(child.cpu_times()[:2]) for child in server.children())
+        return float(sum(server.cpu_times()[:4]) + sum(sum(child.cpu_times()[:2]) for child in server.children()))
 
 
 @contextmanager
