@@ -1,5 +1,7 @@
 """The web application: its routes behind the protection that holds for all of them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -10,14 +12,14 @@ from review import health, images, problems
 from review.access.acts import Acts
 from review.access.auth import bearer
 from review.access.protection import Protection
-from review.api import objects, operations, screens
+from review.api import classify, objects, operations, screens
 from review.locale.languages import Language
 from review.metrics import Measured
-from review.pages import dashboard, entry, queue, single_sign_on
+from review.pages import dashboard, entry, operations as operating, plans, queue, single_sign_on, try_it
 from review.parts import Parts
 from worker.settings import Settings
 
-_PAGES = (entry, queue, dashboard, single_sign_on)
+_PAGES = (entry, queue, dashboard, operating, plans, try_it, single_sign_on)
 _FORM = 100_000
 """Bytes of a form around its file."""
 
@@ -30,20 +32,27 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # both load scripts from elsewhere
         redoc_url=None,
+        lifespan=_lifespan,
     )
     parts = Parts(settings, sessions)
     app.state.parts = parts
     problems.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer)], responses=problems.responses(404, 409, 413, 503))
-    for router in (screens.router, objects.router, operations.router):
-        api.include_router(router)
+    for routes in (screens, objects, operations, classify):
+        api.include_router(routes.router)
     for router in (api, images.router, health.router, *(page.router for page in _PAGES)):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), "static")
 
-    larger = {"/api/v1/classify": settings.max_image_bytes + _FORM}
+    larger = dict.fromkeys(("/api/v1/classify", "/try"), settings.max_image_bytes + _FORM)
     app.add_middleware(Language)
     app.add_middleware(Measured, metrics=parts.metrics)
     app.add_middleware(Acts)
     app.add_middleware(Protection, larger=larger, images=parts.links.origin if parts.links else None)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.parts.trials.close()

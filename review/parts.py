@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,8 @@ from review.board.figures import Figures
 from review.categories import Categories
 from review.metrics import Metrics
 from review.thumbnails import Thumbnails
-from worker.bootstrap import Stores, load_classifier, taxonomy_of
+from review.trying.trials import Trials
+from worker.bootstrap import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from db.review.pairs import Pair
     from db.session import Sessions
-    from model.classifier import Classifier
     from worker.settings import Settings
 
 _REQUESTS = RateLimitItemPerMinute(6000)
@@ -50,8 +49,8 @@ class Parts:
         self.thumbnails, self.links = Thumbnails(settings, stores), links_of(settings, stores)
         self.metrics = Metrics()
         self.figures = Figures(settings, sessions)
+        self.trials = Trials(settings, sessions)
         self.stopping: Callable[[], bool] = lambda: False
-        self.classifying = Lock()
         self._counting, self._counted_at = Lock(), -_COUNT_AGE_S - 1
         self._waiting: Sequence[Row[str, str | None, int, float]] = []
         self._pairs: list[Pair] = []
@@ -80,14 +79,6 @@ class Parts:
                     self._pairs = pairs.confused(session)
                 self._paired_at = time.monotonic()
             return self._pairs
-
-    @cached_property
-    def classifier(self) -> Classifier:
-        """The bundle that workers tag with. Used under `classifying`."""
-        from worker.bundle_lookup import resolve
-
-        bundle = resolve(self.settings.model, self.settings.bundle_folders, self.sessions)
-        return load_classifier(self.settings, bundle, taxonomy_of(self.settings))
 
 
 def parts_of(request: Request) -> Parts:

@@ -14,12 +14,16 @@ from starlette.exceptions import HTTPException
 
 from db import CatalogueError
 from db.operations.control import NoSuchRun, RunRefused
+from db.operations.plans import NoSuchPlan
 from db.review.images import NoSuchImage
 from db.review.screens import NoSuchScreen
 from db.review.truth.sittings import NoSuchSession
 from db.review.undoing import NoSuchDecision
 from review.api.bodies import ProblemTold
 from review.templates import render
+from worker.operations.control import WhyMissing
+from worker.operations.reprocess import PlanChanged
+from worker.operations.selecting import SelectionWrong
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +34,11 @@ _STATUS: dict[type[CatalogueError], int] = {
     NoSuchImage: 404,
     NoSuchScreen: 404,
     NoSuchSession: 404,
+    NoSuchPlan: 404,
     RunRefused: 409,
+    PlanChanged: 409,
+    WhyMissing: 422,
+    SelectionWrong: 422,
 }
 PROBLEM = {"content": {"application/problem+json": {"schema": ProblemTold.model_json_schema()}}}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,12 +40,12 @@ def moment(text: str | None) -> str | None:
     """Return a date or time as ISO 8601 with a zone, UTC unless it has one. Raises BadParameter."""
     if text is None:
         return None
+    from worker.operations import selecting
+
     try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text!r} is no date or time; write 2026-11-22 or 2026-11-22T02:00"
-        raise typer.BadParameter(message, param_hint="--since") from None
-    return (given if given.tzinfo else given.replace(tzinfo=UTC)).isoformat()
+        return selecting.moment(text)
+    except selecting.SelectionWrong as error:
+        raise typer.BadParameter(str(error), param_hint=error.option) from None
 
 
 def keys_of(file: Path | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MOST_ON_SCREEN = 96
-_BIGGEST = 2**63 - 1
+BIGGEST = 2**63 - 1
 NO_CATEGORY_KEY = "ver" + "dict"
 """The key that the API has; in two pieces, as tests/test_house.py wants that word nowhere else."""
 Mode = Literal["single", "sweep", "pair", "product"]
@@ -26,7 +26,7 @@ class ScreenAsked(Body):
     category: str | None = Field(None, max_length=500)
     reason: str | None = Field(None, max_length=100)
     prefix: str | None = Field(None, max_length=1024)
-    run: int | None = Field(None, ge=1, le=_BIGGEST)
+    run: int | None = Field(None, ge=1, le=BIGGEST)
     product: str | None = Field(None, max_length=1024)
     age: Literal["day", "week", "older"] | None = Field(None, description="Tagged within a day, a week, or before.")
     pair: tuple[CategoryName, CategoryName] | None = Field(None, description="Two categories that are told apart.")
@@ -82,11 +82,11 @@ class DecisionGiven(Body):
     model_config = ConfigDict(alias_generator=lambda name: NO_CATEGORY_KEY if name == "no_category" else name)
 
     id: str = Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")
-    object_id: int = Field(ge=0, le=_BIGGEST)
-    version: int = Field(ge=0, le=_BIGGEST)
+    object_id: int = Field(ge=0, le=BIGGEST)
+    version: int = Field(ge=0, le=BIGGEST)
     category: str | None = Field(None, min_length=1, max_length=500)
     no_category: Literal["not_ours", "unreadable", "skip", "colleague"] | None = None
-    dwell_ms: int | None = Field(None, ge=0, le=_BIGGEST, description="How long it was looked at.")
+    dwell_ms: int | None = Field(None, ge=0, le=BIGGEST, description="How long it was looked at.")
     blind: bool = Field(False, description="Whether no suggestion was shown.")
 
     @model_validator(mode="after")
@@ -99,7 +99,7 @@ class DecisionGiven(Body):
 class DecisionsGiven(Body):
     """A batch of decisions, recorded in one transaction."""
 
-    screen: int | None = Field(None, ge=0, le=_BIGGEST)
+    screen: int | None = Field(None, ge=0, le=BIGGEST)
     decisions: list[DecisionGiven] = Field(min_length=1, max_length=500)
 
 
@@ -186,28 +186,6 @@ class Neighbours(BaseModel):
 
     product: list[Neighbour]
     settled: list[Settled]
-
-
-class Why(Body):
-    """Why a run is paused, resumed or cancelled; it is noted at the run."""
-
-    why: Annotated[str, Field(min_length=1, max_length=1000)] = "by the API"
-
-
-class RunChanged(BaseModel):
-    """A run after a change; `changed` is false if it was so before."""
-
-    id: int
-    state: str
-    changed: bool
-
-
-class RunUndone(BaseModel):
-    """An undone run: the run that did it, and how many tags have their former value or were left, as people decided."""
-
-    run: int
-    restored: int
-    left_human: int
 
 
 class ProblemTold(BaseModel):

@@ -1,28 +1,25 @@
-"""Routes of the whole catalogue: its state, its runs, and what its model says of a photograph."""
+"""Routes of the whole catalogue: its state, its runs, and plans to classify images again."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
-import structlog
-from fastapi import APIRouter, Path, Query, Request
-from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from db import actors, status
-from db.operations import control
-from db.operations.undo import check
+from db import status
+from db.operations.selection import Selection
 from db.reporting import overview
+from db.schema import Plan
 from db.session import reading
 from review.access.auth import Operator, Viewer
-from review.api.bodies import Page, RunChanged, RunUndone, Why
-from review.parts import Parts, parts_of
-from review.problems import Problem, responses
-from worker.operations import control as commands
-from worker.operations.undo import undo
+from review.api.bodies import Page
+from review.api.operation_bodies import PlanAsked, PlanMade, RunAsked, RunChanged, RunOpened, RunUndone, Why
+from review.board import acts
+from review.board.acts import Change
+from review.parts import parts_of
+from review.problems import responses
+from worker.operations.selecting import moment
 
 router = APIRouter(tags=["operations"])
 RunId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-_IMAGE = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "required": True}
 
 
 @router.get("/status", responses=responses())
@@ -39,68 +36,59 @@ def list_runs(request: Request, person: Viewer, limit: Annotated[int, Query(ge=1
         return Page(items=overview.list_runs(session, limit), next=None)
 
 
+@router.post("/runs", responses=responses(404, 409) | {201: {"model": RunOpened}})
+def open_run(asked: RunAsked, request: Request, response: Response, person: Operator) -> RunOpened:
+    """Open a plan as a run; 201 if this made it, 200 if it was opened before."""
+    run, is_new = acts.open_plan(parts_of(request), person, asked.plan, asked.why, strict=asked.strict)
+    response.status_code = 201 if is_new else 200
+    return RunOpened(id=run.id, logical_key=run.logical_key, state=run.state, plan=asked.plan)
+
+
 @router.post("/runs/{id}/pause", responses=responses(404, 409))
 def pause_run(id: RunId, request: Request, person: Operator, why: Why | None = None) -> RunChanged:
     """Pause a run."""
-    return _change(commands.pause, request, id, person.name, why)
+    return _change("pause", request, id, person, why)
 
 
 @router.post("/runs/{id}/resume", responses=responses(404, 409))
 def resume_run(id: RunId, request: Request, person: Operator, why: Why | None = None) -> RunChanged:
     """Go on with a run that was paused or cancelled."""
-    return _change(commands.resume, request, id, person.name, why)
+    return _change("resume", request, id, person, why)
 
 
 @router.post("/runs/{id}/cancel", responses=responses(404, 409))
 def cancel_run(id: RunId, request: Request, person: Operator, why: Why | None = None) -> RunChanged:
     """Cancel what is open of a run."""
-    return _change(commands.cancel, request, id, person.name, why)
+    return _change("cancel", request, id, person, why)
 
 
 @router.post("/runs/{id}/undo", responses=responses(404, 409))
 def undo_run(id: RunId, request: Request, person: Operator, why: Why | None = None) -> RunUndone:
     """Give each tag that a run changed its former value; what people decided since is left."""
-    sessions = parts_of(request).sessions
-    with reading(sessions) as session:
-        run = control.find(session, str(id))
-    check(run)
-    done = undo(sessions, run, actor=actors.of_person(person.name), why=(why or Why()).why)
-    structlog.get_logger().info("run_undone", run=id, by=person.name)
+    done, _ = acts.change_run(parts_of(request), person, id, "undo", why.why if why else None)
     return RunUndone(run=done.id, restored=done.counts["restored"], left_human=done.counts["left_human"])
 
 
-@router.post("/classify", responses=responses(413), openapi_extra={"requestBody": _IMAGE})
-async def classify(request: Request, person: Viewer) -> dict[str, Any]:  # noqa: ARG001
-    """Classify a photograph, sent as the body or as the file of a form, as `tagger model classify --json` does."""
-    name, data = "", b""
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form(max_files=1, max_fields=10) as form:
-            files = [value for value in form.values() if isinstance(value, UploadFile)]
-            if files:
-                name, data = files[0].filename or "", await files[0].read()
-    else:
-        data = await request.body()
-    return {"file": name} | await run_in_threadpool(_classified, parts_of(request), data)
+@router.post("/plans", status_code=201, responses=responses())
+def make_plan(asked: PlanAsked, request: Request, person: Operator) -> PlanMade:
+    """Freeze which images a selection means now, as `tagger reprocess --dry-run` does. Nothing is classified yet."""
+    given: dict[str, Any] = asked.model_dump(exclude={"model", "newest_first", "since"})
+    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    selection = Selection(**(given | lists), since=moment(asked.since) if asked.since else None)
+    made = acts.make_plan(parts_of(request), person, selection, asked.model, newest_first=asked.newest_first)
+    return _as_made(made)
 
 
-def _classified(parts: Parts, data: bytes) -> dict[str, Any]:
-    from model.images.decoding import ImageRejected
-    from model.summary import of_prediction
-
-    try:
-        with parts.classifying:
-            classifier = parts.classifier
-            pixels = classifier.prepare(data, parts.settings.decode_limits)
-            return of_prediction(classifier.classify(pixels[None])[0], classifier)
-    except ImageRejected as error:
-        raise Problem(422, error.detail, error=error.reason) from None
+@router.get("/plans/{code}", responses=responses(404))
+def show_plan(code: Annotated[str, Path(max_length=40)], request: Request, person: Viewer) -> PlanMade:  # noqa: ARG001
+    """Show a plan."""
+    return _as_made(acts.find_plan(parts_of(request), code))
 
 
-def _change(change: Callable[..., bool], request: Request, run_id: int, name: str, why: Why | None) -> RunChanged:
-    sessions = parts_of(request).sessions
-    with reading(sessions) as session:
-        control.find(session, str(run_id))
-    changed = change(sessions, run_id, actor=actors.of_person(name), why=(why or Why()).why)
-    structlog.get_logger().info("run_changed", run=run_id, change=change.__name__, by=name)
-    with reading(sessions) as session:
-        return RunChanged(id=run_id, state=control.find(session, str(run_id)).state, changed=changed)
+def _as_made(plan: Plan) -> PlanMade:
+    return PlanMade(plan=plan.code, **plan.figures)
+
+
+def _change(change: Change, request: Request, run_id: int, person: Operator, why: Why | None) -> RunChanged:
+    run, changed = acts.change_run(parts_of(request), person, run_id, change, why.why if why else None)
+    return RunChanged(id=run.id, state=run.state, changed=changed)

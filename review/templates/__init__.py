@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from review.board.wording import number, percent
+from review.board.wording import number, percent, span
 from review.locale.languages import LANGUAGES, current
 from review.locale.texts import gettext, ngettext, script_texts, words
 
@@ -43,7 +43,7 @@ def environment() -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    environment.filters |= {"words": words, "number": number, "percent": percent}
+    environment.filters |= {"words": words, "number": number, "percent": percent, "span": span}
     environment.globals["script"] = script
     return environment
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import cast
 
 import pytest
@@ -30,13 +31,18 @@ REVIEW = (
     *("POST /api/v1/screens", "POST /api/v1/objects", "POST /api/v1/decisions", "DELETE /api/v1/screens"),
     *("GET /one", "POST /one", "POST /undo", "GET /screen"),
 )
+OPERATE = (
+    *("POST /api/v1/runs", "POST /api/v1/plans", "POST /runs", "GET /runs/1/", "POST /plans", "GET /plans/new"),
+    "POST /schedule",
+)
+FILLED_IN = {"{id}": "1", "{size}": "small", "{change}": "pause", "{code}": "P-1"}
 
 
 def routes(review: Review) -> list[tuple[str, str]]:
     """List every method and path of the application that is not open to all, with ids filled in."""
     app = cast("FastAPI", review.client.app)
     return [
-        (method, str(route.path).replace("{id}", "1").replace("{size}", "small"))
+        (method, reduce(lambda path, part: path.replace(*part), FILLED_IN.items(), str(route.path)))
         for route in iter_route_contexts(app.routes)
         if route.path not in OPEN
         for method in sorted(route.methods or ())
@@ -44,7 +50,7 @@ def routes(review: Review) -> list[tuple[str, str]]:
 
 
 def needed(method: str, path: str) -> str:
-    if method == "POST" and path.startswith("/api/v1/runs/"):
+    if f"{method} {path}".startswith(OPERATE):
         return "operate"
     return "review" if f"{method} {path}".startswith(REVIEW) else "read"
 

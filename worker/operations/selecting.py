@@ -1,5 +1,7 @@
 """What a selection of images may say: only names that the catalogue knows."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy.orm import Session
 
 from db import CatalogueError, catalogue
@@ -31,3 +33,13 @@ def check(session: Session, selection: Selection) -> None:
         if category not in known:
             message = f"no image has the category {category!r}; there are {', '.join(known) or 'none'}"
             raise SelectionWrong(message, "--category")
+
+
+def moment(text: str) -> str:
+    """Return a date or time as ISO 8601 with a zone, UTC unless it has one. Raises SelectionWrong."""
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is no date or time; write 2026-11-22 or 2026-11-22T02:00"
+        raise SelectionWrong(message, "--since") from None
+    return (given if given.tzinfo else given.replace(tzinfo=UTC)).isoformat()

@@ -1,0 +1,1 @@
+"""Trying bundles on photographs that are uploaded: nothing of them is stored."""
