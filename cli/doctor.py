@@ -21,7 +21,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     _, as_it_should_be, why = env_file()
     unknown = unknown_names()
     yield "settings", as_it_should_be and not unknown, "; ".join([why, *unknown])
-    for check in (_catalogue, _broker, _bundle, _taxonomy, _source):
+    for check in (_catalogue, _broker, _bundle, _taxonomy, _source, _notify):
         name = check.__name__.strip("_")
         try:
             yield name, True, check(settings)
@@ -75,3 +75,11 @@ def _source(settings: Settings) -> str:
 
     source_store(settings, settings.source).check()
     return "can be listed"
+
+
+def _notify(settings: Settings) -> str:
+    if settings.notify is None:
+        return "TAGGER_NOTIFY is not set; alerts stand in the log alone"
+    from worker.operations.notify import targets
+
+    return ", ".join(target.service_name for target in targets(settings.notify.get_secret_value()))

@@ -28,6 +28,7 @@ from scheduler.retention import Retention
 from scheduler.scanning import Scans
 from worker.bootstrap import open_sessions
 from worker.celery import create_app
+from worker.operations.notify import Notifier
 from worker.settings import Settings
 
 log = structlog.get_logger()
@@ -69,7 +70,8 @@ class Scheduler:
         self.hints = Hints(settings, sessions, app)
         self.nights = Nights(settings, sessions)
         self.health = Health()
-        self.watchdog = Watchdog(settings, sessions, stall=self.health.stall)
+        self.notifier = Notifier(settings, sessions)
+        self.watchdog = Watchdog(settings, sessions, stall=self.health.stall, notifier=self.notifier)
         self._steps: tuple[Callable[[], object], ...] = (
             self._close_finished,
             NightGate(settings, sessions).judge,
@@ -116,6 +118,7 @@ class Scheduler:
         self.scans.stop()
         self.hints.close(STOP_S)
         self.scans.wait(STOP_S)
+        self.notifier.close(STOP_S)
         try:
             with self.sessions.begin() as session:
                 heartbeats.resign(session, heartbeats.SCHEDULER, self.holder)

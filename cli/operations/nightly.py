@@ -74,13 +74,31 @@ def _work(settings: Settings, date: datetime | None, *, as_json: bool) -> None:
         try:
             counts = follow(job.settings, job.sessions, run.id, classifiers)
         except RunHeld as held:
+            _notify(settings, job.sessions)
             raise refuse(str(held), code=1) from None
         seconds = time.monotonic() - begun
     for good in note_good(job.sessions):
         if settings.ping_url is not None:
             ping(settings.ping_url, good)
+    _notify(settings, job.sessions)
     result = run_result(job, run.id, scanned, counts, seconds)
     finish(job, result | (_result(night) | {"state": "finished"} if as_json else {}), scanned, counts, as_json=as_json)
+
+
+def _notify(settings: Settings, sessions: Sessions) -> None:
+    """Send what the gate found and the report of the night, as no scheduler may run."""
+    from db.operations import schedule
+    from db.session import in_transaction
+    from scheduler.nights.gate import unusual
+    from worker.operations import notify
+
+    if settings.notify is None:
+        return
+    alerts = in_transaction(
+        sessions, lambda session: [a for a in unusual(session) if schedule.tell(session, a.night, a.notice, a.detail)]
+    )
+    for message in [*map(notify.of_trouble, alerts), *notify.reports(sessions)]:
+        notify.deliver(settings, sessions, message)
 
 
 def _day(settings: Settings, sessions: Sessions, date: datetime | None) -> date:

@@ -17,6 +17,7 @@ from db.session import Sessions, in_transaction, now, reading
 from scheduler.monitoring.health import STALLED_AFTER_S, Stall
 from scheduler.nights.gate import unusual
 from worker.operations import good_nights
+from worker.operations.notify import Message, Notifier, of_trouble
 from worker.settings import Settings
 from worker.watching.deadlines import Trouble, last_night, trouble
 from worker.watching.pace import Pace
@@ -42,10 +43,12 @@ class Watchdog:
         sessions: Sessions,
         alert: Callable[[Trouble], None] = log_alert,
         stall: Stall | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._alert = alert
+        self._notifier = notifier or Notifier(settings, sessions)
         self._stall = stall or Stall()
         self._pace = Pace()
         self._began: datetime | None = None
@@ -63,8 +66,10 @@ class Watchdog:
         for alert in [*([found] if found else []), *at_gate]:
             if in_transaction(self._sessions, partial(self._is_news, found=alert)):
                 self._alert(alert)
+                self._notifier.tell([of_trouble(alert)])
         for night in good_nights.note_good(self._sessions):
             self._ping(night)
+        self._notifier.tell_reports()
 
     def _trouble(self, session: Session) -> Trouble | None:
         self._began = self._began or now(session)
@@ -84,6 +89,9 @@ class Watchdog:
         changed = self._stall.add(time.monotonic(), claimable=sum(waiting.values()), settled=watch.settled(session))
         if changed and self._stall.stalled:
             log.error("work_stalled", seconds=STALLED_AFTER_S, workers=len(heartbeats.alive(session)), **waiting)
+            self._notifier.tell(
+                [Message("work stands still", f"Nothing was done for {STALLED_AFTER_S / 60:.0f} minutes.")]
+            )
         elif changed:
             log.info("work_goes_on")
 

@@ -1,6 +1,7 @@
 """Settings of the nights."""
 
 from datetime import date, datetime, time
+from importlib.util import find_spec
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -24,6 +25,9 @@ class NightSettings(BaseSettings):
     )
     ping_url: SecretStr | None = Field(
         None, description="A URL that is called after each good night, so that its absence is noticed elsewhere."
+    )
+    notify: SecretStr | None = Field(
+        None, description="URLs of apprise, with spaces between, to which alerts and each night's report are sent."
     )
     gate: Literal["off", "warn", "hold"] = Field(
         "warn", description="What happens to a night unlike the good ones: nothing, a warning, or it is held (hold)."
@@ -57,6 +61,13 @@ class NightSettings(BaseSettings):
     def _is_http(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("http://", "https://")):
             raise ValueError("it is no http:// or https:// URL")
+        return value
+
+    @field_validator("notify")
+    @classmethod
+    def _has_a_sender(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and find_spec("apprise") is None:
+            raise ValueError("apprise sends the messages and is not installed: pip install 'catalogue-tagger[notify]'")
         return value
 
     @property

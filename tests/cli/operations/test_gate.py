@@ -19,6 +19,7 @@ from db.session import connect, sessions_of
 from model import bundle
 from tests.db.catalogues import Catalogue
 from tests.worker.operations.good_nights import a_good_night
+from tests.worker.operations.receivers import receiver
 
 pytestmark = pytest.mark.usefixtures("connections_closed")
 IMAGES = 320
@@ -52,7 +53,20 @@ def tagger(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
 
 
-def test_a_night_of_grey_noise_is_held_looked_at_and_let_through(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_night_of_grey_noise_is_held_told_of_looked_at_and_let_through(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver() as inbox:
+        monkeypatch.setenv("TAGGER_NOTIFY", inbox.url)
+        is_held_looked_at_and_let_through(catalogue, tmp_path)
+
+    assert inbox.titles() == ["nightly:2026-11-22 is unlike the good nights", "nightly:2026-11-22 is finished"]
+    assert len(inbox.messages[0]["attachments"]) == 1
+    assert "secret" not in tagger("config").output
+    assert "JSON" in tagger("doctor").output
+
+
+def is_held_looked_at_and_let_through(catalogue: Catalogue, tmp_path: Path) -> None:
     held = tagger("nightly", "--date", "2026-11-22")
 
     assert held.exit_code == 1
