@@ -16,7 +16,7 @@ $(VENV)/.core: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.full: $(VENV)/.core
-	$(PIP) --editable '.[train,parquet,test]'
+	$(PIP) --editable '.[train,parquet,notify,test]'
 	@touch $@
 
 demo: $(VENV)/.core        ## tag the sample images with embedded defaults

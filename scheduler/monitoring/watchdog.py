@@ -89,9 +89,8 @@ class Watchdog:
         changed = self._stall.add(time.monotonic(), claimable=sum(waiting.values()), settled=watch.settled(session))
         if changed and self._stall.stalled:
             log.error("work_stalled", seconds=STALLED_AFTER_S, workers=len(heartbeats.alive(session)), **waiting)
-            self._notifier.tell(
-                [Message("work stands still", f"Nothing was done for {STALLED_AFTER_S / 60:.0f} minutes.")]
-            )
+            minutes = f"{STALLED_AFTER_S / 60:.0f} minutes"
+            self._notifier.tell([Message("work stands still", f"Images wait, and nothing was done for {minutes}.")])
         elif changed:
             log.info("work_goes_on")
 

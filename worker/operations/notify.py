@@ -1,6 +1,6 @@
 """Messages to people, by apprise: alerts, and the report of each night with its page attached.
 
-They are sent by a thread of their own, as nobody knows how long a server elsewhere takes, and no address is ever logged.
+A thread of its own sends them, as nobody knows how long a server elsewhere takes, and no address is ever logged.
 """
 
 import logging
@@ -92,9 +92,8 @@ def targets(urls: str) -> list[Any]:
     found = [apprise.Apprise.instantiate(url) for url in named]
     wrong = [str(number) for number, target in enumerate(found, 1) if target is None]
     if wrong or not found:
-        which = (
-            f"of its {len(named)} URLs apprise cannot read number {', '.join(wrong)}" if wrong else "it names no URL"
-        )
+        unread = f"of its {len(named)} URLs apprise cannot read number {', '.join(wrong)}"
+        which = unread if wrong else "it names no URL"
         raise BadSettings(f"TAGGER_NOTIFY: {which}; write them as apprise's documentation does, with spaces between")
     return found
 
