@@ -17,11 +17,14 @@ from cli.app import app
 from db import runs
 from db.session import connect, sessions_of
 from model import bundle
-from tests.db.catalogues import Catalogue
+from tests.db.catalogues import LONG_AGO, Catalogue
 from tests.worker.operations.good_nights import a_good_night
 from tests.worker.operations.receivers import receiver
 
-pytestmark = pytest.mark.usefixtures("connections_closed")
+pytestmark = [
+    pytest.mark.usefixtures("connections_closed"),
+    pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),  # a plugin of apprise's
+]
 IMAGES = 320
 
 
@@ -45,6 +48,7 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catal
     catalogue = Catalogue(sessions_of(engine), model_id, 1)
     for night in range(5):
         a_good_night(catalogue, f"2026-11-{10 + night}", random.Random(night), images=256)
+    catalogue.sql("UPDATE run SET finished_at = :then", then=LONG_AGO)
     yield catalogue
     engine.dispose()
 

@@ -19,6 +19,7 @@ from worker.operations import notify
 from worker.operations.notify import Message, Notifier
 from worker.settings import BadSettings, Settings
 
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # a plugin of apprise's
 FORGOTTEN_S = 60.0
 
 
