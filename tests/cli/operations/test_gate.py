@@ -66,7 +66,7 @@ def test_a_night_of_grey_noise_is_held_told_of_looked_at_and_let_through(
 
     assert inbox.titles() == ["nightly:2026-11-22 is unlike the good nights", "nightly:2026-11-22 is finished"]
     assert len(inbox.messages[0]["attachments"]) == 1
-    assert "secret" not in tagger("config").output
+    assert "json://" not in tagger("config").output
     assert "JSON" in tagger("doctor").output
 
 
