@@ -63,8 +63,8 @@ def test_axe_finds_nothing_on_any_page_in_light_in_dark_and_on_a_phone(review: R
             found += findings(page, path)
 
     assert found == []
-    page.set_content('<html lang="en"><title>x</title><img src="x"><p style="color: #888; background: #999">y</p>')
-    assert {finding.split(": ")[1] for finding in findings(page, "")} == {"image-alt", "color-contrast"}
+    page.set_content('<html lang="en"><title>A picture without words</title><img src="x">')
+    assert any(": image-alt: " in finding for finding in findings(page, ""))
 
 
 def test_each_decision_is_read_out(review: Review, page: Page) -> None:

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from review.locale.languages import DEFAULT, LANGUAGES, language_of
 from review.templates import environment
 from tests.review.clients import SAME_ORIGIN, Review
-from tests.review.messages import REVIEW, read
+from tests.review.messages import REVIEW, read, template, untranslated
 
 SWAHILI = {"Accept-Language": "sw-KE,sw;q=0.9,en;q=0.5"}
 TEMPLATES = sorted(path.name for path in (REVIEW / "templates").glob("*.html"))
@@ -82,6 +82,15 @@ def test_every_text_of_a_template_is_translated(name: str) -> None:
 )
 def test_a_text_that_is_not_translated_is_noticed(source: str) -> None:
     assert texts_outside(source)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_text_is_translated(language: str) -> None:
+    said = {message.id for message in template() if message.id}
+    catalogue = read(language)
+
+    assert said - {message.id for message in catalogue} == set(), "run `make messages`"
+    assert untranslated(catalogue) == [], f"translate these in review/locale/{language}.po"
 
 
 @pytest.mark.parametrize("language", OTHERS)
