@@ -8,15 +8,14 @@ from starlette.datastructures import UploadFile
 
 from model import ModelError
 from review.access.auth import Viewer
-from review.access.protection import HEADERS
+from review.access.protection import POLICY
 from review.parts import Parts, parts_of
 from review.problems import Problem
 from review.templates import render
 
 router = APIRouter(include_in_schema=False)
 AT_ONCE = 12
-_POLICY = "Content-Security-Policy"
-_WITH_PICTURES = {_POLICY: HEADERS[_POLICY].replace("img-src 'self'", "img-src 'self' data:")}
+_WITH_PICTURES = {"Content-Security-Policy": POLICY.format(images="'self' data:")}
 """The pictures are in the page itself, as they are kept nowhere."""
 
 
