@@ -135,13 +135,15 @@ def show_object(id: Annotated[int, Path(ge=1, le=2**63 - 1)], request: Request, 
 
 
 @router.get("/screen")
-def screen_page(
-    request: Request,
-    person: ReviewerPerson,  # noqa: ARG001 -- asked for so that nobody else may
-    category: Wanted = "",
-    reason: Wanted = "",
-) -> Response:
+def screen_page(request: Request, person: ReviewerPerson, category: Wanted = "", reason: Wanted = "") -> Response:
     """Show the page in which a script shows screens, one after another, as the rest of its address says."""
     categories = parts_of(request).categories
     names, also = categories.names(), categories.also_called()
-    return render(request, "screen.html", names=names, also=also, category=category, reason=reason, key=NO_CATEGORY_KEY)
+    view: dict[str, Any] = {
+        "names": names,
+        "also": also,
+        "category": category,
+        "reason": reason,
+        "key": NO_CATEGORY_KEY,
+    }
+    return render(request, "screen.html", may_operate="operate" in scopes_of(person), **view)

@@ -3,6 +3,7 @@
 import { cycleOf, following } from "/static/choices.js";
 import { comment, picker, zoom } from "/static/dialogs.js";
 import { find, make, notice, say, unnotice } from "/static/dom.js";
+import { planEverything } from "/static/everything.js";
 import { Grid } from "/static/grid.js";
 import { bind, keysOf, legend } from "/static/keys.js";
 import { Outbox, post } from "/static/outbox.js";
@@ -193,6 +194,7 @@ bind(acting, keys);
 settle.onclick = acting.accept;
 find("undo").onclick = undo;
 find("help").onclick = acting.help;
+find("everything")?.addEventListener("click", () => planEverything(wanted));
 for (const button of document.querySelectorAll(".modes button")) button.onclick = () => mode(button.dataset.mode);
 outbox.flush();
 next();

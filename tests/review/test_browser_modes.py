@@ -121,6 +121,18 @@ def test_each_mode_has_its_picture_and_fits_a_phone(desk: Desk, plan: str, schem
     desk.page.set_viewport_size({"width": 1280, "height": 860})
 
 
+def test_everything_that_matches_is_a_selection_of_a_plan(desk: Desk, plan: str) -> None:
+    script = "async (view) => (await import('/static/everything.js')).selectionOf(view)"
+    views = [{"category": desk.names[4]}, {"pair": desk.names[:2], "reason": "low_confidence"}, {"product": "A-1"}, {}]
+    desk.page.goto("/account")
+
+    selections = [desk.page.evaluate(script, view) for view in views]
+    plans = [desk.review.ask("POST", "plans", role="operator", json=selection).json() for selection in selections]
+
+    assert [made["images"] for made in plans] == [20, 14, 4, 48]
+    assert desk.page.evaluate(script, {"age": "day"}) is None
+
+
 def test_a_pair_is_told_apart_by_clicks_and_by_two_keys(desk: Desk, plan: str) -> None:
     first, second = sorted((desk.names[0], desk.names[6]))
     desk.open(f"mode=pair&pair={quote(first)}&pair={quote(second)}")
