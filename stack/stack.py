@@ -9,8 +9,9 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 
-from stack.processes import temporary_folder
+from stack.processes import free_ports, temporary_folder
 from stack.topology import TAGGER, Topology, topology
 
 BUCKET = "catalogue"
@@ -27,30 +28,33 @@ def main() -> int:
     print("starting Valkey, PostgreSQL and SeaweedFS …", flush=True)
     extra = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     with temporary_folder("stack") as folder, topology(folder, BUCKET, extra) as running:
-        for name in ("scheduler", "worker"):
-            running.start(name)
-        print(_instructions(running), flush=True)
-        _supervise(running, stopping)
+        port = free_ports(1)[0]
+        arguments = {"scheduler": ("scheduler",), "worker": ("worker",), "review": ("review", "--port", str(port))}
+        for name, own in arguments.items():
+            running.start(name, *own)
+        print(_instructions(running, port), flush=True)
+        _supervise(running, arguments, stopping)
         print("stopping; workers finish what they hold …", flush=True)
     return 0
 
 
-def _supervise(running: Topology, stopping: threading.Event) -> None:
+def _supervise(running: Topology, arguments: Mapping[str, Sequence[str]], stopping: threading.Event) -> None:
     """Restart what ends, as compose does with `restart: unless-stopped`, and show its last output."""
     while not stopping.wait(_CHECK_EVERY_S):
         for name, child in list(running.processes.items()):
             if not child.alive:
                 print(f"{name} ended ({child.process.returncode}):\n{child.tail(800)}\nstarting it again", flush=True)
-                running.start(name)
+                running.start(name, *arguments[name])
 
 
-def _instructions(running: Topology) -> str:
+def _instructions(running: Topology, port: int) -> str:
     exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in running.environment.items())
     logs = "\n".join(f"  {name:<10} {child.log}" for name, child in sorted(running.processes.items()))
     return f"""
   Redis      {running.broker.url}
   PostgreSQL {running.environment["TAGGER_DATABASE_URL"]}
   S3         {running.store.url}   bucket {running.bucket}
+  review     http://127.0.0.1:{port}   its log has a link for the admin's password
 {logs}
 
 In another shell:
@@ -60,7 +64,6 @@ In another shell:
   aws --endpoint-url "$TAGGER_S3_ENDPOINT_URL" s3 cp --recursive samples/ s3://{running.bucket}/   # or any S3 client
   {TAGGER} run
   {TAGGER} status
-  {TAGGER} review   # the queue, in a browser
 
 Ctrl-C ends all of it."""
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import psycopg
@@ -127,12 +128,22 @@ def test_make_stack_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
+    review = re.findall(r"review +(http://\S+)", stack.tail())[0]
+    wait_until(lambda: _answers(f"{review}/healthz"), "the review", 90)
     ended = stack.stop(60)
 
     assert status.returncode == 0, status.stdout + status.stderr
     assert ended == 0, stack.tail()
     assert "bucket catalogue" in stack.tail()
     wait_until(lambda: not any(process.is_running() for process in family), "every process to end")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def test_a_child_in_its_group_is_killed_with_it(tmp_path: Path) -> None:
