@@ -1,11 +1,11 @@
-"""Sessions, probes, second opinions and owners of categories; with what probability an image was audited."""
+"""Sessions, probes, second opinions, owners of categories, probabilities of audits; users of single sign-on."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from db.schema.columns import UtcTime
 
-revision: str = "0014"
+revision: str = "0016"
 down_revision: str | None = "0013"
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -15,6 +15,8 @@ IS_OPEN = "second_id IS NULL"
 
 
 def upgrade() -> None:
+    op.add_column("user", sa.Column("subject", sa.Text(), nullable=True))
+    op.create_index("ix_user_subject", "user", ["subject"], unique=True)
     op.add_column("classification", sa.Column("audit_share", sa.Double(), nullable=True))
     where = sa.text(IS_AUDIT)
     op.create_index("ix_image_tag_audit", "image_tag", ["object_id"], sqlite_where=where, postgresql_where=where)
@@ -40,6 +42,8 @@ def downgrade() -> None:
     op.drop_table("review_session")
     op.drop_index("ix_image_tag_audit", "image_tag")
     op.drop_column("classification", "audit_share")
+    op.drop_index("ix_user_subject", "user")
+    op.drop_column("user", "subject")
 
 
 def _sessions() -> None:
