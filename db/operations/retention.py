@@ -22,6 +22,7 @@ from db.schema import (
     LoginThrottle,
     NightNotice,
     Plan,
+    PlanChange,
     PlanItem,
     Retention,
     ReviewScreen,
@@ -105,6 +106,10 @@ def remove_plans(session: Session, before: datetime, after: int) -> Removed:
         up_to = tuple_(*places[-1])
         session.execute(delete(PlanItem).where(PlanItem.plan_id == plan_id, tuple_(*key) <= up_to))
         return Removed(len(places), after)
+    changes = select(PlanChange.object_id).where(PlanChange.plan_id == plan_id).order_by(PlanChange.object_id)
+    if changed := list(session.execute(changes.limit(STEP)).scalars()):
+        session.execute(delete(PlanChange).where(PlanChange.plan_id == plan_id, PlanChange.object_id <= changed[-1]))
+        return Removed(len(changed), after)
     session.execute(delete(Plan).where(Plan.id == plan_id))
     return Removed(1, plan_id)
 

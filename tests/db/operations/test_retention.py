@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from db import runs
-from db.operations import control, retention
+from db.operations import control, plan_changes, retention
 from db.queue.retries import ONCE_A_NIGHT, SETTLED, work_on
 from db.schema import Run, SourceObject
 from tests.db.catalogues import LONG_AGO, Catalogue, an_image_tagged, ask
@@ -168,6 +168,16 @@ def test_a_plan_that_is_still_being_opened_stays(catalogue: Catalogue, monkeypat
 
     assert remove(catalogue) == {"plan_images": 3}
     assert [row[0] for row in catalogue.sql("SELECT code FROM plan")] == [opening.code] != [other.code]
+
+
+def test_what_a_plan_would_have_changed_goes_with_it(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "STEP", 1)
+    changes = [plan_changes.Change(image, "Shirt", "Coat", 9000) for image in catalogue.images("a", "b")]
+    ask(catalogue, plan_changes.note, make(catalogue).id, changes)
+    age(catalogue)
+
+    assert remove(catalogue) == {"plan_images": 5}
+    assert catalogue.sql("SELECT 1 FROM plan_change") == []
 
 
 def test_screens_that_left_no_trace_and_ways_in_that_are_closed_go(catalogue: Catalogue) -> None:
