@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -133,6 +135,56 @@ def token(
         if more := sorted(set(wanted) - set(allowed)):
             raise refuse(f"a {user.role} may not {', '.join(more)}; `tagger user role` gives another role", code=1)
         print(access.add_token(session, user.id, wanted, days))
+
+
+@app.command(epilog="Example: tagger user undo amina --since 2026-11-26T14:00")
+def undo(
+    name: Name,
+    since: Annotated[str, typer.Option(metavar="T", help="From then on: 2026-11-26, or 2026-11-26T14:00 (UTC).")],
+    until: Annotated[str | None, typer.Option(metavar="T", help="Only what was decided before that.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Undo all that a user decided in a time, as after a careless session. What others changed since is left."""
+    from cli.context import actor
+    from cli.operations.selecting import moment
+    from db import actors
+    from db.review import users
+    from db.review.decisions import Reviewer
+    from db.review.undoing import Chosen
+    from review.truth.withdrawing import withdraw
+
+    begin, end = (datetime.fromisoformat(text) if text else None for text in (moment(since), moment(until)))
+    sessions = open_catalogue(load_settings())
+    with sessions() as session:
+        user_id = users.find(session, name).id
+    result = withdraw(sessions, Reviewer(user_id, actors.name_of(actor())), Chosen(user_id, since=begin, until=end))
+    if as_json:
+        print(json.dumps(asdict(result)))
+    else:
+        print(f"{result.undone} decisions of {name} are undone; {result.conflicts} were left, as others decided since.")
+
+
+@app.command(epilog="Example: tagger user owns amina Dress Shirt")
+def owns(
+    name: Name,
+    categories: Annotated[list[str] | None, typer.Argument(metavar="CATEGORY…", help="Categories; none: list.")] = None,
+    no_more: Annotated[bool, typer.Option("--no-more", help="Take the categories from the user.")] = False,
+) -> None:
+    """Give a user categories, whose images he is given before others; without categories, list his."""
+    from db.review.truth import owners
+    from review.categories import Categories
+
+    settings = load_settings()
+    sessions = open_catalogue(settings)
+    wanted = categories or []
+    names = Categories(settings, sessions).names() if wanted and not no_more else wanted
+    if unknown := [category for category in wanted if category not in names]:
+        raise refuse(f"there is no category {', '.join(unknown)}; there are {', '.join(names)}", code=1)
+    with sessions.begin() as session:
+        if wanted:
+            (owners.take if no_more else owners.give)(session, name, wanted)
+        rows = [{"category": category} for owner, category in owners.owners(session) if owner == name]
+    print_table(rows, empty=f"{name} owns no category.")
 
 
 def _password(from_stdin: bool) -> str:

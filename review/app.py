@@ -12,14 +12,14 @@ from review import health, images, problems
 from review.access.acts import Acts
 from review.access.auth import bearer
 from review.access.protection import Protection
-from review.api import classify, objects, operations, screens
+from review.api import classify, objects, operations, screens, truth
 from review.locale.languages import Language
 from review.metrics import Measured
-from review.pages import dashboard, entry, operations as operating, plans, queue, single_sign_on, try_it
+from review.pages import dashboard, entry, operations as operating, plans, queue, single_sign_on, truth as truth_pages, try_it
 from review.parts import Parts
 from worker.settings import Settings
 
-_PAGES = (entry, queue, dashboard, operating, plans, try_it, single_sign_on)
+_PAGES = (entry, queue, dashboard, operating, plans, try_it, single_sign_on, truth_pages)
 _FORM = 100_000
 """Bytes of a form around its file."""
 
@@ -38,7 +38,7 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
     app.state.parts = parts
     problems.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer)], responses=problems.responses(404, 409, 413, 503))
-    for routes in (screens, objects, operations, classify):
+    for routes in (screens, objects, operations, classify, truth):
         api.include_router(routes.router)
     for router in (api, images.router, health.router, *(page.router for page in _PAGES)):
         app.include_router(router)

@@ -20,7 +20,7 @@ from review.parts import Parts
 from review.problems import Problem
 from review.proposals import SIZES, Proposal, arranged, propose
 from review.thumbnails import identity
-from review.truth import mixing
+from review.truth import mixing, owning
 
 NO_SUGGESTION: dict[str, Any] = {
     "category": None,
@@ -46,6 +46,7 @@ class Shown:
 
 def open_screen(parts: Parts, person: Person, filters: Filters, *, mode: str | None, limit: int | None) -> Shown | None:
     """Claim a screen for somebody; None if nothing waits. Without a mode the better one is proposed."""
+    filters = owning.for_turn(parts, person.user_id, filters)
     only_blind = mode is None and mixing.is_for_blind(parts, person, filters)
     proposal = None if only_blind else propose(parts, person.user_id, filters, mode, limit)
     if proposal is None and mode not in (None, "single"):

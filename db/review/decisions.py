@@ -19,7 +19,8 @@ from db.schema.columns import table_of
 from db.session import now
 from db.tags import TAG_FIELDS, TAGS, lock_objects, upsert_tags
 
-GRIDS = ("sweep", "pair", "product")
+GRIDS = ("sweep", "pair")
+"""Modes in which each image is a cell; in product mode one stands for several."""
 _A_GRID = 4
 """Images from which on a grid can be looked at too hastily."""
 

@@ -26,7 +26,8 @@ class Filters:
     """What a reviewer wants to see; None leaves a part open. `run` means images whose tag that run has written.
 
     `pair` means either of two categories; with `unflagged`, what needs no review is meant too. `plan` means the images
-    that a plan would change, and `category` then what they would become.
+    that a plan would change, and `category` then what they would become. `among` narrows an open category to
+    some.
     """
 
     category: str | None = None
@@ -38,6 +39,7 @@ class Filters:
     pair: tuple[str, str] | None = None
     unflagged: bool = False
     plan: str | None = None
+    among: tuple[str, ...] | None = None
 
 
 def pick(session: Session, user_id: int, filters: Filters, limit: int, *, whole_products: bool = False) -> Select[int]:
@@ -47,11 +49,14 @@ def pick(session: Session, user_id: int, filters: Filters, limit: int, *, whole_
     """
     if whole_products:
         return _of_products(session, user_id, filters, limit)
-    if filters.pair is None:
+    several = filters.pair or (filters.among if filters.category is None else None)
+    if several is None:
         return _locked(_walk(session, user_id, filters, limit)).with_only_columns(ImageTag.object_id)
     walks = [
-        _locked(_walk(session, user_id, replace(filters, pair=None, category=category), limit)).cte(f"walk_{place}")
-        for place, category in enumerate(filters.pair)
+        _locked(_walk(session, user_id, replace(filters, pair=None, among=None, category=category), limit)).cte(
+            f"walk_{place}"
+        )
+        for place, category in enumerate(several or ("",))
     ]
     both = union_all(*(select(walk.c.object_id, walk.c.confidence) for walk in walks)).subquery()
     return select(both.c.object_id).order_by(both.c.confidence, both.c.object_id).limit(limit)
@@ -59,14 +64,14 @@ def pick(session: Session, user_id: int, filters: Filters, limit: int, *, whole_
 
 def peek(session: Session, user_id: int, filters: Filters, limit: int) -> Sequence[int]:
     """Return the ids of what a reviewer would be given next, without taking it from anybody."""
-    if filters.pair is None:
+    if filters.pair is None and (filters.among is None or filters.category is not None):
         return session.execute(_walk(session, user_id, filters, limit)).scalars().all()
     return session.execute(pick(session, user_id, filters, limit)).scalars().all()
 
 
 def blind(session: Session, user_id: int, filters: Filters) -> list[ColumnElement[bool]] | None:
     """Match what may be shown without a suggestion; None where the filters would tell what the model has said."""
-    if replace(filters, prefix=None, reason=None) != Filters() or filters.reason not in (None, AUDIT):
+    if replace(filters, prefix=None, reason=None, among=None) != Filters() or filters.reason not in (None, AUDIT):
         return None
     return [*_free_or_blind(session, user_id), *([under(filters.prefix)] if filters.prefix is not None else [])]
 
@@ -135,6 +140,8 @@ def _matches(session: Session, filters: Filters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [tag.source == "model" if is_any else and_(tag.needs_review)]
     if filters.category is not None:
         conditions.append((PlanChange.becomes if filters.plan else tag.category) == filters.category)
+    elif filters.among is not None:
+        conditions.append(tag.category.in_(filters.among))
     if filters.reason is not None:
         conditions.append(tag.review_reason == filters.reason)
     if filters.prefix is not None:

@@ -195,3 +195,10 @@ class ProblemTold(BaseModel):
     title: str
     status: int
     detail: str
+
+
+class Withdrawn(BaseModel):
+    """How many decisions were undone, and how many were not, as somebody has changed their images since."""
+
+    undone: int
+    conflicts: int

@@ -47,7 +47,7 @@ export class Outbox {
       this.failures = 0;
       await this.remove(batch.map((row) => row.id));
       if (answer.status !== 200) this.told({ refused: answer.body?.detail ?? `status ${answer.status}`, count: batch.length });
-      else this.told({ conflicts: answer.body.conflicts, batch, waiting: rows.length - batch.length });
+      else this.told({ ...answer.body, batch, waiting: rows.length - batch.length });
     }
   }
 

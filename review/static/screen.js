@@ -1,5 +1,6 @@
 // The page on which screens are settled: what is shown, what was decided, and what the keys do.
 
+import { Care } from "/static/care.js";
 import { cycleOf, following } from "/static/choices.js";
 import { comment, picker, zoom } from "/static/dialogs.js";
 import { find, make, notice, say, unnotice } from "/static/dom.js";
@@ -24,6 +25,7 @@ let decided = 0;
 const steps = []; // what can be undone: {screen, places, ids}
 const undone = []; // what can be done again: {screen, places, choices}
 const outbox = new Outbox(root.dataset.user, told);
+const care = new Care();
 const screens = new Screens(asked, warn);
 const grid = new Grid(stage, { keys, pick: () => pick(), tally, onFocus: (index) => { place = index; } });
 const single = new Single(stage, { names, keys, choose: (choice) => settleOne(choice), tally });
@@ -46,6 +48,10 @@ async function next() {
   stage.replaceChildren(make("p", { className: "actions" }, found === null ? back : again));
   tally("");
   say(find("question").textContent);
+  if (found !== null) return;
+  await outbox.flush();
+  const figures = await care.figures();
+  if (!screen) stage.prepend(figures);
 }
 
 function show(given, at) {
@@ -75,9 +81,10 @@ function settleOne(choice) {
 
 /** Send what these cells are to be, and go on to what is left. */
 function settlePlaces(places, { again = false } = {}) {
+  const ms = performance.now() - shownAt, looked = isGrid() && !again ? care.looked(screen, ms, places.length) : ms;
+  if (looked === null) return;
   if (!again) undone.length = 0;
-  const looked = isGrid() ? screen.items.length : 1;
-  send(places, (performance.now() - shownAt) / looked);
+  send(places, looked / (isGrid() ? screen.items.length : 1));
   for (const at of places) screen.left.delete(at);
   if (screen.left.size) return show(screen);
   screens.settled(screen.id);
@@ -134,7 +141,8 @@ function tally(line) {
   find("tally").textContent = [line, decided && ngettext("%(num)s decided", "%(num)s decided", decided)].filter(Boolean).join(" · ");
 }
 
-function told({ conflicts = [], batch = [], refused, count, login, offline, waiting }) {
+function told({ conflicts = [], batch = [], probes, careless, refused, count, login, offline, waiting }) {
+  care.told({ probes, careless });
   for (const conflict of conflicts) {
     const { decision: mine } = batch.find((row) => row.decision.object_id === conflict.object_id);
     const link = make("a", { href: `/objects/${conflict.object_id}`, target: "_blank", rel: "noopener", textContent: _("Look at it") });

@@ -107,3 +107,15 @@ def test_a_port_that_is_taken_is_told_in_one_line() -> None:
         port = str(taken.getsockname()[1])
 
         assert f"cannot listen on 127.0.0.1:{port}" in tagger("review", "--port", port, code=3)
+
+
+def test_a_user_owns_categories_and_his_decisions_are_undone_from_a_time_on() -> None:
+    tagger("user", "add", "amina", "--password-stdin", typed="correct horse\n")
+
+    assert "no category" in tagger("user", "owns", "amina")
+    assert "Shirt" in tagger("user", "owns", "amina", "Shirt", "Dress")
+    assert "Dress" not in tagger("user", "owns", "amina", "Dress", "--no-more")
+    assert "there is no category Shrit" in tagger("user", "owns", "amina", "Shrit", code=1)
+    undone = json.loads(tagger("user", "undo", "amina", "--since", "2026-11-26", "--json"))
+    assert undone == {"undone": 0, "conflicts": 0}
+    assert "no date" in tagger("user", "undo", "amina", "--since", "yesterday", code=2)

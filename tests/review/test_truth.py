@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from db.review.truth import owners
 from review.truth import mixing
 from tests.review.clients import SAME_ORIGIN, Review, decision
 
@@ -115,3 +116,28 @@ def test_a_colleague_is_asked(review: Review) -> None:
     assert item["object_id"] not in [one["object_id"] for one in review.screen()["items"]]
     items = review.screen(mode="single", role="operator")["items"]
     assert [(one["object_id"], one["category"]) for one in items] == [(item["object_id"], None)]
+
+
+def test_owners_are_given_their_category_first_and_all_the_rest_to_others(review: Review) -> None:
+    dresses = review.ids[4:]
+    for image in dresses:
+        review.catalogue.sql("UPDATE image_tag SET category = 'Dress' WHERE object_id = :id", id=image)
+    with review.catalogue.sessions.begin() as session:
+        owners.give(session, "a-operator", ["Dress"])
+
+    first = review.screen(role="operator", mode="single")
+    review.ask("DELETE", f"screens/{first['id']}", role="operator")
+    review.decide(decision({"object_id": review.ids[0], "version": 1}), role="operator")
+    others = review.screen(mode="single")
+    asked = review.screen(mode="single", category="Dress")
+
+    assert [item["object_id"] for item in first["items"]] == dresses
+    assert [item["object_id"] for item in others["items"]] == review.ids[1:4]
+    assert [item["object_id"] for item in asked["items"]] == dresses  # by name he is given it
+
+
+def test_a_category_whose_owner_is_away_is_for_everybody(review: Review) -> None:
+    with review.catalogue.sessions.begin() as session:
+        owners.give(session, "a-operator", [review.tag(review.ids[0])[0]])
+
+    assert len(review.screen(mode="single")["items"]) == len(review.ids)

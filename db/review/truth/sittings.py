@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, case, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from db import CatalogueError
-from db.schema import Decision, Probe, ReviewSession, User
+from db.schema import Decision, ReviewSession, User
 from db.session import sql_now
 
 PAUSE_S = 1800.0
@@ -68,9 +68,12 @@ def last_of(session: Session, user_id: int) -> ReviewSession | None:
     return session.execute(mine.order_by(ReviewSession.last_at.desc()).limit(1)).scalar_one_or_none()
 
 
-def recent(session: Session, since: datetime, limit: int = 50) -> Sequence[Row[ReviewSession, str]]:
-    """List the sessions since a time, the newest first, each with the name of its user."""
+def recent(
+    session: Session, since: datetime, *, user_id: int | None, limit: int = 50
+) -> Sequence[Row[ReviewSession, str]]:
+    """List the sessions since a time, the newest first, each with the name of its user; with `user_id` only his."""
     statement = select(ReviewSession, User.name).join(User, User.id == ReviewSession.user_id)
+    statement = statement if user_id is None else statement.where(User.id == user_id)
     return session.execute(
         statement.where(ReviewSession.last_at > since).order_by(ReviewSession.last_at.desc()).limit(limit)
     ).all()
@@ -102,13 +105,3 @@ def figures(session: Session, of: ReviewSession) -> dict[str, Any]:
         "probes_found": of.found,
         "careless": Care(of.id, of.hurried, of.probes, of.found).is_careless,
     }
-
-
-def missed(session: Session, session_id: int) -> Sequence[Probe]:
-    """List the probes of a session that were missed."""
-    table = Probe
-    return (
-        session.execute(select(table).where(table.session_id == session_id, table.found.is_(False)).order_by(table.id))
-        .scalars()
-        .all()
-    )

@@ -1,0 +1,41 @@
+"""Routes of what keeps answers honest: sessions of reviewing and how true the tags are."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+
+from db.review.truth import sittings
+from db.session import reading
+from review.access.auth import ReviewerPerson, Viewer, scopes_of
+from review.api.bodies import Withdrawn
+from review.parts import parts_of
+from review.problems import responses
+from review.truth import quality
+from review.truth.sessions import withdraw_session
+
+router = APIRouter(tags=["truth"])
+SessionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+@router.get("/sessions/last", responses=responses(404))
+def last_session(request: Request, person: ReviewerPerson) -> dict[str, Any]:
+    """Show the figures of your last session: decisions a minute, corrections, checks found."""
+    with reading(parts_of(request).sessions) as session:
+        last = sittings.last_of(session, person.user_id)
+        if last is None:
+            raise sittings.NoSuchSession("you have reviewed nothing yet")
+        return sittings.figures(session, last)
+
+
+@router.post("/sessions/{id}/undo", responses=responses(404))
+def undo_session(id: SessionId, request: Request, person: ReviewerPerson) -> Withdrawn:
+    """Undo all that was decided in a session of your own, or as an operator in anybody's."""
+    result = withdraw_session(parts_of(request), person, id, of_anybody="operate" in scopes_of(person))
+    return Withdrawn(undone=result.undone, conflicts=result.conflicts)
+
+
+@router.get("/quality", responses=responses())
+def show_quality(request: Request, person: Viewer) -> dict[str, Any]:  # noqa: ARG001 -- asked for so that nobody else may
+    """Show how much of what passed without review is right, and how far two people agree."""
+    with reading(parts_of(request).sessions) as session:
+        return quality.quality(session)
