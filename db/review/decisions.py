@@ -21,7 +21,7 @@ from db.tags import TAG_FIELDS, TAGS, lock_objects, upsert_tags
 
 GRIDS = ("sweep", "pair")
 """Modes in which each image is a cell; in product mode one stands for several."""
-_A_GRID = 4
+_A_GRID = 8
 """Images from which on a grid can be looked at too hastily."""
 
 

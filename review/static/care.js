@@ -5,6 +5,7 @@ import { post } from "/static/outbox.js";
 import { _, ngettext } from "/static/texts.js";
 
 const FLOOR_MS = 40; // nobody looks at a cell in less
+const A_GRID = 8; // fewer are seen at a glance
 const AGAIN_MS = 1000; // whoever is asked and takes longer than this besides has looked
 
 export class Care {
@@ -14,7 +15,7 @@ export class Care {
   looked(screen, ms, cells) {
     const asked = this.#asked?.screen === screen ? this.#asked : null;
     unnotice("hurry");
-    if (ms >= FLOOR_MS * cells + (asked ? AGAIN_MS : 0)) return ms;
+    if (cells < A_GRID || ms >= FLOOR_MS * cells + (asked ? AGAIN_MS : 0)) return ms;
     if (asked) return Math.min(asked.ms, ms);
     this.#asked = { screen, ms };
     const words = ngettext("That was quick for %(num)s image. Press again to settle it all the same.",

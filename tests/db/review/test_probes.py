@@ -127,7 +127,7 @@ def test_grids_that_nobody_can_have_looked_at_are_careless(
     amina = a_reviewer(catalogue)
     told = []
     for number in range(3):
-        flagged(catalogue, *[f"{number}{letter}" for letter in "abcd"])
+        flagged(catalogue, *[f"{number}{letter}" for letter in "abcdefgh"])
         screen = claim(catalogue, amina)
         assert screen is not None
         ids = [item.object_id for item in screen.items]
