@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import Engine
 
 from tests.review import conftest
 from tests.review.browsing import CHROMIUM, until
@@ -21,9 +23,13 @@ CLOCK = "window.passed = 0; performance.now = () => window.passed;"
 """Time goes on only where a test says so, as nobody knows how slow a machine is."""
 
 
-@pytest.fixture(autouse=True)
-def many_images(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def review(
+    sqlite_engine: Engine, tmp_path: Path, password_hash: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Review]:
+    """Serve enough images for some screens."""
     monkeypatch.setattr(conftest, "FLAGGED", 48)
+    yield from conftest.a_review(sqlite_engine, tmp_path, password_hash)
 
 
 def swept(review: Review, page: Page, *, slowly: bool, careful: bool) -> bool:
