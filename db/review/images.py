@@ -15,9 +15,11 @@ from db.schema import (
     ImageComment,
     ImageTag,
     ModelVersion,
+    Run,
     SourceObject,
     TagEvent,
     User,
+    WorkItem,
 )
 
 
@@ -82,6 +84,7 @@ def history(session: Session, object_id: int) -> dict[str, Any]:
     """Return all that happened to an image, each kind with the oldest first. Raises NoSuchImage."""
     return {
         "object": one(session, object_id),
+        "versions": _versions(session, object_id),
         "events": _events(session, object_id),
         "classifications": _classifications(session, object_id),
         "decisions": _decisions(session, object_id),
@@ -116,6 +119,26 @@ def _images() -> Select[*tuple[Any, ...]]:
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"confidence": row["confidence"] / CONFIDENCE_UNIT, "tagged_at": row["tagged_at"].isoformat()}
+
+
+def _versions(session: Session, object_id: int) -> list[dict[str, Any]]:
+    """List what was to be done about each version of an image, and in which run."""
+    item, run, model = WorkItem, Run, ModelVersion
+    statement = (
+        select(
+            *(item.version_token.label("version"), item.state, item.reason, item.run_id.label("run"), run.kind),
+            *(run.requested_by, (model.name + "@" + model.version).label("model"), run.created_at),
+        )
+        .join(run, run.id == item.run_id)
+        .join(model, model.id == item.model_version_id)
+        .where(item.object_id == object_id)
+        .order_by(item.id)
+    )
+    rows = [dict(row) for row in session.execute(statement).mappings()]
+    return [
+        row | {"requested_by": actors.name_of(row["requested_by"]), "created_at": row["created_at"].isoformat()}
+        for row in rows
+    ]
 
 
 def _events(session: Session, object_id: int) -> list[dict[str, Any]]:

@@ -34,6 +34,8 @@ def test_an_image_has_an_etag_and_a_history_of_all_that_happened(review_on_both:
     assert one.headers["etag"] == '"2"'
     assert (one.json()["category"], one.json()["source"]) == ("Dress", "human")
     assert [event["by"] for event in history["events"]] == ["run:1", "a-reviewer"]
+    (work,) = history["versions"]
+    assert (work["run"], work["kind"], work["state"], work["requested_by"]) == (1, "scan", "done", "amina")
     assert [result["category"] for result in history["classifications"]] == [item["category"]]
     assert [(made["by"], made["suggested"]) for made in history["decisions"]] == [("a-reviewer", item["category"])]
     assert review_on_both.ask("GET", "objects/987").status_code == 404

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
-from tests.review import conftest
 from tests.review.browsing import CHROMIUM, until
 from tests.review.clients import Review
+from tests.review.conftest import a_review
 from tests.review.test_browser import address, browser, opened
 from tests.review.test_truth import settle
 
@@ -24,12 +24,9 @@ CLOCK = "window.passed = 0; performance.now = () => window.passed;"
 
 
 @pytest.fixture
-def review(
-    sqlite_engine: Engine, tmp_path: Path, password_hash: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Review]:
+def review(sqlite_engine: Engine, tmp_path: Path, password_hash: str) -> Iterator[Review]:
     """Serve enough images for some screens."""
-    monkeypatch.setattr(conftest, "FLAGGED", 48)
-    yield from conftest.a_review(sqlite_engine, tmp_path, password_hash)
+    yield from a_review(sqlite_engine, tmp_path, password_hash, images=48)
 
 
 def swept(review: Review, page: Page, *, slowly: bool, careful: bool) -> bool:
