@@ -15,7 +15,16 @@ from review.access.protection import Protection
 from review.api import classify, objects, operations, screens, truth
 from review.locale.languages import Language
 from review.metrics import Measured
-from review.pages import dashboard, entry, operations as operating, plans, queue, single_sign_on, truth as truth_pages, try_it
+from review.pages import (
+    dashboard,
+    entry,
+    operations as operating,
+    plans,
+    queue,
+    single_sign_on,
+    truth as truth_pages,
+    try_it,
+)
 from review.parts import Parts
 from worker.settings import Settings
 
