@@ -18,7 +18,7 @@ SessionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.get("/sessions/last", responses=responses(404))
-def last_session(request: Request, person: ReviewerPerson) -> dict[str, Any]:
+def last_session(request: Request, person: Viewer) -> dict[str, Any]:
     """Show the figures of your last session: decisions a minute, corrections, checks found."""
     with reading(parts_of(request).sessions) as session:
         last = sittings.last_of(session, person.user_id)

@@ -19,7 +19,7 @@ SHOWN_DAYS = 7
 
 
 @router.get("/sessions")
-def sessions_page(request: Request, person: ReviewerPerson) -> Response:
+def sessions_page(request: Request, person: Viewer) -> Response:
     """Show one's own sessions of the last days, or as an operator everybody's, in the order of time."""
     own = None if "operate" in scopes_of(person) else person.user_id
     with reading(parts_of(request).sessions) as session:

@@ -29,7 +29,7 @@ OPEN = {
 }
 REVIEW = (
     *("POST /api/v1/screens", "POST /api/v1/objects", "POST /api/v1/decisions", "DELETE /api/v1/screens"),
-    *("GET /one", "POST /one", "POST /undo", "GET /screen"),
+    *("GET /one", "POST /one", "POST /undo", "GET /screen", "POST /sessions", "POST /api/v1/sessions"),
 )
 OPERATE = (
     *("POST /api/v1/runs", "POST /api/v1/plans", "POST /runs", "GET /runs/1/", "POST /plans", "GET /plans/new"),
