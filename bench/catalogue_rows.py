@@ -34,8 +34,12 @@ _COUNTS = (
     " SELECT 1, 'needs_review', count(*) FROM classification WHERE needs_review",
 )
 _NEW = (
-    "json_build_object('category', 'Bag', 'confidence', 9000, 'needs_review', {flagged}, 'review_reason', NULL,"
+    "json_build_object('category', {category}, 'confidence', {confidence}, 'needs_review', {flagged},"
+    " 'review_reason', {reason},"
     " 'source', 'model', 'model_version_id', 1)"
+)
+_CATEGORIES = (
+    "ARRAY['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot']"
 )
 _ITEM = (
     "work_item (id, object_id, version_token, model_version_id, request_id, run_id, queue, priority, state,"
@@ -49,6 +53,8 @@ class Sizes:
 
     objects: int
     waits: bool = True
+    all_flagged: bool = False
+    """All images wait for review, in ten categories and with confidences of all sizes."""
 
     @property
     def held(self) -> int:
@@ -68,7 +74,7 @@ def fill(url: str, sizes: Sizes, say: Callable[[str], None]) -> None:
         for table in LARGE:
             for first in range(1, sizes.objects + 1, OBJECTS_A_STEP):
                 last = min(first + OBJECTS_A_STEP - 1, sizes.objects)
-                _timed(connection, _done(first, last)[table], say, f"{table} up to {last:,}")
+                _timed(connection, _done(first, last, sizes.all_flagged)[table], say, f"{table} up to {last:,}")
         for statement in _waiting(sizes) if sizes.waits else ():
             _timed(connection, statement, say, "items that wait")
         for statement in (*_COUNTS, *again, f"VACUUM (ANALYZE) {', '.join((*LARGE, 'run_count'))}"):
@@ -78,11 +84,16 @@ def fill(url: str, sizes: Sizes, say: Callable[[str], None]) -> None:
                 connection.execute(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))".encode())
 
 
-def _done(first: int, last: int) -> dict[str, str]:
+def _done(first: int, last: int, all_flagged: bool) -> dict[str, str]:
     """Return a statement for each table that adds the rows of a range of images, which are tagged or skipped."""
+    is_flagged, category, confidence, reason = f"n % {REVIEWED_IN} = 3", "'Bag'", "9000", "NULL"
+    if all_flagged:
+        is_flagged, category, confidence = "true", f"({_CATEGORIES})[1 + n % 10]", "2000 + n * 7919 % 7000"
+        reason = "'low_confidence'"
+    said = {"category": category, "confidence": confidence, "flagged": is_flagged, "reason": reason}
     images = f"FROM generate_series({first}, {last}) AS n"
     is_bad = f"n % {FAILED_IN} = 7"
-    tagged, flagged = f"{images} WHERE NOT {is_bad}", f"n % {REVIEWED_IN} = 3"
+    tagged = f"{images} WHERE NOT {is_bad}"
     return {
         "source_object": "INSERT INTO source_object (id, bucket, key, version_token, size, last_modified, first_seen)"
         " SELECT n, 'generated', lpad(((n - 1) / 10000)::text, 4, '0') || '/' || lpad((n - 1)::text, 7, '0') || '.jpg',"
@@ -91,12 +102,13 @@ def _done(first: int, last: int) -> dict[str, str]:
         f" CASE WHEN {is_bad} THEN 'skipped' ELSE 'done' END, now(), 1,"
         f" CASE WHEN {is_bad} THEN 'corrupt' END, CASE WHEN {is_bad} THEN 'no image' END {images}",
         "classification": "INSERT INTO classification (id, work_item_id, object_id, model_version_id, fence, category,"
-        " confidence, scores, needs_review, created_at)"
-        f" SELECT n, n, n, 1, 1, 'Bag', 9000, '[9000, 1000]', {flagged}, now() {tagged}",
-        "image_tag": "INSERT INTO image_tag (object_id, category, confidence, needs_review, source, model_version_id,"
-        f" version, tagged_at) SELECT n, 'Bag', 9000, {flagged}, 'model', 1, 1, '{SINCE}Z' {tagged}",
+        " confidence, scores, needs_review, review_reason, created_at)"
+        f" SELECT n, n, n, 1, 1, {category}, {confidence}, '[9000, 1000]', {is_flagged}, {reason}, now() {tagged}",
+        "image_tag": "INSERT INTO image_tag (object_id, category, confidence, needs_review, review_reason, source,"
+        f" model_version_id, version, tagged_at) SELECT n, {category}, {confidence}, {is_flagged}, {reason}, 'model',"
+        f" 1, 1, '{SINCE}Z' {tagged}",
         "tag_event": "INSERT INTO tag_event (id, object_id, seq, new, actor, why, at) SELECT n, n, 1,"
-        f" {_NEW.format(flagged=flagged)}, 'run:1', 'classified', '{SINCE}Z' {tagged}",
+        f" {_NEW.format(**said)}, 'run:1', 'classified', '{SINCE}Z' {tagged}",
     }
 
 

@@ -1,5 +1,6 @@
 """Generated photographs for benchmarks: 600×800 JPEGs of about 74 kB, a textured garment on a light background."""
 
+import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 600, 800
 QUALITY = 82
+_KINDS = 50
 _NOISE = 5.1
 """Standard deviation of the sensor noise in grey levels; it makes the files as large as real ones."""
 _OUTLINES = (
@@ -61,3 +63,12 @@ def _garment(rng: np.random.Generator) -> npt.NDArray[np.bool_]:
     mask = Image.new("1", (WIDTH, HEIGHT))
     ImageDraw.Draw(mask).polygon([(x * WIDTH, y * HEIGHT) for x, y in outline], fill=1)
     return np.asarray(mask, dtype=np.bool_)
+
+
+def make_small(folder: Path, images: int) -> None:
+    """Make a few small images, and links to them under as many names as are asked for."""
+    folder.mkdir()
+    for kind in range(_KINDS):
+        Image.new("RGB", (64, 64), (4 * kind, 128, 255 - 4 * kind)).save(folder / f"{kind:06}.jpg")
+    for number in range(_KINDS, images):
+        os.link(folder / f"{number % _KINDS:06}.jpg", folder / f"{number:06}.jpg")

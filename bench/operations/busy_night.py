@@ -1,14 +1,12 @@
 """A re-run of some images while a night goes on, over Redis, PostgreSQL and a real worker: how long it takes."""
 
 import json
-import os
 import time
-from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from sqlalchemy import select
 
+from bench.images import make_small
 from db.schema import ImageTag, SourceObject
 from db.session import connect, reading, sessions_of
 from stack.processes import temporary_folder, wait_until
@@ -17,28 +15,18 @@ from stack.topology import Topology, topology
 AGAIN = 100
 TARGET_S = 15.0
 CHILDREN = 2
-_KINDS = 50
 
 
 def measure(night: int) -> dict[str, Any]:
     """Tag a folder of so many small images, and some of them again in the middle; return what that took."""
     with temporary_folder("bench") as folder:
         photographs = folder / "photographs"
-        _make(photographs, night)
+        make_small(photographs, night)
         with topology(folder, "bench", {"TAGGER_SOURCE": str(photographs)}) as running:
             running.start("worker", "worker", "--concurrency", str(CHILDREN))
             running.start("scheduler")
             running.wait_for_workers(CHILDREN)
             return _measure(running, night)
-
-
-def _make(folder: Path, images: int) -> None:
-    """Make a few images, and links to them under many names."""
-    folder.mkdir()
-    for kind in range(_KINDS):
-        Image.new("RGB", (64, 64), (4 * kind, 128, 255 - 4 * kind)).save(folder / f"{kind:06}.jpg")
-    for number in range(_KINDS, images):
-        os.link(folder / f"{number % _KINDS:06}.jpg", folder / f"{number:06}.jpg")
 
 
 def _measure(running: Topology, night: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ export class Screens {
   async next() {
     const first = this.ahead.shift() ?? this.#claim();
     const screen = await first;
-    if (screen) while (this.ahead.length < AHEAD) this.ahead.push(this.#claim());
+    if (screen) while (this.ahead.length < AHEAD) this.ahead.push(this.#claimAfter(this.ahead.at(-1)));
     else this.ahead = [];
     return screen;
   }
@@ -42,6 +42,12 @@ export class Screens {
     if (shown) this.held.set(shown, this.held.get(shown));
     await Promise.all([...this.held.keys()].map((id) => post(`/api/v1/screens/${id}`, undefined, "DELETE")));
     this.held.clear();
+  }
+
+  /** Claim one after the other: at once, the second might be given the last images, and the first none. */
+  async #claimAfter(before) {
+    const screen = before ? await before : true;
+    return screen ? this.#claim() : screen;
   }
 
   async #claim() {

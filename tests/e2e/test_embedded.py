@@ -183,7 +183,7 @@ def test_help_comes_at_once(embedded: Deployment) -> None:
 
 def _many(folder: Path) -> Path:
     """Enough large pictures that a run can be met in its middle."""
-    blob(folder / "000.png", 0, (1200, 1600))
+    blob(folder / "000.png", 0, (600, 800))
     for number in range(1, 200):
         shutil.copyfile(folder / "000.png", folder / f"{number:03}.png")
     return folder
