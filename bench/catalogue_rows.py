@@ -88,7 +88,7 @@ def _done(first: int, last: int, all_flagged: bool) -> dict[str, str]:
     """Return a statement for each table that adds the rows of a range of images, which are tagged or skipped."""
     is_flagged, category, confidence, reason = f"n % {REVIEWED_IN} = 3", "'Bag'", "9000", "NULL"
     if all_flagged:
-        is_flagged, category, confidence = "true", f"({_CATEGORIES})[1 + n % 10]", "2000 + n * 7919 % 7000"
+        is_flagged, category, confidence = "true", f"({_CATEGORIES})[1 + n % 10]", "2000 + n % 7000 * 7919 % 7000"
         reason = "'low_confidence'"
     said = {"category": category, "confidence": confidence, "flagged": is_flagged, "reason": reason}
     images = f"FROM generate_series({first}, {last}) AS n"

@@ -36,9 +36,12 @@ def listen(host: str, port: int) -> socket.socket:
     """Listen on an address. Raises PortTaken."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=512)
+        listening = socket.create_server((host, port), family=family, backlog=512)
     except OSError as error:
         raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): choose another with --port") from error
+    # asyncio does it for sockets that name their protocol, as these do not; else each answer waits 40 ms for an ACK.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def first_password(sessions: Sessions, address: str) -> str | None:

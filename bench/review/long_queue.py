@@ -19,7 +19,7 @@ SCREEN, TIMES = 48, 30
 CLAIM_MS, SAVE_MS, PAGE_MS = 30.0, 60.0, 50.0
 LEFT = 2_000
 """What waits at the end of the queue."""
-PAGES = ("/", "/dashboard", "/screen", "/objects", "/objects/7", "/runs", "/sessions", "/quality", "/plans/new")
+PAGES = ("/", "/dashboard", "/screen", "/objects", "/objects/8", "/runs", "/sessions", "/quality", "/plans/new")
 VIEWS: dict[str, dict[str, Any]] = {
     "all": {"mode": "single"},
     "category": {"mode": "sweep", "category": "Shirt"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from review.app import create_app
+from review.server import listen
 from tests.review.clients import SAME_ORIGIN, Review, decision
 from worker.settings import Settings
 
@@ -70,3 +72,10 @@ def test_each_act_is_logged_with_who_did_it_and_how_it_ended(review: Review) -> 
         ("a-operator", "POST", "/account/sessions/1/end", 303),
     ]
     assert [entry["user"] for entry in logs if entry["event"] == "logged_in"] == ["a-operator"]
+
+
+def test_no_answer_waits_for_the_acknowledgement_of_its_head() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
