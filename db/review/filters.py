@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from db import actors
 from db.keys import under
+from db.objects import buckets
 from db.review.truth.audit import AUDIT
 from db.review.truth.blind import is_for_others
 from db.schema import Decision, ImageTag, Plan, PlanChange, ReviewClaim, SourceObject, TagEvent
@@ -73,7 +74,8 @@ def blind(session: Session, user_id: int, filters: Filters) -> list[ColumnElemen
     """Match what may be shown without a suggestion; None where the filters would tell what the model has said."""
     if replace(filters, prefix=None, reason=None, among=None) != Filters() or filters.reason not in (None, AUDIT):
         return None
-    return [*_free_or_blind(session, user_id), *([under(filters.prefix)] if filters.prefix is not None else [])]
+    keys = [] if filters.prefix is None else [_under(session, filters.prefix)]
+    return [*_free_or_blind(session, user_id), *keys]
 
 
 def _walk(session: Session, user_id: int, filters: Filters, limit: int) -> Select[int, int]:
@@ -145,7 +147,7 @@ def _matches(session: Session, filters: Filters) -> list[ColumnElement[bool]]:
     if filters.reason is not None:
         conditions.append(tag.review_reason == filters.reason)
     if filters.prefix is not None:
-        conditions.append(under(filters.prefix))
+        conditions.append(_under(session, filters.prefix))
     if filters.product is not None:
         conditions.append(SourceObject.product_id == filters.product)
     if filters.age is not None:
@@ -153,6 +155,11 @@ def _matches(session: Session, filters: Filters) -> list[ColumnElement[bool]]:
     if filters.run is not None and not filters.unflagged:
         conditions.append(exists().where(_written_by(filters.run)))
     return conditions
+
+
+def _under(session: Session, prefix: str) -> ColumnElement[bool]:
+    """Match keys that begin with a prefix, in whatever bucket: the index of keys begins with the bucket."""
+    return and_(SourceObject.bucket.in_([*buckets(session)]), under(prefix))
 
 
 def _plan(code: str) -> ScalarSelect[int]:
