@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,9 +83,3 @@ def answers(client: Client) -> bool:
         client.hang_up()
         return False
     return True
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that this share of them does not exceed, to a tenth."""
-    ordered = sorted(values)
-    return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 1)
