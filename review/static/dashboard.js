@@ -3,8 +3,9 @@
 import { _ } from "/static/texts.js";
 
 const SILENT_MS = 15_000;
+const AGAIN_MS = 10_000; // a browser that was refused the stream does not ask again by itself
 const live = document.getElementById("live"), sections = document.getElementById("sections");
-let source = null, silent = null, at = null;
+let source = null, silent = null, again = null, at = null;
 
 function tell(state) {
   live.dataset.state = state;
@@ -34,15 +35,24 @@ function show(html) {
 }
 
 function listen() {
+  rest();
   source = new EventSource("/dashboard/events");
   source.addEventListener("message", heard);
-  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) tell("stale"); });
+  source.addEventListener("error", refused);
   silent = setTimeout(() => tell("stale"), SILENT_MS);
+}
+
+function refused() {
+  if (source.readyState !== EventSource.CLOSED) return;
+  tell("stale");
+  clearTimeout(again);
+  again = setTimeout(listen, AGAIN_MS);
 }
 
 function rest() {
   source?.close();
   clearTimeout(silent);
+  clearTimeout(again);
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));

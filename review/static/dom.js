@@ -21,7 +21,9 @@ export function notice(words, { bad = false, kind = "", more = "" } = {}) {
   find("notices").replaceChildren(row);
 }
 
-/** Remove the line of a kind, if it is shown. */
+/** Remove the line of a kind; whether it was shown. */
 export function unnotice(kind) {
-  find("notices").querySelector(`[data-kind="${kind}"]`)?.remove();
+  const row = find("notices").querySelector(`[data-kind="${kind}"]`);
+  row?.remove();
+  return row !== null;
 }

@@ -152,7 +152,7 @@ function told({ conflicts = [], batch = [], probes, careless, refused, count, lo
   if (refused) notice(ngettext("%(num)s decision was refused: %(why)s", "%(num)s decisions were refused: %(why)s", count, { why: refused }), { bad: true });
   if (login) notice(_("Your session has ended; what you decided is kept here."), { bad: true, more: make("a", { href: `/login?next=${encodeURIComponent(location.pathname + location.search)}`, textContent: _("Log in again") }) });
   if (offline) notice(ngettext("The server cannot be reached; %(num)s decision is kept here and sent as soon as it can be.", "The server cannot be reached; %(num)s decisions are kept here and sent as soon as it can be.", waiting), { bad: true, kind: "offline" });
-  else if (waiting === 0) unnotice("offline");
+  else if (waiting === 0 && unnotice("offline")) say(_("Everything is saved."));
 }
 
 function warn(seconds) {

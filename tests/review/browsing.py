@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from playwright.sync_api import expect
 
 from review.server import listen
 from tests.review.clients import Review
@@ -21,6 +22,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+expect.set_options(timeout=60_000)  # nobody knows how slow a machine is
 
 
 @contextmanager
