@@ -34,6 +34,7 @@ class Tagged:
     needs_review: bool
     review_reason: str | None
     audit_share: float | None = None
+    fingerprint: bytes | None = None  # of the picture as the network saw it
 
 
 def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int) -> int:
@@ -101,6 +102,7 @@ def _append_classifications(
             "scores": result.scores,
             "ood_score": result.ood_score,
             "audit_share": result.audit_share,
+            "fingerprint": result.fingerprint,
             "created_at": tagged_at,
         }
         for result in results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from db.review.screens import Item
+from db.review.items import Item
 from db.schema import CONFIDENCE_UNIT, ModelVersion
 from db.session import Sessions, reading
 from model import ModelError

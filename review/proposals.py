@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from db.operations import plan_changes
 from db.review import pairs, screens
 from db.review.filters import Filters
-from db.review.screens import Item
+from db.review.items import Item
 from db.schema import CONFIDENCE_UNIT
 from db.session import reading
 from review.parts import Parts

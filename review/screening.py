@@ -11,7 +11,7 @@ from db.review import decisions, screens, undoing
 from db.review.access import Person
 from db.review.decisions import Conflict, Given, Recorded, Reviewer
 from db.review.filters import Filters
-from db.review.screens import Item
+from db.review.items import Item
 from db.review.undoing import Restored
 from db.schema import CONFIDENCE_UNIT
 from db.session import in_transaction, reading
@@ -71,6 +71,8 @@ def open_screen(parts: Parts, person: Person, filters: Filters, *, mode: str | N
     screen, claimed_items = claimed
     described = {item.object_id: shown(parts, item) for item in claimed_items}
     _propose_changes(parts, filters, described)
+    if mode == "product":
+        _stack(screen, described)
     shares = {
         object_id: {best["category"]: best["confidence"] for best in item["candidates"]}
         for object_id, item in described.items()
@@ -94,7 +96,16 @@ def shown(parts: Parts, item: Item) -> dict[str, Any]:
         "proposed": None,
         "candidates": parts.categories.candidates(item),
         "image": picture(item.object_id, item.bucket, item.key, item.version_token),
+        "stack": None,
     }
+
+
+def _stack(screen: screens.Screen, described: dict[int, dict[str, Any]]) -> None:
+    """Give each image the number of its cell: that of one image of its product, or of those like it."""
+    first: dict[tuple[str, str | int], int] = {}
+    for image, item in described.items():
+        product = image if item["product_id"] is None else item["product_id"]
+        item["stack"] = screen.alike.get(image) or first.setdefault((item["bucket"], product), image)
 
 
 def _propose_changes(parts: Parts, filters: Filters, described: dict[int, dict[str, Any]]) -> None:

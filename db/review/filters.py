@@ -70,6 +70,12 @@ def peek(session: Session, user_id: int, filters: Filters, limit: int) -> Sequen
     return session.execute(pick(session, user_id, filters, limit)).scalars().all()
 
 
+def these(session: Session, user_id: int, filters: Filters, object_ids: Sequence[int]) -> Select[int]:
+    """Select and lock what a reviewer may still be given of images that were peeked at."""
+    walk = _walk(session, user_id, filters, len(object_ids)).where(ImageTag.object_id.in_(object_ids))
+    return _locked(walk).with_only_columns(ImageTag.object_id)
+
+
 def blind(session: Session, user_id: int, filters: Filters) -> list[ColumnElement[bool]] | None:
     """Match what may be shown without a suggestion; None where the filters would tell what the model has said."""
     if replace(filters, prefix=None, reason=None, among=None) != Filters() or filters.reason not in (None, AUDIT):

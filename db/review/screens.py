@@ -1,7 +1,7 @@
 """Screens: images that wait for review, claimed for one reviewer in one statement, for ten minutes at a time."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Row, Select, delete, func, insert, literal, select, true, update
@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session, aliased
 from db import CatalogueError
 from db.review import filters as chosen
 from db.review.filters import Filters, pick
+from db.review.items import Item
+from db.review.similar import stacks
 from db.review.truth import blind as blinds
 from db.review.truth.audit import AUDIT
 from db.schema import Classification, ImageTag, ReviewClaim, ReviewScreen, SourceObject
@@ -25,34 +27,18 @@ class NoSuchScreen(CatalogueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """An image on a screen. Confidence and scores in 1e-4, these in the order of the bundle's categories."""
-
-    object_id: int
-    bucket: str
-    key: str
-    version_token: str
-    product_id: str | None
-    version: int
-    category: str
-    confidence: int
-    review_reason: str | None
-    model_version_id: int | None
-    scores: list[int] | None
-    ood_score: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Screen:
     """A claimed screen: whose time ends at `expires_at`, with its images, the least certain first.
 
-    Those in `blind` are to be shown without a suggestion.
+    Those in `blind` are to be shown without a suggestion. `alike` tells of near-identical pictures which one each is
+    like.
     """
 
     id: int
     expires_at: datetime
     items: list[Item]
     blind: frozenset[int] = frozenset()
+    alike: Mapping[int, int] = field(default_factory=dict)
 
 
 def claim(
@@ -66,7 +52,9 @@ def claim(
     blind: int | None = None,
     doubles: bool = False,
 ) -> Screen | None:
-    """Claim up to `limit` images for a reviewer, in product mode all of up to `limit` products; None if nothing waits.
+    """Claim up to `limit` images for a reviewer, in product mode as many stacks; None if nothing waits.
+
+    A stack is a product with all its images, or near-identical pictures of one category.
 
     No image is in two claims that last. Up to `blind` images are ones that are shown without a suggestion, and more
     where nothing else waits; None for none of them. With `doubles` some that somebody else has decided are among them.
@@ -76,17 +64,19 @@ def claim(
     opened = insert(ReviewScreen).values(row).returning(ReviewScreen.id, ReviewScreen.expires_at)
     screen_id, expires_at = session.execute(opened).one()
     hidden = _claim_blind(session, screen_id, user_id, filters, min(blind or 0, limit), hold_s, doubles)
-    ids = []
-    if len(hidden) < limit:
-        picked = pick(session, user_id, filters, limit - len(hidden), whole_products=mode == "product")
-        ids = _claim(session, screen_id, picked, hold_s)
+    ids: list[int] = []
+    alike: dict[int, int] = {}
+    if mode == "product":
+        ids, alike = _claim_stacks(session, screen_id, user_id, filters, limit, hold_s)
+    elif len(hidden) < limit:
+        ids = _claim(session, screen_id, pick(session, user_id, filters, limit - len(hidden)), hold_s)
     if blind is not None:
         left = limit - len(ids) - len(hidden)
         hidden += _claim_blind(session, screen_id, user_id, filters, left, hold_s, doubles)
     if not ids and not hidden:
         session.execute(delete(ReviewScreen).where(ReviewScreen.id == screen_id))
         return None
-    return Screen(screen_id, expires_at, items(session, [*ids, *hidden]), frozenset(hidden))
+    return Screen(screen_id, expires_at, items(session, [*ids, *hidden]), frozenset(hidden), alike)
 
 
 def peek(session: Session, user_id: int, filters: Filters, limit: int) -> list[Item]:
@@ -139,6 +129,7 @@ def items(session: Session, object_ids: Sequence[int]) -> list[Item]:
             *(image.id.label("object_id"), image.bucket, image.key, image.version_token, image.product_id),
             *(tag.version, tag.category, tag.confidence, tag.review_reason),
             *(Classification.model_version_id, Classification.scores, Classification.ood_score),
+            Classification.fingerprint,
         )
         .join(tag, tag.object_id == image.id)
         .outerjoin(Classification, Classification.id == last)
@@ -170,6 +161,27 @@ def _claim_blind(
             locked = pick_some.limit(limit - len(ids)).with_for_update(of=ImageTag, key_share=True, skip_locked=True)
             ids += _claim(session, screen_id, locked, hold_s)
     return ids
+
+
+def _claim_stacks(
+    session: Session, screen_id: int, user_id: int, filters: Filters, limit: int, hold_s: float
+) -> tuple[list[int], dict[int, int]]:
+    """Claim near-identical pictures for up to half of the cells, or for all if no product waits, and products.
+
+    Returns the images, and which one each of the near-identical ones is like.
+    """
+    found = stacks.of(items(session, chosen.peek(session, user_id, filters, stacks.WINDOW)))
+    alike: dict[int, int] = {}
+
+    def take(some: Sequence[Sequence[int]]) -> list[int]:
+        alike.update({image: stack[0] for stack in some for image in stack})
+        images = [image for stack in some for image in stack]
+        return _claim(session, screen_id, chosen.these(session, user_id, filters, images), hold_s) if images else []
+
+    ids, left = take(found[: limit // 2]), limit - len(found[: limit // 2])
+    products = pick(session, user_id, filters, left, whole_products=True)
+    ids += _claim(session, screen_id, products, hold_s) or take(found[limit // 2 : limit])
+    return ids, alike
 
 
 def _claim(session: Session, screen_id: int, picked_rows: Select[int], hold_s: float) -> list[int]:

@@ -56,6 +56,7 @@ class ScreenItem(BaseModel):
     proposed: str | None = Field(description="What the plan that is looked at would make of it.")
     candidates: list[Candidate]
     image: str
+    stack: int | None = Field(description="In product mode the cell it is part of: one answer is for all of that.")
 
 
 class Screen(BaseModel):

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
-from db.review import comments, images, neighbours, screens
+from db.review import comments, images, screens
 from db.review.images import Place
-from db.review.screens import Item
+from db.review.items import Item
+from db.review.similar import neighbours
 from db.session import in_transaction, reading
 from review.access.auth import ReviewerPerson, Viewer
 from review.api.bodies import CommentWritten, Neighbour, Neighbours, Page, Settled

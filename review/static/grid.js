@@ -65,7 +65,7 @@ export class Grid {
   #cell(cell, index) {
     const parts = [this.screen.picture(index), make("span", { className: "name" })];
     if (cell.items.length > 1) parts.push(make("span", { className: "count", textContent: `×${cell.items.length}` }));
-    if (this.screen.mode === "product") parts.push(make("span", { className: "quiet", textContent: cell.product_id ?? cell.key }));
+    if (this.screen.mode === "product") parts.push(make("span", { className: "quiet", textContent: cell.product_id ?? (cell.items.length > 1 ? _("near-identical") : cell.key) }));
     if (cell.was) parts.push(make("span", { className: "quiet", textContent: _("was %(category)s", { category: cell.was }) }));
     const button = make("button", { type: "button", className: `cell${cell.items.length > 1 ? " stack" : ""}`, tabIndex: -1 }, ...parts);
     button.addEventListener("click", (event) => this.#clicked(index, event.shiftKey));
@@ -105,12 +105,12 @@ export class Grid {
 function question({ mode, category, pair, cells }) {
   if (cells[0].was) return _("A plan makes these %(category)s. Is that right?", { category });
   if (mode === "pair") return _("%(first)s or %(second)s?", { first: pair[0], second: pair[1] });
-  if (mode === "product") return ngettext("What is this product?", "What are these %(num)s products?", cells.length);
+  if (mode === "product") return cells.some(({ product_id }) => product_id === null) ? _("Are all of these right?") : ngettext("What is this product?", "What are these %(num)s products?", cells.length);
   return category ? _("Are all of these %(category)s?", { category }) : _("Are all of these right?");
 }
 
 function hint({ mode }) {
   if (mode === "pair") return _("Click what is wrong: it becomes the other one");
-  if (mode === "product") return _("An answer is for all photographs of a product");
+  if (mode === "product") return _("An answer is for all photographs of a cell");
   return _("Click what is wrong: it becomes the model's second choice");
 }

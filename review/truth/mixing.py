@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from db.review import screens
 from db.review.access import Person
 from db.review.filters import Filters
-from db.review.screens import Item, Screen
+from db.review.items import Item
+from db.review.screens import Screen
 from db.review.truth import probes
 from db.session import reading
 from review.parts import Parts

@@ -74,6 +74,17 @@ def test_one_decision_about_a_product_is_a_row_and_an_event_for_each_photograph(
     assert review_on_both.catalogue.violations() == []
 
 
+def test_near_identical_pictures_have_the_number_of_one_cell(review: Review) -> None:
+    copies, other = review.ids[:3], review.ids[3]
+    review.catalogue.sql("UPDATE classification SET fingerprint = :bits WHERE object_id <= :id", bits=b"x", id=other)
+    review.catalogue.sql("UPDATE classification SET fingerprint = :bits WHERE object_id = :id", bits=b"\x87", id=other)
+
+    items = review.screen(mode="product")["items"]
+
+    assert [(item["object_id"], item["stack"]) for item in items] == [(copy, copies[0]) for copy in copies]
+    assert review.screen(mode="single")["items"][0]["stack"] is None
+
+
 @pytest.mark.parametrize(
     ("wanted", "count"),
     [({"age": "day"}, 5), ({"age": "older"}, 1), ({"product": "p"}, 2), ({"prefix": "0003"}, 1), ({"run": 1}, 6)],

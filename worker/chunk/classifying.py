@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import structlog
 
-from db.queue.leases import ClaimedItem
 from db.schema import CONFIDENCE_UNIT
 from db.tags import Tagged
 from model.classifier import Classifier, Prediction
+from model.images.fingerprint import fingerprint
 from worker import WorkerError
 from worker.chunk.reading import Fault, Prepared
 from worker.telemetry import of_item
@@ -36,7 +36,7 @@ def classify(classifier: Classifier, images: Sequence[Prepared]) -> tuple[list[T
         return [result for results, _ in one_by_one for result in results], [
             fault for _, faults in one_by_one for fault in faults
         ]
-    return [_tagged(image.item, prediction) for image, prediction in zip(images, predictions, strict=True)], []
+    return [_tagged(image, prediction) for image, prediction in zip(images, predictions, strict=True)], []
 
 
 def _try_a_blank(classifier: Classifier, pixels: np.ndarray) -> None:
@@ -49,13 +49,14 @@ def _try_a_blank(classifier: Classifier, pixels: np.ndarray) -> None:
         ) from error
 
 
-def _tagged(item: ClaimedItem, prediction: Prediction) -> Tagged:
+def _tagged(image: Prepared, prediction: Prediction) -> Tagged:
     return Tagged(
-        item=item,
+        item=image.item,
         category=prediction.category,
         confidence=round(prediction.confidence * CONFIDENCE_UNIT),
         scores=np.rint(prediction.scores * CONFIDENCE_UNIT).astype(int).tolist(),
         ood_score=prediction.ood_score,
         needs_review=prediction.needs_review,
         review_reason=prediction.review_reason,
+        fingerprint=fingerprint(image.pixels),
     )

@@ -38,12 +38,18 @@ def items(sessions: Sessions) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in session.execute(statement)]
 
 
+def fingerprints(sessions: Sessions) -> int:
+    with reading(sessions) as session:
+        return int(session.execute(text("SELECT count(fingerprint) FROM classification")).scalar_one())
+
+
 def test_an_image_on_which_the_runtime_fails_is_tried_again_and_its_batch_is_tagged(sessions: Sessions) -> None:
     scanned_run(sessions, store := FakeStore({f"{n:02}.jpg": b"photo" for n in range(20)} | {"05b.jpg": b"odd"}))
 
     outcome = work(tagger(sessions, store, Picky()), "nightly")
 
     assert outcome == Outcome(tagged=20, retried=1)
+    assert fingerprints(sessions) == 20
     assert items(sessions) == [("done", None, 0, 0, 20), ("pending", "internal", 1, 0, 1)]
 
 

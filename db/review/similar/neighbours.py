@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.review import screens
-from db.review.screens import Item
+from db.review.items import Item
 from db.schema import ImageTag
 
 _LOOKED_AT, _COMPARED = 2_000, 100
