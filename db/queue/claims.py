@@ -5,10 +5,11 @@ lies in the others is found by an index of its own, however much of the held one
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from operator import attrgetter
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, case, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, ScalarSelect, case, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.queue.leases import LEASE_S, MAX_LOSSES, ClaimedItem
 from db.queue.throttle import held_buckets
@@ -21,6 +22,17 @@ SMALLER = 16
 """How many times smaller each next claim is of items whose lease was lost."""
 NO_LIMITS: Mapping[int, int] = MappingProxyType({})
 _RUNS_AT_ONCE = 16
+
+
+def _of_image(column: InstrumentedAttribute[str]) -> ScalarSelect[str]:
+    return select(column).where(SourceObject.id == WorkItem.object_id).correlate(WorkItem).scalar_subquery()
+
+
+_CLAIMED = (
+    *(WorkItem.id, WorkItem.fence, WorkItem.object_id, _of_image(SourceObject.bucket), _of_image(SourceObject.key)),
+    *(WorkItem.version_token, WorkItem.run_id, WorkItem.failures),
+)
+"""What a claim returns of each item: another statement for it would send all ids once more, and look each up again."""
 
 
 def next_model(session: Session, queue: str, run_id: int | None = None) -> int | None:
@@ -153,22 +165,14 @@ def _lease(
             losses=WorkItem.losses + case((WorkItem.state == "leased", 1), else_=0),
             claimed_alone=alone,
         )
-        .returning(WorkItem.id, WorkItem.fence)
+        .returning(*_CLAIMED)
         .execution_options(synchronize_session=False)
     )
-    fences = dict(session.execute(claimed).all())
-    return _with_objects(session, fences, alone) if fences else []
+    return _in_order(session.execute(claimed).tuples(), alone)
 
 
-def _with_objects(session: Session, fences: dict[int, int], alone: bool) -> list[ClaimedItem]:
-    item, image = WorkItem, SourceObject
-    statement = (
-        select(item.id, item.object_id, image.bucket, image.key, item.version_token, item.run_id, item.failures)
-        .join(image, image.id == item.object_id)
-        .where(item.id.in_(sorted(fences)))
-        .order_by(item.id)
-    )
-    return [ClaimedItem(row[0], fences[row[0]], *row[1:], alone=alone) for row in session.execute(statement)]
+def _in_order(rows: Iterable[tuple[int, int, int, str, str, str, int, int]], alone: bool) -> list[ClaimedItem]:
+    return sorted((ClaimedItem(*row, alone=alone) for row in rows), key=attrgetter("id"))
 
 
 def _quarantine_hopeless(session: Session, lost: Iterable[ColumnElement[bool]]) -> None:

@@ -15,6 +15,8 @@ from db.session import sql_now
 HELD_RUNS = ("paused", "cancelled", "finished")
 IN_TURN = (WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
 First = Row[*tuple[Any, ...]]
+_WAITING = aliased(WorkItem)
+"""Made once, as making it is most of what such a statement costs its sender."""
 
 
 def first_in_turn(
@@ -73,14 +75,14 @@ def worked_on(held: Collection[str]) -> ColumnElement[bool]:
 
 
 def _first_of_runs(session: Session, queue: str, held: Collection[str]) -> Select[Any]:
-    item = aliased(WorkItem)
+    item = _WAITING
     waiting = select(item.id).where(item.run_id == Run.id, *due(session, queue, "pending", held, item)).correlate(Run)
     in_one_store = or_(Run.bucket.is_(None), Run.bucket != SEVERAL) if held else true()
     return _firsts(Run, waiting, item, null()).where(worked_on(held), in_one_store)
 
 
 def _first_of_stores(session: Session, queue: str, others: Sequence[str]) -> Select[Any]:
-    item = aliased(WorkItem)
+    item = _WAITING
     store = union_all(*(select(literal(bucket, Text).label("bucket")) for bucket in others)).subquery("store")
     of_store = item.run_id == Run.id, item.bucket == store.c.bucket
     waiting = select(item.id).where(*of_store, *due(session, queue, "pending", (), item)).correlate(Run, store)

@@ -160,11 +160,10 @@ def lease_without_a_fence(
         update(WorkItem)
         .where(WorkItem.id.in_(select(pick.c.id)))
         .values(state="leased", eligible_at=sql_now(session, lease_s), lease_owner=owner, claimed_alone=alone)
-        .returning(WorkItem.id, WorkItem.fence)
+        .returning(*claims._CLAIMED)
         .execution_options(synchronize_session=False)
     )
-    fences = dict(session.execute(claimed).all())
-    return claims._with_objects(session, fences, alone) if fences else []
+    return claims._in_order(session.execute(claimed).tuples(), alone)
 
 
 @pytest.mark.usefixtures("unfenced")
