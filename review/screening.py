@@ -103,22 +103,30 @@ def shown(parts: Parts, item: Item) -> dict[str, Any]:
 def _stack(screen: screens.Screen, described: dict[int, dict[str, Any]]) -> None:
     """Give each image the number of its cell: that of one image of its product, or of those like it."""
     first: dict[tuple[str, str | int], int] = {}
+    claimed = {item.object_id for item in screen.items}
     for image, item in described.items():
         product = image if item["product_id"] is None else item["product_id"]
-        item["stack"] = screen.alike.get(image) or first.setdefault((item["bucket"], product), image)
+        own = screen.alike.get(image) if image in claimed else image  # a probe stands alone
+        item["stack"] = own or first.setdefault((item["bucket"], product), image)
 
 
 def _propose_changes(parts: Parts, filters: Filters, described: dict[int, dict[str, Any]]) -> None:
-    """Say what a plan would change: that stands first among the candidates, and the present tag second."""
+    """Say what a plan would change: that stands first among the candidates, and the present tag second.
+
+    What it would not change is a probe, and is shown as what the screen is about.
+    """
     if filters.plan is None:
         return
     with reading(parts.sessions) as session:
         changes = plan_changes.of(session, filters.plan, described)
-    for object_id, change in changes.items():
-        item = described[object_id]
-        becomes = {"category": change.becomes, "confidence": change.confidence / CONFIDENCE_UNIT}
-        others = [best for best in item["candidates"] if best["category"] != change.becomes]
-        item |= {"proposed": change.becomes, "candidates": [becomes, *others][:BEST]}
+    for object_id, item in described.items():
+        change = changes.get(object_id)
+        becomes = change.becomes if change else filters.category
+        if becomes is None:
+            continue
+        sure = change.confidence / CONFIDENCE_UNIT if change else item["confidence"]
+        others = [best for best in item["candidates"] if best["category"] != becomes]
+        item |= {"proposed": becomes, "candidates": [{"category": becomes, "confidence": sure}, *others][:BEST]}
 
 
 def picture(object_id: int, bucket: str, key: str, version_token: str, size: str = "small") -> str:

@@ -17,6 +17,7 @@ export function cellsOf(screen) {
 
 /** A stack is what its photographs together are most probably. `product_id` is left where they are of several products. */
 function stack(items) {
+  if (items.length === 1) return { ...items[0], items };
   const shares = new Map();
   for (const { candidates } of items)
     for (const { category, confidence } of candidates) shares.set(category, (shares.get(category) ?? 0) + confidence / items.length);

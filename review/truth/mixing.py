@@ -1,7 +1,8 @@
 """What is mixed into a screen, so that nobody can tell: images without a suggestion, and probes."""
 
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -43,18 +44,31 @@ def is_for_blind(parts: Parts, person: Person, filters: Filters) -> bool:
 def with_probes(
     parts: Parts, session: Session, person: Person, screen: Screen, mode: str, filters: Filters
 ) -> list[Item]:
-    """Return a screen's images with probes among them, which are noted. A sweep's are all shown as of its category."""
+    """Return a screen's images with probes among them, which are noted.
+
+    A sweep's are all shown as of its category, a pair's as the other of the two. A plan's keep what they are, and are
+    shown as what the plan would make of them all.
+    """
     count = by_chance(len(screen.items) * parts.settings.probe_share)
-    has_some = mode in ("single", "sweep") and not (filters.unflagged or filters.plan) and len(screen.items) >= _FEWEST
-    if not (has_some and count and is_browser(person)):
+    if not (count and is_browser(person) and _has_probes(screen, mode, filters)):
         return screen.items
-    category = filters.category
-    truths = dict(probes.settled(session, person.user_id, but=category, limit=_LOOKED_AT))
-    probed = [_shown_wrong(parts, item, screen.items, category) for item in screens.items(session, list(truths))]
+    pair, category = filters.pair if mode == "pair" else None, filters.category
+    truths = dict(probes.settled(session, person.user_id, but=category, among=pair, limit=_LOOKED_AT))
+    settled = screens.items(session, list(truths))
+    wrong = {item.object_id: _wrong(parts, item, category, pair) for item in settled}
+    probed = [_shown_as(item, wrong[item.object_id], random.choice(screen.items)) for item in settled]  # noqa: S311
     chosen = sorted(probed, key=lambda item: not _is_thinkable(parts, item, truths[item.object_id]))[:count]
-    rows = [(item.object_id, item.category, truths[item.object_id]) for item in chosen]
+    rows = [(item.object_id, wrong[item.object_id], truths[item.object_id]) for item in chosen]
     probes.show(session, screen.id, person.user_id, rows)
-    return _mixed(screen.items, chosen)
+    return _mixed(screen.items, [_as_it_is(item, truths) if filters.plan else item for item in chosen])
+
+
+def _has_probes(screen: Screen, mode: str, filters: Filters) -> bool:
+    """Tell whether probes would be like all else: not among few, nor where each cell is of several images."""
+    if len(screen.items) < _FEWEST or (filters.plan is not None and (filters.category is None or mode == "pair")):
+        return False
+    stacks = Counter((item.bucket, item.product_id) for item in screen.items if item.object_id not in screen.alike)
+    return mode != "product" or 1 in stacks.values()
 
 
 def _mixed(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
@@ -65,13 +79,22 @@ def _mixed(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
     return result
 
 
-def _shown_wrong(parts: Parts, item: Item, others: Sequence[Item], category: str | None) -> Item:
+def _wrong(parts: Parts, item: Item, category: str | None, pair: tuple[str, str] | None) -> str:
+    """Choose as what a settled image is shown: the screen's category, the other of a pair, or what the model thinks."""
+    if category is not None and pair is None:
+        return category
+    best: list[str] = [found["category"] for found in parts.categories.candidates(item)[1:]]
+    names = [name for name in pair or parts.categories.names() if name != item.category]
+    return next(iter([*([] if pair else best), random.choice(names)]))  # noqa: S311 -- chance, not a secret
+
+
+def _shown_as(item: Item, category: str, like: Item) -> Item:
     """Make a settled image one of the others: with a wrong category, as sure and for the same reason as one of them."""
-    like = random.choice(others)  # noqa: S311 -- chance, not a secret
-    best = [found["category"] for found in parts.categories.candidates(item)[1:]]
-    names = [name for name in parts.categories.names() if name != item.category]
-    wrong = category or next(iter([*best, random.choice(names)]))  # noqa: S311 -- chance, not a secret
-    return replace(item, category=wrong, confidence=like.confidence, review_reason=like.review_reason)
+    return replace(item, category=category, confidence=like.confidence, review_reason=like.review_reason)
+
+
+def _as_it_is(item: Item, truths: Mapping[int, str]) -> Item:
+    return replace(item, category=truths[item.object_id])
 
 
 def _is_thinkable(parts: Parts, item: Item, truth: str) -> bool:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from db.operations.plan_changes import Change
 from db.review.truth import owners
 from review.truth import mixing
+from tests.db.review.test_change_sweep import a_plan
 from tests.review.clients import SAME_ORIGIN, Review, decision
 
 KEY = "ver" + "dict"
@@ -141,3 +143,66 @@ def test_a_category_whose_owner_is_away_is_for_everybody(review: Review) -> None
         owners.give(session, "a-operator", [review.tag(review.ids[0])[0]])
 
     assert len(review.screen(mode="single")["items"]) == len(review.ids)
+
+
+def with_probe(review: Review, *, truth: str = "Dress", **wanted: Any) -> tuple[dict[str, Any], Any]:
+    """Settle an image, claim a screen in a browser, and answer as all is shown; returns the probe and what was told."""
+    settle(review, review.ids[0], category=truth)
+    review.client.app.state.parts.settings.probe_share = 0.2  # type: ignore[attr-defined]
+    review.log_in()
+    screen = in_browser(review, **wanted)
+    (probe,) = [item for item in screen["items"] if item["object_id"] == review.ids[0]]
+    told = send(review, screen, *[decision(item, item["proposed"] or item["category"]) for item in screen["items"]])
+    assert review.tag(review.ids[0]) == (truth, None, "human", 2)
+    return probe, told["probes"][0]
+
+
+def test_a_probe_in_a_pair_is_shown_as_the_other_one(review: Review) -> None:
+    first = review.tag(review.ids[1])[0]
+    probe, told = with_probe(review, mode="pair", pair=[first, "Dress"])
+
+    assert (probe["category"], told["shown"], told["truth"], told["found"]) == (first, first, "Dress", False)
+
+
+def test_a_pair_has_no_probe_of_another_category(review: Review) -> None:
+    settle(review, review.ids[0], category="Bag")
+    review.client.app.state.parts.settings.probe_share = 0.2  # type: ignore[attr-defined]
+    review.log_in()
+
+    screen = in_browser(review, mode="pair", pair=[review.tag(review.ids[1])[0], "Dress"])
+
+    assert {item["object_id"] for item in screen["items"]} == {*review.ids[1:]}
+
+
+def test_a_probe_in_product_mode_is_a_cell_of_its_own(review: Review) -> None:
+    review.catalogue.sql("UPDATE source_object SET product_id = 'p' || (id % 5)")
+    probe, told = with_probe(review, mode="product")
+
+    assert (probe["stack"], told["found"]) == (review.ids[0], False)
+    assert told["shown"] == probe["category"] != "Dress"
+
+
+def test_product_mode_has_no_probe_where_every_cell_is_of_several_images(review: Review) -> None:
+    review.catalogue.sql("UPDATE source_object SET product_id = 'p'")
+    settle(review, review.ids[0])
+    review.client.app.state.parts.settings.probe_share = 0.2  # type: ignore[attr-defined]
+    review.log_in()
+
+    assert [item["object_id"] for item in in_browser(review, mode="product")["items"]] == review.ids[1:]
+
+
+def test_a_probe_among_what_needs_no_review_is_shown_as_of_the_category(review: Review) -> None:
+    shirt = review.tag(review.ids[1])[0]
+    review.catalogue.sql("UPDATE image_tag SET needs_review = :no, review_reason = NULL", no=False)
+    probe, told = with_probe(review, mode="sweep", category=shirt, unflagged=True)
+
+    assert (probe["category"], told["shown"], probe["review_reason"]) == (shirt, shirt, None)
+
+
+def test_a_probe_in_the_sweep_of_a_plan_is_proposed_to_become_what_the_others_do(review: Review) -> None:
+    shirt = review.tag(review.ids[1])[0]
+    code = a_plan(review.catalogue, *(Change(image, shirt, "Coat", 9000) for image in review.ids))
+    probe, told = with_probe(review, mode="sweep", category="Coat", plan=code)
+
+    assert (probe["category"], probe["proposed"], probe["candidates"][0]["category"]) == ("Dress", "Coat", "Coat")
+    assert (told["shown"], told["truth"], told["found"]) == ("Coat", "Dress", False)

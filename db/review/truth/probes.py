@@ -1,7 +1,7 @@
 """Probes: settled images that are shown with a wrong category, to learn whether people look. None changes a tag."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,13 @@ class Answered:
             self.repeated.add(key)
 
 
-def settled(session: Session, user_id: int, *, but: str | None, limit: int) -> list[tuple[int, str]]:
-    """Draw images that people have settled, with their categories, none of them `but`; what others decided first."""
+def settled(
+    session: Session, user_id: int, *, but: str | None, among: Collection[str] | None, limit: int
+) -> list[tuple[int, str]]:
+    """Draw images that people have settled, with their categories, none of them `but`, each one of `among` if given.
+
+    What others decided comes first.
+    """
     made, tag, image = Decision, ImageTag, SourceObject
     last = session.execute(select(func.max(made.id))).scalar_one() or 0
     start = random.randint(1, last) if last else 1  # noqa: S311 -- chance, not a secret
@@ -72,6 +77,8 @@ def settled(session: Session, user_id: int, *, but: str | None, limit: int) -> l
         .order_by(made.id)
         .limit(limit)
     )
+    if among is not None:
+        statement = statement.where(tag.category.in_(among))
     found = [*session.execute(statement.where(made.id.between(start, start + _LOOKED_AT)))]
     if len(found) < limit:
         found += [*session.execute(statement.where(made.id < start, made.id >= start - _LOOKED_AT))]

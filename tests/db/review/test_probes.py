@@ -102,7 +102,7 @@ def test_what_people_settled_is_drawn_and_nothing_that_is_right_as_it_would_be_s
     catalogue.sql("UPDATE source_object SET gone_at = :then WHERE id = :id", then=LONG_AGO, id=gone)
 
     with catalogue.sessions.begin() as session:
-        drawn = probes.settled(session, amina.id, but="Shirt", limit=9)
+        drawn = probes.settled(session, amina.id, but="Shirt", among=None, limit=9)
 
     assert drawn == [(his, "Coat"), (dress, "Dress")]  # others' first
 
