@@ -136,14 +136,15 @@ def spawn(
     cwd: Path | None = None,
     user: int | None = None,
     last_wish: signal.Signals = signal.SIGTERM,
+    popen: type[subprocess.Popen[bytes]] = subprocess.Popen,
 ) -> Child:
     """Start `command` in a process group of its own, appending both outputs to `log`.
 
-    `env` is added to this process's environment, `user` is a numeric id to run as. The child ends when this process
-    does, even by SIGKILL.
+    `env` is added to this process's environment, `user` is a numeric id to run as, `popen` makes the process. The
+    child ends when this process does, even by SIGKILL.
     """
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        process = popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -21,8 +21,8 @@ from cli.output import visible
 from db import migrations
 from db.catalogue import EXPORT_COLUMNS
 from db.session import connect, sessions_of
+from tests.commands.forked import TAGGER, Forked, ended
 from tests.db.catalogues import a_catalogue, an_image_tagged
-from tests.e2e.deployment import TAGGER
 from worker import telemetry
 
 HOSTILE = "a\x1b]0;owned\x07\x1b[31m\u202egpj.\x9b2J\n\tb\x7f.jpg"
@@ -56,7 +56,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def in_terminal(command: list[str], environment: dict[str, str]) -> bytes:
     """Return what a command writes to a terminal."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([TAGGER, *command], stdout=theirs, stderr=theirs, env=environment):
+    with Forked([TAGGER, *command], stdout=theirs, stderr=theirs, env=environment):
         os.close(theirs)
         written = b""
         try:
@@ -72,10 +72,10 @@ def in_terminal(command: list[str], environment: dict[str, str]) -> bytes:
     "command", [["failures"], ["export"], ["run", f"missing-{HOSTILE}"]], ids=lambda words: words[0]
 )
 def test_no_command_writes_what_a_name_holds(command: list[str], environment: dict[str, str]) -> None:
-    piped = subprocess.run([TAGGER, *command], capture_output=True, env=environment, check=False)
+    piped = ended(Forked([TAGGER, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment))
     shown = in_terminal(command, environment)
 
-    for written in (piped.stdout + piped.stderr, shown):
+    for written in (piped.stdout, shown):
         assert b"owned" in written
         assert not any(code.encode() in written for code in ("\x1b]0;", "\x07", "\x1b[31m", "\u202e", "\x9b", "\x7f"))
 

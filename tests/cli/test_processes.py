@@ -4,17 +4,19 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-TAGGER = [sys.executable, "-c", "from cli.app import main; main()"]
+from tests.commands.forked import TAGGER, Forked, ended
 
 
 def tagger(*arguments: str, shell: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process of its own, its streams redirected as the shell is told."""
-    command = ["bash", "-c", f'exec "$@" {shell}', "bash", *TAGGER, *arguments]
+    """Run the command as a process of its own, forked unless a shell is told to redirect its streams."""
+    if not shell and "PYTHONIOENCODING" not in environment:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return ended(Forked([TAGGER, *arguments], **pipes, text=True, env=os.environ | environment), timeout_s=60)
+    command = ["bash", "-c", f'exec "$@" {shell}', "bash", str(TAGGER), *arguments]
     return subprocess.run(
         command, check=False, capture_output=True, text=True, timeout=60, env=os.environ | environment
     )

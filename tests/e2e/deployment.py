@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -20,17 +19,21 @@ from db import migrations
 from db.session import connect, reading, sessions_of
 from db.status import status
 from stack.processes import Child, spawn, wait_until
-
-TAGGER = Path(sys.executable).parent / "tagger"
+from tests.commands.forked import TAGGER, Forked, ended
 
 
 @dataclass
 class Deployment:
-    """Settings, a working folder, and the workers started in it."""
+    """Settings, a working folder, and the workers started in it.
+
+    Commands are forked from a process that has imported the product; with `popen = subprocess.Popen` they are started
+    as a user's are.
+    """
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     children: list[Child] = field(default_factory=list)
+    popen: type[subprocess.Popen[Any]] = Forked
 
     @property
     def environment(self) -> dict[str, str]:
@@ -39,14 +42,17 @@ class Deployment:
 
     def tagger(self, *arguments: str | Path, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
         """One `tagger` command, to its end."""
-        return subprocess.run(
+        return ended(self.begin(*arguments), timeout_s)
+
+    def begin(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Begin a `tagger` command whose output is read by pipes."""
+        return self.popen(
             [str(part) for part in (TAGGER, *arguments)],
             cwd=self.folder,
             env=self.environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout_s,
-            check=False,
         )
 
     def json(self, *arguments: str | Path) -> Any:
@@ -76,7 +82,7 @@ class Deployment:
     def start(self, *arguments: str) -> Child:
         """Start a long-lived `tagger` process."""
         log = self.folder / f"{arguments[0]}-{len(self.children)}.log"
-        child = spawn([TAGGER, *arguments], log, env=self.settings, cwd=self.folder)
+        child = spawn([TAGGER, *arguments], log, env=self.settings, cwd=self.folder, popen=self.popen)
         self.children.append(child)
         return child
 

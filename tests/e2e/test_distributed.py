@@ -15,7 +15,7 @@ from db.session import connect
 from stack.processes import wait_until
 from stack.servers import Postgres, Valkey
 from tests.e2e.conftest import Bucket
-from tests.e2e.deployment import TAGGER, Deployment, children_of, family_of
+from tests.e2e.deployment import Deployment, children_of, family_of
 
 
 def final_tags(deployment: Deployment) -> tuple[int, int, int]:
@@ -33,6 +33,7 @@ def final_tags(deployment: Deployment) -> tuple[int, int, int]:
 
 
 def test_two_workers_tag_every_photograph_of_a_bucket_once(distributed: Deployment, bucket_of_photos: Bucket) -> None:
+    distributed.popen = subprocess.Popen  # the main job, as a user starts it: memory and libraries are measured
     workers = [distributed.start_worker(), distributed.start_worker()]
 
     result = distributed.json("run", bucket_of_photos.source)
@@ -59,14 +60,7 @@ def test_nothing_is_lost_or_tagged_twice_when_a_child_redis_postgresql_and_a_wor
     print(f"seed {seed}")
     chance = random.Random(seed)
     workers = [distributed.start_worker(2), distributed.start_worker(1)]
-    following = subprocess.Popen(
-        [str(TAGGER), "run", bucket_of_photos.source, "--json"],
-        cwd=distributed.folder,
-        env=distributed.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    following = distributed.begin("run", bucket_of_photos.source, "--json")
 
     def tagged() -> int:
         return distributed.look()["items"].get("done", 0)

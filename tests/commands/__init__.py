@@ -1,0 +1,1 @@
+"""`tagger` commands for tests, forked from one process that has imported the product."""
