@@ -13,10 +13,10 @@ import pytest
 import structlog
 from sqlalchemy import Engine
 
-from db import migrations
 from db.session import Sessions, connect, sessions_of
 from stack.processes import temporary_folder
 from stack.servers import Postgres, Seaweed, Valkey, postgres, seaweed, valkey
+from tests.db import templates
 
 pytest_plugins = ["tests.bundles"]
 
@@ -64,18 +64,19 @@ def seaweed_server() -> Iterator[Seaweed]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of a new, empty database of each kind."""
+    """Return the URL of a new database of each kind, with the tables where `sessions` are taken too, else empty."""
+    with_tables = "sessions" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'catalogue.db'}"
+        file = tmp_path / "catalogue.db"
+        return templates.make_file(file) if with_tables else f"sqlite:///{file}"
     server: Postgres = request.getfixturevalue("postgres_server")
-    return server.new_database()
+    return templates.make_database(server) if with_tables else server.new_database()
 
 
 @pytest.fixture
 def sessions(database_url: str) -> Iterator[Sessions]:
     """Yield a catalogue with its tables, on each database."""
     engine = connect(database_url)
-    migrations.upgrade(engine)
     yield sessions_of(engine)
     engine.dispose()
 

@@ -39,11 +39,11 @@ class Postgres(Server):
     def url(self) -> str:
         return self._url("postgres")
 
-    def new_database(self) -> str:
-        """Create a database and return its URL; nobody else uses it."""
+    def new_database(self, template: str = "template1") -> str:
+        """Create a database, a copy of `template`, and return its URL; nobody else uses it."""
         name = f"t{uuid4().hex[:12]}"
         with self._connect() as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self._url(name)
 
     def program(self, name: str) -> Path:

@@ -12,18 +12,18 @@ from sqlalchemy import event
 from typer.testing import CliRunner
 
 from cli.app import app
-from db import heartbeats, migrations
+from db import heartbeats
 from db.session import connect, sessions_of
+from tests.db import templates
 
 
 @pytest.fixture
 def beating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A catalogue in which a scheduler of this host lives, and nothing else."""
-    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
+    url = templates.make_file(tmp_path / "catalogue.db")
     monkeypatch.setenv("TAGGER_DATABASE_URL", url)
     monkeypatch.setenv("TAGGER_BROKER_URL", "redis://127.0.0.1:1/0")
     engine = connect(url, pooled=False)
-    migrations.upgrade(engine)
     with sessions_of(engine).begin() as session:
         name = f"{socket.gethostname()}:7"
         heartbeats.beat(session, name, slots=0, started_at=datetime.now(UTC), role=heartbeats.SCHEDULER)

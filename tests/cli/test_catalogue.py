@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
-from db import migrations, objects, runs
+from db import objects, runs
 from db.objects import NewObject
 from db.schema import Run
 from db.session import connect, sessions_of
+from tests.db import templates
 
 ERROR = "the bucket 'shop [/closed]' does not exist"
 
@@ -23,11 +24,10 @@ ERROR = "the bucket 'shop [/closed]' does not exist"
 @pytest.fixture
 def failed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """Record a run whose source cannot be opened."""
-    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
+    url = templates.make_file(tmp_path / "catalogue.db")
     monkeypatch.setenv("TAGGER_DATABASE_URL", url)
     monkeypatch.setenv("COLUMNS", "200")
     engine = connect(url)
-    migrations.upgrade(engine)
     with sessions_of(engine).begin() as session:
         model = runs.register_model(session, "hats", "1" * 12)
         run, _ = runs.open_run(

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from cli import exporting
 from cli.app import app
 from cli.export_table import Table
-from db import migrations
 from db.catalogue import EXPORT_COLUMNS, export_page
-from db.session import Sessions, connect, engine_of
+from db.session import Sessions, engine_of
+from tests.db import templates
 from tests.db.catalogues import a_catalogue, an_image_tagged
 
 ROW: dict[str, Any] = dict.fromkeys(EXPORT_COLUMNS, "x") | {
@@ -123,10 +123,7 @@ def test_a_file_keeps_its_mode_and_stays_as_it_was_if_the_export_fails(tmp_path:
 def test_an_impossible_file_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, why: str
 ) -> None:
-    monkeypatch.setenv("TAGGER_DATABASE_URL", f"sqlite:///{tmp_path / 'catalogue.db'}")
-    engine = connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
-    migrations.upgrade(engine)
-    engine.dispose()
+    monkeypatch.setenv("TAGGER_DATABASE_URL", templates.make_file(tmp_path / "catalogue.db"))
 
     done = CliRunner().invoke(app, ["export", "-o", output])
 

@@ -18,10 +18,10 @@ import structlog
 from cli import exporting
 from cli.export_table import Table
 from cli.output import visible
-from db import migrations
 from db.catalogue import EXPORT_COLUMNS
 from db.session import connect, sessions_of
 from tests.commands.forked import TAGGER, Forked, ended
+from tests.db import templates
 from tests.db.catalogues import a_catalogue, an_image_tagged
 from worker import telemetry
 
@@ -43,8 +43,7 @@ def test_every_control_character_is_spelt_out_and_json_stays_json() -> None:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Make a catalogue with two images of hostile names, one of them tagged, the other failed."""
-    engine = connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
-    migrations.upgrade(engine)
+    engine = connect(templates.make_file(tmp_path / "catalogue.db"))
     catalogue = a_catalogue(sessions_of(engine))
     an_image_tagged(catalogue, HOSTILE)
     catalogue.items("b" + HOSTILE)

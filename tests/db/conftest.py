@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from db import migrations
 from db.session import connect, sessions_of
 from stack.servers import Postgres
+from tests.db import templates
 from tests.db.catalogues import Catalogue, a_catalogue, emptied
 
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: Postgres) -> Iterator[Engine]:
-    engine = connect(postgres_server.new_database(), pool_size=8)
-    migrations.upgrade(engine)
+    engine = connect(templates.make_database(postgres_server), pool_size=8)
     yield engine
     engine.dispose()
 
@@ -26,9 +25,7 @@ def migrated_postgres(postgres_server: Postgres) -> Iterator[Engine]:
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Migrate a file to copy."""
     path = tmp_path_factory.mktemp("migrated") / "catalogue.db"
-    engine = connect(f"sqlite:///{path}")
-    migrations.upgrade(engine)
-    engine.dispose()
+    templates.make_file(path)
     return path
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from db.session import Sessions
 from stack.servers import Postgres, Seaweed, Valkey, valkey
+from tests.bundles import made_once
+from tests.db import templates
 from tests.e2e.bundle_versions import Shelf
 from tests.e2e.deployment import Deployment
 from tests.e2e.drawn import blob, draw_photographs
@@ -44,8 +46,8 @@ class Bucket:
 
 @pytest.fixture(scope="session")
 def drawn_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of drawn photographs, `test` and `train`, drawn once."""
-    return draw_photographs(tmp_path_factory.mktemp("drawn"))
+    """A folder of drawn photographs, `test` and `train`, drawn once for all processes of pytest-xdist."""
+    return made_once(tmp_path_factory, "drawn", draw_photographs)
 
 
 @pytest.fixture(scope="session")
@@ -78,13 +80,12 @@ def distributed(
     deployment = Deployment(
         tmp_path,
         {
-            "TAGGER_DATABASE_URL": postgres_server.new_database(),
+            "TAGGER_DATABASE_URL": templates.make_database(postgres_server),
             "TAGGER_BROKER_URL": own_valkey.url,
             **seaweed_server.environment(),
             "TAGGER_LEASE_S": "6",
         },
     )
-    deployment.make_tables()
     yield deployment
     deployment.stop()
 

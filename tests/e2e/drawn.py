@@ -11,7 +11,7 @@ from PIL import Image
 
 from bench import images
 
-TEST, TRAIN = 372, 1_128
+TEST, TRAIN = 372, 628
 _DRAWINGS = 40
 """Drawing takes longest, so that each drawing is there many times, with another comment each time."""
 

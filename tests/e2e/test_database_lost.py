@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import make_url, text
 from structlog.testing import capture_logs
 
-from db import migrations, runs, session as sessions_module
+from db import runs, session as sessions_module
 from db.invariants import violations
 from db.queue.claims import QUEUES
 from db.session import Sessions, connect, reading, sessions_of
 from stack.processes import wait_until
 from stack.servers import Postgres
+from tests.db import templates
 from tests.faults.proxy import Proxy
 from tests.worker.fakes import FakeClassifier, FakeStore, scanned_run, tagger
 from worker.broker import idle
@@ -35,9 +36,8 @@ def proxy(postgres_server: Postgres) -> Iterator[Proxy]:
 @pytest.fixture
 def behind(postgres_server: Postgres, proxy: Proxy) -> Iterator[Sessions]:
     """Make a catalogue that is reached by the proxy."""
-    url = make_url(postgres_server.new_database()).set(port=proxy.port)
+    url = make_url(templates.make_database(postgres_server)).set(port=proxy.port)
     engine = connect(url.render_as_string(hide_password=False))
-    migrations.upgrade(engine)
     yield sessions_of(engine)
     engine.dispose()
 

@@ -10,7 +10,7 @@ def test_workers_classify_a_plan_again_and_an_undo_leaves_the_export_as_it_was(
     distributed: Deployment, bucket_of_photos: Bucket
 ) -> None:
     distributed.start_worker(1)
-    first = distributed.json("run", bucket_of_photos.source)
+    first = distributed.json("run", f"{bucket_of_photos.source}/test/")
     before = distributed.tagger("export").stdout
 
     plan = distributed.json("reprocess", "--all", "--dry-run")

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from db.session import connect, sessions_of
 from scheduler.service import Scheduler
 from stack.processes import wait_until
+from tests.db import templates
 from tests.db.catalogues import LONG_AGO, Catalogue, a_catalogue
 from tests.e2e.deployment import Deployment
 from tests.faults.s3_server import BUCKET, LISTING, Fault, FaultyS3
@@ -96,13 +97,12 @@ def test_sigterm_ends_a_scheduler_in_seconds_while_its_store_hangs(tmp_path: Pat
         deployment = Deployment(
             tmp_path,
             {
-                "TAGGER_DATABASE_URL": f"sqlite:///{tmp_path / 'catalogue.db'}",
+                "TAGGER_DATABASE_URL": templates.make_file(tmp_path / "catalogue.db"),
                 "TAGGER_S3_ENDPOINT_URL": store.url,
                 "TAGGER_S3_ACCESS_KEY_ID": "key",
                 "TAGGER_S3_SECRET_ACCESS_KEY": "secret",
             },
         )
-        deployment.make_tables()
         engine = connect(deployment.settings["TAGGER_DATABASE_URL"])
         a_planned_run(a_catalogue(sessions_of(engine)), f"s3://{BUCKET}/")
         engine.dispose()

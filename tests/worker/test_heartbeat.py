@@ -12,8 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from db import heartbeats, migrations
+from db import heartbeats
 from db.session import Sessions, connect, reading, sessions_of
+from tests.db import templates
 from tests.worker.fakes import FakeStore, scanned_run
 from worker.service import _Heartbeat
 from worker.settings import Settings
@@ -24,9 +25,7 @@ GONE = 999_999_999
 
 @pytest.fixture
 def catalogue_file(tmp_path: Path) -> Path:
-    engine = connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
-    migrations.upgrade(engine)
-    engine.dispose()
+    templates.make_file(tmp_path / "catalogue.db")
     return tmp_path / "catalogue.db"
 
 

@@ -7,19 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from db import migrations
 from db.session import connect, sessions_of
+from tests.db import templates
 from tests.db.catalogues import Catalogue, a_catalogue
 
 
 @pytest.fixture
 def small_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
     """Three images of one run, the first of them tagged, the last one damaged."""
-    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
+    url = templates.make_file(tmp_path / "catalogue.db")
     monkeypatch.setenv("TAGGER_DATABASE_URL", url)
     monkeypatch.setenv("LOGNAME", "amina")
     engine = connect(url)
-    migrations.upgrade(engine)
     catalogue = a_catalogue(sessions_of(engine))
     catalogue.items("a", "b", "c")
     catalogue.record(catalogue.claim(1))

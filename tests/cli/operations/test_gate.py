@@ -17,6 +17,7 @@ from cli.app import app
 from db import runs
 from db.session import connect, sessions_of
 from model import bundle
+from tests.db import templates
 from tests.db.catalogues import LONG_AGO, Catalogue
 from tests.worker.operations.good_nights import a_good_night
 from tests.worker.operations.receivers import receiver
@@ -39,8 +40,7 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catal
     monkeypatch.setenv("TAGGER_GATE", "hold")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("LOGNAME", "amina")
-    assert tagger("db", "upgrade").exit_code == 0
-    engine = connect(f"sqlite:///{tmp_path / 'tagger.db'}")
+    engine = connect(templates.make_file(tmp_path / "tagger.db"))
     found = bundle.find("fashion-mnist")
     manifest = json.loads((found / "bundle.json").read_text(encoding="utf-8"))
     with sessions_of(engine).begin() as session:

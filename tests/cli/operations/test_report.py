@@ -12,8 +12,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.app import app
-from db import migrations
-from db.session import Sessions, connect, engine_of
+from db.session import Sessions, engine_of
+from tests.db import templates
 from tests.db.catalogues import Catalogue, a_catalogue
 from tests.model.pictures import encode, noise
 from worker.operations.report import psi
@@ -133,10 +133,7 @@ def test_a_link_is_written_through(catalogue: Catalogue) -> None:
 
 
 def test_without_a_run_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TAGGER_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
-    engine = connect(f"sqlite:///{tmp_path / 'empty.db'}")
-    migrations.upgrade(engine)
-    engine.dispose()
+    monkeypatch.setenv("TAGGER_DATABASE_URL", templates.make_file(tmp_path / "empty.db"))
 
     done = report()
 

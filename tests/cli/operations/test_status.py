@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.operations import status
-from db import migrations
 from db.session import connect, sessions_of
+from tests.db import templates
 from tests.db.catalogues import Catalogue, a_catalogue
 from worker.operations.nights import begin_night
 from worker.settings import load
@@ -29,12 +29,11 @@ pytestmark = pytest.mark.usefixtures("connections_closed")
 @pytest.fixture
 def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
     """Four images of a run that began 100 s ago, of which two are done; a night with a deadline and without images."""
-    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
+    url = templates.make_file(tmp_path / "catalogue.db")
     for name, value in {"DATABASE_URL": url, "SOURCE": str(tmp_path), "SCHEDULE": "* * * * *"}.items():
         monkeypatch.setenv(f"TAGGER_{name}", value)
     monkeypatch.setenv("TAGGER_NIGHT_DEADLINE", "07:00")
     engine = connect(url)
-    migrations.upgrade(engine)
     catalogue = a_catalogue(sessions_of(engine))
     catalogue.items("a", "b", "c", "d")
     catalogue.record(catalogue.claim(2))
