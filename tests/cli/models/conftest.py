@@ -8,9 +8,8 @@ import pytest
 
 from model.training.backbones import weights
 from tests.bundles import made_once
-from tests.cli.models.drawings import EACH, KINDS, WRONG, Trained, drawn, run_alone, write
+from tests.cli.models.drawings import Trained, drawn_shop, run_alone
 from tests.cli.models.inspections import save
-from tests.model.pictures import encode
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +28,11 @@ def trained(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 def _trained(home: Path, place: Path) -> Trained:
-    for number, kind in enumerate(KINDS):
-        write(place / "shop", kind, range(number * EACH, (number + 1) * EACH))
-    (place / "shop" / WRONG).write_bytes(encode(drawn("disc", 99), "JPEG", quality=90))
+    photographs = drawn_shop(place / "shop")
     options = "--size", 64, "--epochs", 1, "--no-pictures"
-    done = run_alone(home, "train", place / "shop", *options, "--out", place / "out" / "drawn")
+    done = run_alone(home, "train", photographs, *options, "--out", place / "out" / "drawn")
     assert done.returncode == 0, done.stderr
-    return Trained(place / "shop", place / "out" / "drawn", done)
+    return Trained(photographs, place / "out" / "drawn", done)
 
 
 @pytest.fixture

@@ -40,6 +40,14 @@ def write(folder: Path, kind: str, seeds: range) -> None:
         (folder / kind / f"{seed}.jpg").write_bytes(encode(drawn(kind, seed), "JPEG", quality=90))
 
 
+def drawn_shop(folder: Path) -> Path:
+    """Write EACH drawings of each kind into a folder; one of them has the wrong label."""
+    for number, kind in enumerate(KINDS):
+        write(folder, kind, range(number * EACH, (number + 1) * EACH))
+    (folder / WRONG).write_bytes(encode(drawn("disc", 99), "JPEG", quality=90))
+    return folder
+
+
 def run(*arguments: str | Path) -> Result:
     return RUN.invoke(app, ["model", "train", *map(str, arguments)])
 
