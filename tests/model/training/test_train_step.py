@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,21 @@ from model.training.loop import train
 from model.training.publishing.export import write_keras
 from model.training.recipe import Recipe
 from tests.bundles import KERAS_AND_NUMPY
-from tests.model.toy_data import bars_of
+from tests.model.toy_data import bars_of, tiny
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
 IMAGES = (100, 50, 50)
-RECIPE = Recipe(epochs=2, batch=50, peak_rate=0.01, mixup=0.4, imitate=0.0, start="start", teachers=("start",))
+RECIPE = Recipe(
+    network="tiny", epochs=2, batch=50, peak_rate=0.01, mixup=0.4, imitate=0.0, start="start", teachers=("start",)
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_network() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(networks.NETWORKS, "tiny", tiny)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,13 @@ import jax
 import numpy as np
 
 from model.keras_network import load_network
-from model.training import loop
-from tests.model.toy_data import bars_of
+from model.training import loop, networks
+from tests.model.toy_data import bars_of, tiny
 from tests.model.training.test_train_step import IMAGES, RECIPE
 
 
 def main(folder: Path) -> None:
+    networks.NETWORKS["tiny"] = tiny
     loop.computing_dtype = lambda: "float32"
     jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))  # three trainings, one step
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
