@@ -37,11 +37,15 @@ function asked() {
   return wanted.mode === "single" ? wanted : { ...wanted, limit: cellsByWidth(wanted.mode) };
 }
 
+/** Show the next screen. Until it is there no key acts: it would be about what is decided, or what nobody has seen. */
 async function next() {
   settle.hidden = true;
-  const found = await screens.next();
-  if (found) return show(found);
   screen = null;
+  stage.ariaBusy = "true";
+  const found = await screens.next();
+  if (screen) return found && screens.ahead.unshift(Promise.resolve(found)); // something was undone meanwhile
+  if (found) return show(found);
+  stage.ariaBusy = "false";
   find("question").textContent = found === null ? _("Nothing waits here any more") : _("The server cannot be reached");
   const back = make("a", { href: "/", className: "button", textContent: _("To the queue") });
   const again = make("button", { type: "button", textContent: _("Try again"), onclick: next });
@@ -56,6 +60,7 @@ async function next() {
 
 function show(given, at) {
   screen = given;
+  stage.ariaBusy = "false";
   screen.choices ??= screen.cells.map(({ category }) => ({ category }));
   screen.left ??= new Set(screen.cells.keys());
   place = at ?? Math.min(...screen.left);
@@ -68,11 +73,13 @@ function show(given, at) {
 // Decisions
 
 function choose(choice) {
+  if (!screen) return;
   if (isGrid()) grid.choose(place, choice);
   else settleOne(choice);
 }
 
 function settleOne(choice) {
+  if (!screen) return;
   if (!choice) return say(_("There is no suggestion here: choose by number or by name"));
   screen.choices[place] = choice;
   say(words(choice.none) || choice.category);
@@ -165,10 +172,12 @@ function warn(seconds) {
 
 async function mode(name) {
   if (wanted.mode === name) return;
+  const left = screen?.id;
+  screen = null;
   await outbox.flush();
   wanted.mode = name;
   writeWanted(wanted);
-  await screens.change(screen?.id);
+  await screens.change(left);
   next();
 }
 

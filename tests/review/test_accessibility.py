@@ -10,7 +10,8 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
 from db.review import access, users
-from tests.review.browsing import CHROMIUM, serving
+from stack.chromium import CHROMIUM
+from tests.review.browsing import serving
 from tests.review.clients import PASSWORD, Review
 from tests.review.test_attacks import pages
 from tests.review.test_browser import browser

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from tests.review.browsing import CHROMIUM, FLAGS, serving, until
+from stack.chromium import CHROMIUM, FLAGS
+from tests.review.browsing import serving, until
 from tests.review.clients import PASSWORD, Review
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
@@ -136,3 +137,28 @@ def test_no_page_is_wider_than_a_phone(review: Review, opened: Callable[..., Pag
         page.goto(path)
         expect(page.locator("h1")).not_to_have_text(re.compile("Looking"))
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_no_key_acts_on_what_is_decided_while_the_next_screen_is_fetched(
+    review: Review, opened: Callable[..., Page]
+) -> None:
+    page, held = opened("/account"), list[Route]()
+
+    def all_but_the_first_wait(route: Route) -> None:
+        held.append(route)
+        if len(held) == 1:
+            route.continue_()
+
+    page.route("**/api/v1/screens", all_but_the_first_wait)
+    page.goto("/screen?mode=single")
+    for place in range(len(review.ids)):
+        expect(page.locator("figcaption")).to_have_text(f"{place + 1:04}.png")
+        page.keyboard.press("Enter")
+    for key in ("x", "Enter", "4"):
+        page.keyboard.press(key)
+    until(lambda: len(decided(review)), len(review.ids))
+    held[1].continue_()
+
+    expect(page.locator("#question")).to_have_text("Nothing waits here any more")
+    expect(page.locator("#notices")).to_be_empty()
+    assert decided(review) == [("category", review.tag(review.ids[0])[0])] * len(review.ids)

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Engine
 
+from stack.chromium import CHROMIUM
 from stack.processes import Child, free_ports, spawn, wait_until
 from stack.topology import TAGGER, environment_without_tagger
-from tests.review.browsing import CHROMIUM
 from tests.review.clients import Review
 from tests.review.test_browser import browser, decided, opened
 

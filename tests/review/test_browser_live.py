@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from review.pages import dashboard
-from tests.review.browsing import CHROMIUM, until
+from stack.chromium import CHROMIUM
+from tests.review.browsing import until
 from tests.review.clients import Review
 from tests.review.test_browser import address, browser, opened
 

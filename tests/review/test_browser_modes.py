@@ -18,7 +18,8 @@ from db.operations.plan_changes import Change
 from db.operations.selection import Selection
 from db.schema import ModelVersion
 from db.session import connect
-from tests.review.browsing import CHROMIUM, FLAGS, serving, until
+from stack.chromium import CHROMIUM, FLAGS
+from tests.review.browsing import serving, until
 from tests.review.clients import PASSWORD, Review
 from tests.review.conftest import a_review
 
