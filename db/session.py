@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Table, create_engine, event, func, literal, make_url
+from sqlalchemy import ColumnElement, Dialect, Engine, Table, bindparam, create_engine, event, func, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -61,20 +61,28 @@ def engine_of(sessions: Sessions) -> Engine:
     return engine
 
 
-def is_sqlite(session: Session) -> bool:
-    return session.get_bind().dialect.name == "sqlite"
+def dialect_of(session: Session | Dialect) -> Dialect:
+    """Return which database this is: by it statements are kept that are built once and run with many values."""
+    return session if isinstance(session, Dialect) else session.get_bind().dialect
 
 
-def upsert(session: Session, table: Table | type[Base]) -> sqlite.Insert | postgresql.Insert:
+def is_sqlite(session: Session | Dialect) -> bool:
+    return dialect_of(session).name == "sqlite"
+
+
+def upsert(session: Session | Dialect, table: Table | type[Base]) -> sqlite.Insert | postgresql.Insert:
     """Start an INSERT that knows ON CONFLICT, which either database has in a dialect of its own."""
     return sqlite.insert(table) if is_sqlite(session) else postgresql.insert(table)
 
 
-def sql_now(session: Session, after_s: float = 0.0) -> ColumnElement[datetime]:
-    """Return now plus `after_s` seconds as SQL: by the database's clock on PostgreSQL, by this host's on SQLite."""
+def sql_now(session: Session | Dialect, after_s: float = 0.0) -> ColumnElement[datetime]:
+    """Return now plus `after_s` seconds as SQL: by the database's clock on PostgreSQL, by this host's on SQLite.
+
+    It is the time at which the statement runs, and not that at which it was built.
+    """
     delay = timedelta(seconds=after_s)
     if is_sqlite(session):
-        return literal(datetime.now(UTC) + delay, UtcTime())
+        return bindparam(None, type_=UtcTime(), callable_=lambda: datetime.now(UTC) + delay, unique=True)
     return func.now() + delay if after_s else func.now()
 
 

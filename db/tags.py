@@ -1,21 +1,24 @@
 """Recording what models say: result, tag, history and the end of the work are written together."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Row, func, insert, or_, select
+from sqlalchemy import Dialect, Row, Select, bindparam, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from db import actors
 from db.queue import leases
 from db.queue.leases import ClaimedItem
 from db.schema import Classification, ImageTag, SourceObject, TagEvent, WorkItem
+from db.schema.bulk import write
 from db.schema.columns import table_of
-from db.session import now, upsert
+from db.session import dialect_of, now, upsert
 
 TAGS = table_of(ImageTag)
+_ADDING_EVENTS = insert(table_of(TagEvent))
 TAG_FIELDS = ("category", "confidence", "needs_review", "review_reason", "source", "model_version_id")
 
 
@@ -68,13 +71,24 @@ def lock(session: Session, items: Sequence[ClaimedItem]) -> None:
 
 def lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
     """Lock objects in id order, before any item, as every writer does; returns version tokens by object id."""
-    locked = (
-        select(SourceObject.id, SourceObject.version_token)
-        .where(SourceObject.id.in_(sorted(object_ids)))
-        .order_by(SourceObject.id)
-        .with_for_update(key_share=True)
-    )
-    return dict(session.execute(locked).all())
+    return dict(session.execute(_locking(), {"ids": sorted(object_ids)}).all())
+
+
+@cache
+def _locking() -> Select[int, str]:
+    these = SourceObject.id.in_(bindparam("ids", expanding=True))
+    tokens = select(SourceObject.id, SourceObject.version_token).where(these).order_by(SourceObject.id)
+    return tokens.with_for_update(key_share=True)
+
+
+def tags_of(session: Session, object_ids: Collection[int]) -> dict[int, Row[*tuple[Any, ...]]]:
+    """Return tags by image, as they are now."""
+    return {tag.object_id: tag for tag in session.execute(_tags(), {"ids": sorted(object_ids)})}
+
+
+@cache
+def _tags() -> Select[*tuple[Any, ...]]:
+    return select(TAGS).where(TAGS.c.object_id.in_(bindparam("ids", expanding=True)))
 
 
 def _newest_runs(session: Session, results: Sequence[Tagged]) -> dict[tuple[int, str], int]:
@@ -115,14 +129,14 @@ def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, tag
     if not results:
         return
     ids = [result.item.object_id for result in results]
-    before = {tag.object_id: tag for tag in session.execute(select(TAGS).where(TAGS.c.object_id.in_(ids)))}
+    before = tags_of(session, ids)
     versions = {object_id: tag.version for object_id, tag in before.items()} | last_seqs(session, {*ids} - {*before})
     fields = {result.item.object_id: _decision(result, model_version_id) | {"source": "model"} for result in results}
     rows = [
         new | {"object_id": object_id, "version": versions[object_id] + 1, "tagged_at": tagged_at}
         for object_id, new in fields.items()
     ]
-    changed = set(session.execute(upsert_tags(session, unless_human=True), rows).scalars())
+    changed = put_tags(session, rows, unless_human=True)
     events = [
         {
             "object_id": result.item.object_id,
@@ -136,8 +150,7 @@ def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, tag
         for result in results
         if result.item.object_id in changed
     ]
-    if events:
-        session.execute(insert(table_of(TagEvent)), events)
+    add_events(session, events)
 
 
 def last_seqs(session: Session, object_ids: Collection[int]) -> dict[int, int]:
@@ -147,9 +160,21 @@ def last_seqs(session: Session, object_ids: Collection[int]) -> dict[int, int]:
     return {object_id: known.get(object_id, 0) for object_id in object_ids}
 
 
-def upsert_tags(session: Session, *, unless_human: bool = False) -> Any:
+def put_tags(session: Session, rows: Sequence[Mapping[str, Any]], *, unless_human: bool = False) -> set[int]:
+    """Write whole tags over what is there; returns whose were written. With `unless_human` see `_upserting`."""
+    return set(write(session, _upserting(dialect_of(session), unless_human), rows).scalars()) if rows else set()
+
+
+def add_events(session: Session, events: Sequence[Mapping[str, Any]]) -> None:
+    """Append to the history of tags."""
+    if events:
+        write(session, _ADDING_EVENTS, events)
+
+
+@lru_cache(16)
+def _upserting(dialect: Dialect, unless_human: bool) -> Any:
     """Build the INSERT ... ON CONFLICT DO UPDATE, which itself leaves human and unchanged tags as they are."""
-    statement = upsert(session, TAGS)
+    statement = upsert(dialect, TAGS)
     old, new = TAGS.c, statement.excluded
     differs = or_(*(old[name].is_distinct_from(new[name]) for name in TAG_FIELDS))
     return statement.on_conflict_do_update(

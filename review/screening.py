@@ -1,7 +1,8 @@
 """Screens and decisions as the pages and the API both make them."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -134,8 +135,8 @@ def picture(object_id: int, bucket: str, key: str, version_token: str, size: str
     return f"/images/{object_id}/{size}?v={identity(bucket, key, version_token)[:16]}"
 
 
-def decide(parts: Parts, person: Person, batch: Sequence[Given]) -> Recorded:
-    """Record decisions. Raises Problem for a category that there is not."""
+def decide(parts: Parts, person: Person, batch: Sequence[Given], *, screen_id: int | None = None) -> Recorded:
+    """Record decisions, with a screen as its mode and its plan have them. Raises Problem for an unknown category."""
     names = set(parts.categories.names())
     unknown = sorted({given.category for given in batch if given.category is not None} - names)
     if unknown:
@@ -144,36 +145,29 @@ def decide(parts: Parts, person: Person, batch: Sequence[Given]) -> Recorded:
     reviewer = Reviewer(person.user_id, person.name)
     share = parts.settings.double_share if mixing.is_browser(person) else 0.0
 
-    def record(session: Session) -> Recorded:
-        return decisions.record(session, reviewer, batch, double_share=share)
+    def record(session: Session) -> tuple[Sequence[Given], Recorded]:
+        made = batch if screen_id is None else _made_on(session, person, screen_id, batch)
+        return made, decisions.record(session, reviewer, made, double_share=share)
 
-    result = in_transaction(parts.sessions, record)
+    made, result = in_transaction(parts.sessions, record)
     new = set(result.recorded)
-    for given in batch:
-        if given.key in new:
-            parts.metrics.decisions.labels(given.outcome, given.how).inc()
+    counts = Counter((given.outcome, given.how) for given in made if given.key in new)
+    for (outcome, how), count in counts.items():
+        parts.metrics.decisions.labels(outcome, how).inc(count)
     parts.metrics.conflicts.inc(len(result.conflicts))
     return result
 
 
-def how_of(parts: Parts, person: Person, screen_id: int | None) -> tuple[str, str | None]:
-    """Return in what way decisions on a screen are made, by its mode or else by the API, and the plan it is about."""
-    if screen_id is None:
-        return "api", None
-    with reading(parts.sessions) as session:
-        try:
-            screen = screens.find(session, screen_id, person.user_id)
-        except screens.NoSuchScreen:
-            return "api", None
-        return screen.mode, screen.filters.get("plan")
-
-
-def proposed_by(parts: Parts, plan: str | None, object_ids: Sequence[int]) -> dict[int, str]:
-    """Return what a plan says of images, which its screens show as the answer."""
-    if plan is None:
-        return {}
-    with reading(parts.sessions) as session:
-        return {change.object_id: change.becomes for change in plan_changes.of(session, plan, object_ids).values()}
+def _made_on(session: Session, person: Person, screen_id: int, batch: Sequence[Given]) -> Sequence[Given]:
+    """Say in what way decisions on a screen were made, and what its plan, if it has one, has shown as the answer."""
+    try:
+        screen = screens.find(session, screen_id, person.user_id)
+    except screens.NoSuchScreen:
+        return batch
+    plan = screen.filters.get("plan")
+    changes = plan_changes.of(session, plan, [given.object_id for given in batch]) if plan is not None else {}
+    proposed = {object_id: change.becomes for object_id, change in changes.items()}
+    return [replace(given, how=screen.mode, suggested=proposed.get(given.object_id)) for given in batch]
 
 
 def undo(parts: Parts, person: Person, key: str, *, of_anybody: bool) -> Restored:

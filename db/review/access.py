@@ -5,18 +5,20 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Dialect, Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.schema import ApiToken, LoginThrottle, User, UserSession
 from db.schema.columns import table_of
-from db.session import now, sql_now, upsert
+from db.session import dialect_of, now, sql_now, upsert
 
 SESSION_S = 12 * 3600.0
 LINK_S = 24 * 3600.0
 _LONGEST_WAIT_S = 900.0
 _FORGOTTEN_S = 86_400.0
+_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,12 @@ def open_link(session: Session, user_id: int) -> str:
 
 def by_session(session: Session, secret: str) -> Person | None:
     """Return whose session this is; None if it has ended, or its user is disabled."""
-    return _person(session, _living("login", session).where(UserSession.token_hash == _hash(secret)))
+    return _person(session, "login", secret)
 
 
 def by_link(session: Session, secret: str) -> Person | None:
     """Return whose password this link sets; None if it was used or its time is over."""
-    return _person(session, _living("password", session).where(UserSession.token_hash == _hash(secret)))
+    return _person(session, "password", secret)
 
 
 def sessions_of(session: Session, user_id: int) -> Sequence[UserSession]:
@@ -77,11 +79,7 @@ def add_token(session: Session, user_id: int, scopes: Sequence[str], days: float
 
 def by_token(session: Session, secret: str) -> Person | None:
     """Return for whom a token acts; None if it has ended, or its user is disabled."""
-    row = session.execute(
-        select(User.id, User.name, User.role, ApiToken.scopes)
-        .join(ApiToken, ApiToken.user_id == User.id)
-        .where(ApiToken.token_hash == _hash(secret), ApiToken.expires_at > sql_now(session), User.disabled_at.is_(None))
-    ).one_or_none()
+    row = session.execute(_tokens(dialect_of(session)), {"hash": _hash(secret)}).one_or_none()
     return row and Person(row.id, row.name, row.role, frozenset(row.scopes.split()))
 
 
@@ -125,13 +123,24 @@ def _issue(session: Session, user_id: int, purpose: str, valid_s: float, agent: 
     return secret
 
 
-def _living(purpose: str, session: Session) -> Select[int, str, str]:
-    alive = UserSession.purpose == purpose, UserSession.expires_at > sql_now(session), User.disabled_at.is_(None)
-    return select(User.id, User.name, User.role).join(UserSession, UserSession.user_id == User.id).where(*alive)
+@lru_cache(_KEPT)
+def _tokens(dialect: Dialect) -> Select[int, str, str, str]:
+    """Select whose living token has a hash. Each request asks so: the statement is built once."""
+    alive = ApiToken.expires_at > sql_now(dialect), User.disabled_at.is_(None)
+    users = select(User.id, User.name, User.role, ApiToken.scopes).join(ApiToken, ApiToken.user_id == User.id)
+    return users.where(ApiToken.token_hash == bindparam("hash"), *alive)
 
 
-def _person(session: Session, statement: Select[int, str, str]) -> Person | None:
-    row = session.execute(statement).one_or_none()
+@lru_cache(_KEPT)
+def _logins(dialect: Dialect, purpose: str) -> Select[int, str, str]:
+    """Select whose living session, or link, has a hash."""
+    alive = UserSession.purpose == purpose, UserSession.expires_at > sql_now(dialect), User.disabled_at.is_(None)
+    users = select(User.id, User.name, User.role).join(UserSession, UserSession.user_id == User.id)
+    return users.where(UserSession.token_hash == bindparam("hash"), *alive)
+
+
+def _person(session: Session, purpose: str, secret: str) -> Person | None:
+    row = session.execute(_logins(dialect_of(session), purpose), {"hash": _hash(secret)}).one_or_none()
     return row and Person(row.id, row.name, row.role)
 
 

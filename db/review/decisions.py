@@ -1,28 +1,31 @@
 """Decisions of people: tag, event and decision are written in one transaction, once, on what the person has seen."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from functools import cache
 from statistics import fmean
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Delete, Select, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from db import actors
+from db import actors, tags as tagging
 from db.review.human_tags import decided_fields
 from db.review.truth import circumstances, opinions, probes, sittings
 from db.review.truth.circumstances import Circumstances
 from db.review.truth.probes import Answer, Checked
+from db.review.truth.sittings import Care
 from db.schema import Decision, ReviewClaim, TagEvent
+from db.schema.bulk import write
 from db.schema.columns import table_of
-from db.session import now
-from db.tags import TAG_FIELDS, TAGS, lock_objects, upsert_tags
+from db.tags import TAG_FIELDS, add_events, lock_objects, put_tags
 
 GRIDS = ("sweep", "pair")
 """Modes in which each image is a cell; in product mode one stands for several."""
 _A_GRID = 8
 """Images from which on a grid can be looked at too hastily."""
+_ADDING = insert(table_of(Decision)).returning(Decision.key, Decision.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,9 @@ def record(session: Session, reviewer: Reviewer, batch: Sequence[Given], *, doub
     seen = _keys_of(session, reviewer, [given.key for given in batch])
     hurried = _hurried([given for given in batch if given.key not in seen])
     care = sittings.go_on(session, reviewer.id, hurried=hurried)
-    answered = probes.answer(session, reviewer.id, care.id, _answers(batch))
+    screens = {given.screen_id for given in batch if given.screen_id is not None}
+    shown = circumstances.read(session, reviewer.id, tags, screens)
+    answered = probes.answer(session, care, shown.probes, _answers(batch))
     checked = [answer for answer in answered.checked if answer.found is not None]
     if checked:
         found = sum(bool(answer.found) for answer in checked)
@@ -95,7 +100,7 @@ def record(session: Session, reviewer: Reviewer, batch: Sequence[Given], *, doub
     was_careless = hurried > 0 or any(not answer.found for answer in checked)
     result = Recorded([*answered.new], [*answered.repeated], [], answered.checked, was_careless and care.is_careless)
     of_probes = {*answered.new, *answered.repeated}
-    writing = _Writing(session, reviewer, _circumstances(session, reviewer, batch, tags), care.id)
+    writing = _Writing(session, reviewer, shown, care)
     writing.take([given for given in batch if given.key not in of_probes], tags, seen, result)
     writing.flush(double_share)
     return result
@@ -104,9 +109,9 @@ def record(session: Session, reviewer: Reviewer, batch: Sequence[Given], *, doub
 class _Writing:
     """The rows that a batch makes, written together at its end."""
 
-    def __init__(self, session: Session, reviewer: Reviewer, shown: Circumstances, session_id: int) -> None:
+    def __init__(self, session: Session, reviewer: Reviewer, shown: Circumstances, care: Care) -> None:
         self._session, self._reviewer, self._shown = session, reviewer, shown
-        self._session_id, self._at = session_id, now(session)
+        self._session_id, self._at = care.id, care.at
         self._tags: dict[int, dict[str, Any]] = {}
         self._events: list[dict[str, Any]] = []
         self._decisions: list[dict[str, Any]] = []
@@ -149,13 +154,11 @@ class _Writing:
     def flush(self, double_share: float) -> None:
         if not self._decisions:
             return
-        if self._tags:
-            self._session.execute(upsert_tags(self._session), list(self._tags.values()))
-            self._session.execute(insert(table_of(TagEvent)), self._events)
-        made = table_of(Decision)
-        written = self._session.execute(insert(made).returning(made.c.key, made.c.id), self._decisions)
+        put_tags(self._session, list(self._tags.values()))
+        add_events(self._session, self._events)
+        written = write(self._session, _ADDING, self._decisions)
         self._second_opinions(dict(written.all()), double_share)
-        self._session.execute(delete(ReviewClaim).where(ReviewClaim.object_id.in_(sorted(self._settled))))
+        self._session.execute(_releasing(), {"ids": sorted(self._settled)})
 
     def _second_opinions(self, ids: dict[str, int], double_share: float) -> None:
         """Close what was asked and is answered now, and ask what these decisions ask."""
@@ -194,15 +197,11 @@ class _Writing:
 
 def _hurried(batch: Sequence[Given]) -> int:
     """Count the grids that were settled in less time than one can look at them."""
-    in_grids = [given for given in batch if given.how in GRIDS and given.screen_id is not None]
-    timed = [given for given in in_grids if given.dwell_ms is not None]
-    by_screen = groupby(sorted(timed, key=_screen_of), key=_screen_of)
-    dwells = [[given.dwell_ms or 0 for given in some] for _, some in by_screen]
-    return sum(len(some) >= _A_GRID and fmean(some) < sittings.FLOOR_MS for some in dwells)
-
-
-def _screen_of(given: Given) -> int:
-    return given.screen_id or 0
+    dwells: dict[int, list[int]] = defaultdict(list)
+    for given in batch:
+        if given.how in GRIDS and given.screen_id is not None and given.dwell_ms is not None:
+            dwells[given.screen_id].append(given.dwell_ms)
+    return sum(len(some) >= _A_GRID and fmean(some) < sittings.FLOOR_MS for some in dwells.values())
 
 
 def _answers(batch: Sequence[Given]) -> list[Answer]:
@@ -217,13 +216,6 @@ def _answers(batch: Sequence[Given]) -> list[Answer]:
     ]
 
 
-def _circumstances(
-    session: Session, reviewer: Reviewer, batch: Sequence[Given], tags: dict[int, dict[str, Any]]
-) -> Circumstances:
-    screens = {given.screen_id for given in batch if given.screen_id is not None}
-    return circumstances.read(session, reviewer.id, tags, screens)
-
-
 def fields_of(tag: dict[str, Any]) -> dict[str, Any]:
     """Return of a tag what its events hold."""
     return {name: tag[name] for name in TAG_FIELDS}
@@ -231,13 +223,22 @@ def fields_of(tag: dict[str, Any]) -> dict[str, Any]:
 
 def tags_of(session: Session, object_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return tags by image, as they are now."""
-    rows = session.execute(select(TAGS).where(TAGS.c.object_id.in_(sorted(object_ids))))
-    return {row.object_id: dict(row._mapping) for row in rows}
+    return {object_id: dict(tag._mapping) for object_id, tag in tagging.tags_of(session, object_ids).items()}
 
 
 def _keys_of(session: Session, reviewer: Reviewer, keys: Sequence[str]) -> set[str]:
-    known = select(Decision.key).where(Decision.user_id == reviewer.id, Decision.key.in_(keys))
-    return set(session.execute(known).scalars())
+    return set(session.execute(_known_keys(), {"reviewer": reviewer.id, "keys": keys}).scalars())
+
+
+@cache
+def _known_keys() -> Select[str]:
+    is_known = Decision.user_id == bindparam("reviewer"), Decision.key.in_(bindparam("keys", expanding=True))
+    return select(Decision.key).where(*is_known)
+
+
+@cache
+def _releasing() -> Delete:
+    return delete(table_of(ReviewClaim)).where(ReviewClaim.object_id.in_(bindparam("ids", expanding=True)))
 
 
 def conflict(session: Session, object_id: int, tag: dict[str, Any] | None) -> Conflict:
@@ -245,5 +246,5 @@ def conflict(session: Session, object_id: int, tag: dict[str, Any] | None) -> Co
     if tag is None:
         return Conflict(object_id, None, None, None)
     last = select(TagEvent.actor).where(TagEvent.object_id == object_id, TagEvent.seq == tag["version"])
-    actor: Row[str] | None = session.execute(last).one_or_none()
-    return Conflict(object_id, tag["category"], actors.name_of(actor[0]) if actor else None, tag["version"])
+    actor = session.execute(last).scalar_one_or_none()
+    return Conflict(object_id, tag["category"], actors.name_of(actor) if actor else None, tag["version"])

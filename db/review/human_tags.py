@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import CatalogueError, actors
-from db.schema import CONFIDENCE_UNIT, ImageTag, SourceObject, TagEvent
-from db.schema.columns import table_of
+from db.schema import CONFIDENCE_UNIT, ImageTag, SourceObject
 from db.session import now
-from db.tags import TAG_FIELDS, TAGS, as_dict, last_seqs, lock_objects, upsert_tags
+from db.tags import TAG_FIELDS, add_events, as_dict, last_seqs, lock_objects, put_tags, tags_of
 
 
 class NoSuchObject(CatalogueError):
@@ -39,8 +38,7 @@ def set_human_tags(session: Session, categories: Mapping[int, str], *, person: s
     missing = categories.keys() - lock_objects(session, list(categories)).keys()
     if missing:
         raise NoSuchObject(f"no image has the id {min(missing)}; `tagger export` lists what there is")
-    tags = select(TAGS).where(TAGS.c.object_id.in_(sorted(categories)))
-    before = {tag.object_id: tag for tag in session.execute(tags)}
+    before = tags_of(session, categories)
     seqs = last_seqs(session, sorted(categories.keys() - before.keys()))
     decided_at = now(session)
     rows, events = [], []
@@ -50,8 +48,8 @@ def set_human_tags(session: Session, categories: Mapping[int, str], *, person: s
         rows.append(new | {"object_id": object_id, "version": version, "tagged_at": decided_at})
         event = {"object_id": object_id, "seq": version, "old": as_dict(old), "new": new, "at": decided_at}
         events.append(event | {"actor": actors.of_person(person), "why": why})
-    session.execute(upsert_tags(session), rows)
-    session.execute(insert(table_of(TagEvent)), events)
+    put_tags(session, rows)
+    add_events(session, events)
 
 
 def decided_fields(category: str, reason: str | None = None) -> dict[str, Any]:

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select, tuple_, update
+from sqlalchemy import Select, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from db import CatalogueError, actors
 from db.review.decisions import Conflict, Reviewer, conflict, fields_of, tags_of
 from db.review.truth import opinions, probes
 from db.schema import Decision, Probe, TagEvent
-from db.schema.columns import table_of
 from db.session import now
-from db.tags import lock_objects, upsert_tags
+from db.tags import add_events, lock_objects, put_tags
 
 STEP = 200
 """Decisions undone in one transaction, where there are many."""
@@ -132,8 +131,8 @@ class _Undoing:
     def flush(self) -> None:
         if self._changed:
             rows = [self._now[object_id] for object_id in sorted(self._changed)]
-            self._session.execute(upsert_tags(self._session), rows)
-            self._session.execute(insert(table_of(TagEvent)), self._events)
+            put_tags(self._session, rows)
+            add_events(self._session, self._events)
         if self._ids:
             undone = update(Decision).where(Decision.id.in_(self._ids), Decision.undone_at.is_(None))
             options = {"synchronize_session": False}

@@ -1,9 +1,10 @@
 """Routes of screens and decisions."""
 
-from dataclasses import asdict
-from typing import Annotated
+from dataclasses import asdict, fields
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
+from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from db.review import screens, undoing
@@ -21,30 +22,34 @@ from review.api.bodies import (
     ProbeTold,
     Screen,
     ScreenAsked,
-    ScreenItem,
     ScreenUndone,
     Undone,
 )
 from review.parts import parts_of
 from review.problems import responses
-from review.screening import decide, how_of, open_screen, proposed_by, undo
+from review.screening import decide, open_screen, undo
 
 router = APIRouter(tags=["review"])
+_JSON = TypeAdapter(dict[str, Any])
 ScreenId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.post(
-    "/screens", status_code=201, responses=responses() | {200: {"model": Screen, "description": "Nothing waits."}}
+    "/screens",
+    status_code=201,
+    response_model=Screen,
+    responses=responses() | {200: {"model": Screen, "description": "Nothing waits."}},
 )
-def claim_screen(asked: ScreenAsked, request: Request, response: Response, person: ReviewerPerson) -> Screen:
+def claim_screen(asked: ScreenAsked, request: Request, person: ReviewerPerson) -> Response:
     """Claim images for yourself, for ten minutes."""
     filters = Filters(**asked.model_dump(exclude={"mode", "limit"}))
     shown = open_screen(parts_of(request), person, filters, mode=asked.mode, limit=asked.limit)
     if shown is None:
-        response.status_code = 200
-        return Screen(id=None, mode=asked.mode, category=asked.category, pair=asked.pair, expires_at=None, items=[])
-    items = [ScreenItem.model_validate(item) for item in shown.items]
-    return Screen.model_validate(asdict(shown) | {"items": items})
+        nothing = Screen(id=None, mode=asked.mode, category=asked.category, pair=asked.pair, expires_at=None, items=[])
+        return Response(nothing.model_dump_json(), 200, media_type="application/json")
+    # Written as it is: to validate what we have made ourselves took longer than to claim it.
+    screen = {field.name: getattr(shown, field.name) for field in fields(shown)}
+    return Response(_JSON.dump_json(screen), 201, media_type="application/json")
 
 
 @router.post("/screens/{id}/extend", responses=responses(404))
@@ -79,11 +84,8 @@ def undo_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> Scree
 @router.post("/decisions", responses=responses(), response_model_exclude_defaults=True)
 def record_decisions(batch: DecisionsGiven, request: Request, person: ReviewerPerson) -> DecisionsRecorded:
     """Record decisions; sent again with the same ids, they are recorded once."""
-    parts = parts_of(request)
-    how, plan = how_of(parts, person, batch.screen)
-    proposed = proposed_by(parts, plan, [decision.object_id for decision in batch.decisions])
-    given = [_given(decision, batch.screen, how, proposed.get(decision.object_id)) for decision in batch.decisions]
-    result = decide(parts, person, given)
+    given = [_given(decision, batch.screen) for decision in batch.decisions]
+    result = decide(parts_of(request), person, given, screen_id=batch.screen)
     return DecisionsRecorded(
         recorded=len(result.recorded),
         repeated=len(result.repeated),
@@ -99,7 +101,7 @@ def undo_decision(id: str, request: Request, person: ReviewerPerson) -> Undone:
     return _undone(undo(parts_of(request), person, id, of_anybody="operate" in scopes_of(person)))
 
 
-def _given(decision: DecisionGiven, screen: int | None, how: str, suggested: str | None) -> Given:
+def _given(decision: DecisionGiven, screen: int | None) -> Given:
     return Given(
         key=decision.id,
         object_id=decision.object_id,
@@ -107,10 +109,8 @@ def _given(decision: DecisionGiven, screen: int | None, how: str, suggested: str
         outcome=decision.no_category or "category",
         category=decision.category,
         screen_id=screen,
-        how=how,
         blind=decision.blind,
         dwell_ms=decision.dwell_ms,
-        suggested=suggested,
     )
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from db.review.truth import audit, opinions
 from db.review.truth.audit import AUDIT
 from db.review.truth.opinions import Asked
+from db.review.truth.probes import TABLE as PROBES, Place
 from db.schema import ReviewScreen
 
 
@@ -30,6 +32,7 @@ class Circumstances:
     screens: set[int]
     asked: dict[int, Asked]
     audits: dict[int, float]
+    probes: dict[Place, Row[*tuple[Any, ...]]]
 
     def drawn(self, screen_id: int | None, tag: Mapping[str, Any]) -> Drawn:
         """Tell why an image with this tag was shown; what was on no screen of this reviewer, he has found himself."""
@@ -53,8 +56,18 @@ def read(
     session: Session, user_id: int, tags: Mapping[int, Mapping[str, Any]], screen_ids: Collection[int]
 ) -> Circumstances:
     """Read the circumstances of the images with these tags, as far as they were on one of these screens."""
-    own = select(ReviewScreen.id).where(ReviewScreen.user_id == user_id, ReviewScreen.id.in_(screen_ids))
-    screens = set(session.execute(own).scalars()) if screen_ids else set()
+    rows = session.execute(_own(), {"reader": user_id, "ids": sorted(screen_ids)}).all() if screen_ids else ()
+    probes = {(row.on_screen, row.object_id): row for row in rows if row.id is not None}
     audited = [object_id for object_id, tag in tags.items() if tag["needs_review"] and tag["review_reason"] == AUDIT]
     shares = audit.shares(session, audited) if audited else {}
-    return Circumstances(user_id, screens, opinions.open_of(session, tags) if tags else {}, shares)
+    asked = opinions.open_of(session, tags) if tags else {}
+    return Circumstances(user_id, {row.on_screen for row in rows}, asked, shares, probes)
+
+
+@cache
+def _own() -> Select[*tuple[Any, ...]]:
+    """Select a reviewer's own among screens, each with its probes."""
+    probe, screen = PROBES.c, ReviewScreen
+    columns = probe.id, probe.object_id, probe.shown, probe.truth, probe.key
+    both = select(screen.id.label("on_screen"), *columns).outerjoin(PROBES, probe.screen_id == screen.id)
+    return both.where(screen.user_id == bindparam("reader"), screen.id.in_(bindparam("ids", expanding=True)))

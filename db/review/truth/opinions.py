@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from db.review.truth.audit import is_drawn
@@ -31,16 +33,23 @@ class Asked:
 
 def open_of(session: Session, object_ids: Collection[int]) -> dict[int, Asked]:
     """Return by image what is asked about it and not answered."""
-    first, asked = Decision, SecondOpinion
-    statement = (
-        select(asked.object_id, asked.id, asked.kind, asked.probability, first.user_id, first.outcome, first.category)
-        .join(first, first.id == asked.first_id)
-        .where(asked.object_id.in_(sorted(object_ids)), asked.second_id.is_(None), first.undone_at.is_(None))
-    )
     return {
         object_id: Asked(id, kind, probability, user_id, (outcome, category))
-        for object_id, id, kind, probability, user_id, outcome, category in session.execute(statement)
+        for object_id, id, kind, probability, user_id, outcome, category in session.execute(
+            _open(), {"ids": sorted(object_ids)}
+        )
     }
+
+
+@cache
+def _open() -> Select[*tuple[Any, ...]]:
+    first, asked = Decision, SecondOpinion
+    these = asked.object_id.in_(bindparam("ids", expanding=True))
+    return (
+        select(asked.object_id, asked.id, asked.kind, asked.probability, first.user_id, first.outcome, first.category)
+        .join(first, first.id == asked.first_id)
+        .where(these, asked.second_id.is_(None), first.undone_at.is_(None))
+    )
 
 
 def ask_colleagues(session: Session, firsts: Mapping[int, int]) -> None:

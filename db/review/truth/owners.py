@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from sqlalchemy import Row, delete, exists, select
+from sqlalchemy import Dialect, Row, Select, delete, exists, select
 from sqlalchemy.orm import Session
 
 from db.review import users
 from db.schema import CategoryOwner, ReviewSession, User
-from db.session import sql_now, upsert
+from db.session import dialect_of, sql_now, upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,18 @@ class Turn:
 
 def turn_of(session: Session, user_id: int, *, away_s: float) -> Turn:
     """Tell which categories a reviewer owns, and which are kept for owners who have reviewed in the last `away_s`."""
-    table, reviewed = CategoryOwner, ReviewSession
-    is_here = exists().where(reviewed.user_id == table.user_id, reviewed.last_at > sql_now(session, -away_s))
-    owned = select(table.category, table.user_id, is_here & User.disabled_at.is_(None)).join(User)
-    rows = session.execute(owned.order_by(table.category)).all()
+    rows = session.execute(_turns(dialect_of(session), away_s)).all()
     own = tuple(category for category, owner, _ in rows if owner == user_id)
     return Turn(own, frozenset(category for category, _, here in rows if here and category not in own))
+
+
+@lru_cache(16)
+def _turns(dialect: Dialect, away_s: float) -> Select[str, int, bool]:
+    """Select who owns what, and is here. Each screen asks so: the statement is built once."""
+    table, reviewed = CategoryOwner, ReviewSession
+    is_here = exists().where(reviewed.user_id == table.user_id, reviewed.last_at > sql_now(dialect, -away_s))
+    owned = select(table.category, table.user_id, is_here & User.disabled_at.is_(None)).join(User)
+    return owned.order_by(table.category)
 
 
 def owners(session: Session) -> Sequence[Row[str, str]]:

@@ -1,18 +1,21 @@
 """Probes: settled images that are shown with a wrong category, to learn whether people look. None changes a tag."""
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, tuple_, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from db.review.truth.sittings import Care
 from db.schema import Decision, ImageTag, Probe, ReviewClaim, SourceObject
 from db.schema.columns import table_of
 from db.session import now, sql_now
 
 TABLE = table_of(Probe)
+Place = tuple[int, int]
+"""A screen, and an image on it."""
 _LOOKED_AT = 500
 """Decisions from a random one on, among which settled images are looked for."""
 
@@ -94,10 +97,11 @@ def show(session: Session, screen_id: int, user_id: int, shown: Sequence[tuple[i
         session.execute(insert(TABLE), rows)
 
 
-def answer(session: Session, user_id: int, session_id: int, answers: Sequence[Answer]) -> Answered:
+def answer(
+    session: Session, care: Care, probes: Mapping[Place, Row[*tuple[Any, ...]]], answers: Sequence[Answer]
+) -> Answered:
     """Record the answers to probes among these, each probe's first one; the rest of a batch is no probe."""
-    result = Answered({}, set())
-    probes, keys = _of(session, user_id, answers), dict[tuple[int, int], str | None]()
+    result, keys = Answered({}, set()), dict[Place, str | None]()
     for given in answers:
         place = given.screen_id, given.object_id
         probe = probes.get(place)
@@ -109,7 +113,7 @@ def answer(session: Session, user_id: int, session_id: int, answers: Sequence[An
             continue
         found = None if given.outcome == "skip" else (given.outcome, given.category) != ("category", probe.shown)
         values: dict[str, Any] = {"key": given.key, "outcome": given.outcome, "category": given.category}
-        values |= {"found": found, "dwell_ms": given.dwell_ms, "session_id": session_id, "answered_at": now(session)}
+        values |= {"found": found, "dwell_ms": given.dwell_ms, "session_id": care.id, "answered_at": care.at}
         session.execute(update(TABLE).where(TABLE.c.id == probe.id, TABLE.c.key.is_(None)).values(values))
         keys[place] = given.key
         result.note(given.key, Checked(given.object_id, probe.shown, probe.truth, found), is_new=True)
@@ -125,12 +129,3 @@ def on_screen(session: Session, user_id: int, screen_id: int) -> Sequence[Probe]
     """List the probes that somebody has answered on a screen."""
     mine = Probe.user_id == user_id, Probe.screen_id == screen_id, Probe.key.is_not(None)
     return session.execute(select(Probe).where(*mine)).scalars().all()
-
-
-def _of(session: Session, user_id: int, answers: Sequence[Answer]) -> dict[tuple[int, int], Row[*tuple[Any, ...]]]:
-    """Read the probes that a batch may answer, by screen and image."""
-    places = {(given.screen_id, given.object_id) for given in answers}
-    columns = TABLE.c.id, TABLE.c.screen_id, TABLE.c.object_id, TABLE.c.shown, TABLE.c.truth, TABLE.c.key
-    shown = select(*columns).where(TABLE.c.user_id == user_id)
-    these = shown.where(tuple_(TABLE.c.screen_id, TABLE.c.object_id).in_(sorted(places)))
-    return {(row.screen_id, row.object_id): row for row in session.execute(these)} if places else {}

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select, update
+from sqlalchemy import Dialect, Row, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from db import CatalogueError
 from db.schema import Decision, ReviewSession, User
-from db.session import sql_now
+from db.schema.columns import table_of
+from db.session import dialect_of, sql_now
 
 PAUSE_S = 1800.0
 """Whoever decides nothing for longer begins a new session."""
 FLOOR_MS = 40
 """Nobody looks at a cell of a grid in less time."""
+TABLE = table_of(ReviewSession)
+_TOLD = TABLE.c.id, TABLE.c.last_at, TABLE.c.hurried, TABLE.c.probes, TABLE.c.found
 TOO_OFTEN = 2
 """Hurried grids, or missed probes, from which on a session is called careless."""
 
@@ -26,9 +31,10 @@ class NoSuchSession(CatalogueError):
 
 @dataclass(frozen=True, slots=True)
 class Care:
-    """How careful a session was so far."""
+    """How careful a session was so far, at a time that is now."""
 
     id: int
+    at: datetime
     hurried: int
     probes: int
     found: int
@@ -41,17 +47,26 @@ class Care:
 
 def go_on(session: Session, user_id: int, *, hurried: int = 0, probes: int = 0, found: int = 0) -> Care:
     """Go on with somebody's session, or begin one, and add to its counts."""
-    table, more = ReviewSession, {"hurried": hurried, "probes": probes, "found": found}
-    mine = table.user_id == user_id, table.last_at > sql_now(session, -PAUSE_S)
-    last = select(table.id).where(*mine).order_by(table.last_at.desc()).limit(1).scalar_subquery()
-    counts = {name: getattr(table, name) + count for name, count in more.items()}
-    longer = update(table).where(table.id == last).values(last_at=sql_now(session), **counts)
-    told = table.id, table.hurried, table.probes, table.found
-    row = session.execute(longer.returning(*told).execution_options(synchronize_session=False)).one_or_none()
+    more = {"more_hurried": hurried, "more_probes": probes, "more_found": found}
+    dialect = dialect_of(session)
+    row = session.execute(_going_on(dialect), more | {"of": user_id}).one_or_none()
     if row is None:
-        begun = {"user_id": user_id, "started_at": sql_now(session), "last_at": sql_now(session)}
-        row = session.execute(insert(table).values(begun | more).returning(*told)).one()
+        begun = {"user_id": user_id, "hurried": hurried, "probes": probes, "found": found}
+        row = session.execute(_beginning(dialect), begun).one()
     return Care(*row)
+
+
+@lru_cache(16)
+def _going_on(dialect: Dialect) -> ReturningUpdate[*tuple[Any, ...]]:
+    mine = TABLE.c.user_id == bindparam("of"), TABLE.c.last_at > sql_now(dialect, -PAUSE_S)
+    last = select(TABLE.c.id).where(*mine).order_by(TABLE.c.last_at.desc()).limit(1).scalar_subquery()
+    counts = {name: TABLE.c[name] + bindparam(f"more_{name}") for name in ("hurried", "probes", "found")}
+    return update(TABLE).where(TABLE.c.id == last).values(last_at=sql_now(dialect), **counts).returning(*_TOLD)
+
+
+@lru_cache(16)
+def _beginning(dialect: Dialect) -> ReturningInsert[*tuple[Any, ...]]:
+    return insert(TABLE).values(started_at=sql_now(dialect), last_at=sql_now(dialect)).returning(*_TOLD)
 
 
 def find(session: Session, session_id: int, user_id: int | None = None) -> ReviewSession:
@@ -103,5 +118,5 @@ def figures(session: Session, of: ReviewSession) -> dict[str, Any]:
         "hurried": of.hurried,
         "probes": of.probes,
         "probes_found": of.found,
-        "careless": Care(of.id, of.hurried, of.probes, of.found).is_careless,
+        "careless": Care(of.id, of.last_at, of.hurried, of.probes, of.found).is_careless,
     }
