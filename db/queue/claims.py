@@ -168,7 +168,7 @@ def _lease(
         .returning(*_CLAIMED)
         .execution_options(synchronize_session=False)
     )
-    return _in_order(session.execute(claimed).tuples(), alone)
+    return _in_order(session.execute(claimed), alone)
 
 
 def _in_order(rows: Iterable[tuple[int, int, int, str, str, str, int, int]], alone: bool) -> list[ClaimedItem]:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.schema import Decision, ImageTag
-from db.session import now
+from db.session import now, sql_now
 
 WINDOW = timedelta(hours=24)
 _LOOKED_AT = 5_000
@@ -23,14 +23,15 @@ class Pace:
 
 def pace(session: Session) -> Pace:
     """Return the present pace from the newest decisions; where these are very many, they alone are the measure."""
-    current = now(session)
-    newest = select(Decision.decided_at).where(Decision.undone_at.is_(None), Decision.outcome != "skip")
-    times = session.execute(newest.order_by(Decision.id.desc()).limit(_LOOKED_AT)).scalars().all()
-    recent = [at for at in times if at > current - WINDOW]
-    if len(recent) < _LOOKED_AT:
-        return Pace(len(recent), len(recent) / (WINDOW / timedelta(hours=1)))
-    hours = max((current - min(recent)) / timedelta(hours=1), 1e-3)
-    return Pace(round(len(recent) / hours * 24), len(recent) / hours)
+    made = select(Decision.decided_at).where(Decision.undone_at.is_(None), Decision.outcome != "skip")
+    newest = made.order_by(Decision.id.desc()).limit(_LOOKED_AT).subquery()
+    at = newest.c.decided_at
+    counted = select(func.count(), func.min(at)).where(at > sql_now(session, -WINDOW.total_seconds()))
+    recent, first = session.execute(counted).one()
+    if recent < _LOOKED_AT or first is None:
+        return Pace(recent, recent / (WINDOW / timedelta(hours=1)))
+    hours = max((now(session) - first) / timedelta(hours=1), 1e-3)
+    return Pace(round(recent / hours * 24), recent / hours)
 
 
 def oldest(session: Session) -> datetime | None:

@@ -60,13 +60,24 @@ class Figures:
         self.moment = Kept(self._moment, fresh_s=_FRESH_S)
         self.counted = Kept(self._counted, fresh_s=_COUNTED_S, share=0.05)
 
-    def now(self) -> tuple[Moment | None, Counted | None]:
-        """Return what is known; waited for is only what was never found, or long ago."""
+    def now(self, *, at_once_s: float = 0.0) -> tuple[Moment | None, Counted | None]:
+        """Return what is known; waited for is only what was never found, or long ago.
+
+        What is no older than `at_once_s` is returned at once, and made anew for whoever asks next.
+        """
+        if (known := self._known(at_once_s)) is not None:
+            return known
         moment = self.moment.get(wait_s=_PATIENCE_S)
         if moment is None or moment.age_s > _LONG_IDLE_S:
             moment = self.moment.get(wait_s=_LONG_IDLE_S)
         counted = self.counted.get(wait_s=_PATIENCE_S)
         return (moment.value if moment else None), (counted.value if counted else None)
+
+    def _known(self, at_once_s: float) -> tuple[Moment, Counted] | None:
+        moment, counted = self.moment.get(wait_s=0), self.counted.get(wait_s=0)
+        if moment is None or counted is None or moment.age_s > at_once_s:
+            return None
+        return moment.value, counted.value
 
     def _moment(self) -> Moment:
         status = self._watched.look()

@@ -1,0 +1,89 @@
+"""What a screen and a batch of decisions cost: few statements, as many for one image as for all of a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event, select
+
+from db import tags
+from db.review.filters import Filters
+from db.session import engine_of, sql_now
+from tests.db.catalogues import Catalogue
+from tests.db.review.reviewing import a_reviewer, claim, decide, flagged, given
+
+OF_CLAIM = 3
+"""The screen, its images' claims, and what is shown of them."""
+OF_BATCH = 10
+"""The lock and four reads of the images, the session, tags, events and decisions, and the end of the claims."""
+
+
+@contextmanager
+def counted(catalogue: Catalogue) -> Iterator[list[str]]:
+    """Note the statements that are sent meanwhile."""
+    sent: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        sent.extend([statement] if not statement.startswith("BEGIN") else [])
+
+    event.listen(engine_of(catalogue.sessions), "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine_of(catalogue.sessions), "before_cursor_execute", note)
+
+
+def test_a_screen_of_any_size_is_claimed_by_three_statements(catalogue: Catalogue) -> None:
+    flagged(catalogue, *"abcdefgh")
+    amina = a_reviewer(catalogue)
+
+    for limit in (1, 7):
+        with counted(catalogue) as sent:
+            screen = claim(catalogue, amina, Filters(category="Shirt"), limit=limit)
+
+        assert screen is not None
+        assert len(screen.items) == limit
+        assert len(sent) <= OF_CLAIM, sent
+
+
+def test_a_batch_of_any_size_is_recorded_by_the_same_few_statements(catalogue: Catalogue) -> None:
+    ids = flagged(catalogue, *"abcdefgh")
+    amina = a_reviewer(catalogue)
+    decide(catalogue, amina, given(ids[0], key="first"))  # begins a session of reviewing
+    screen = claim(catalogue, amina)
+    assert screen is not None
+    batches = [[given(id, screen_id=screen.id, how="single") for id in some] for some in (ids[1:2], ids[2:])]
+
+    for batch in batches:
+        with counted(catalogue) as sent:
+            recorded = decide(catalogue, amina, *batch)
+
+        assert len(recorded.recorded) == len(batch)
+        assert len(sent) <= OF_BATCH, sent
+
+
+def test_a_statement_that_is_kept_tells_the_time_at_which_it_runs(catalogue: Catalogue) -> None:
+    with catalogue.sessions() as session:
+        clock = select(sql_now(session))
+        first = session.execute(clock).scalar_one()
+
+    with catalogue.sessions() as session:
+        assert session.execute(clock).scalar_one() > first
+
+
+def test_rows_that_are_written_together_keep_every_character(catalogue: Catalogue) -> None:
+    categories = ['"', "\\", "%(x)s :y", "'; --", "👗 é", "null"]
+    ids = flagged(catalogue, *"abcdef")
+
+    decide(catalogue, a_reviewer(catalogue), *[given(*each) for each in zip(ids, categories, strict=True)])
+
+    with catalogue.sessions() as session:
+        found = tags.tags_of(session, ids)
+    assert [found[id].category for id in ids] == categories
+    events = catalogue.sql("SELECT old, new FROM tag_event WHERE seq = 2 ORDER BY object_id")
+    assert len(events) == len(ids)
+    assert (
+        catalogue.value("SELECT count(*) FROM image_tag WHERE review_reason IS NULL AND model_version_id IS NULL") == 6
+    )
