@@ -6,7 +6,7 @@ ARGS   ?=
 IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test browser monitors lint check docs messages requirements bench scale chaos failpoints mutants stack clean
+.PHONY: demo test browser monitors lint check docs schema messages requirements bench scale chaos failpoints mutants stack clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +46,9 @@ check: lint test           ## what CI runs, to the letter
 
 docs: $(BIN)/python         ## docs/files.md, from the docstrings
 	$(BIN)/python -m tests.file_map
+
+schema: $(BIN)/python       ## db/migrations/sqlite_*.sql: the tables of a new SQLite catalogue, as the migrations make them
+	$(BIN)/python -m tests.db.new_sqlite
 
 messages: $(VENV)/.full    ## review/locale/*.po: add the pages' new texts, which are then to be translated
 	$(BIN)/python -m tests.review.messages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +59,10 @@ def test_tagging_loads_nothing_of_training_evaluation_or_data() -> None:
     loaded = modules_after("import worker.tagging")
 
     assert not [name for name in loaded if name.startswith(("model.training", "model.evaluation", "model.data"))]
+
+
+def test_a_new_catalogue_and_one_at_head_are_opened_without_alembic(tmp_path: Path) -> None:
+    code = f"from db import migrations, session; engine = session.connect('sqlite:///{tmp_path}/catalogue.db');"
+    code += "migrations.upgrade(engine); migrations.upgrade(engine); migrations.check(engine)"
+
+    assert "alembic" not in loaded_by(code)

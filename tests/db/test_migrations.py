@@ -19,6 +19,7 @@ from db.schema import Base
 from db.session import connect
 from stack.processes import spawn
 from stack.servers import Postgres
+from tests.db import new_sqlite
 
 CODE = "import sys; from db import migrations, session; migrations.upgrade(session.connect(sys.argv[1]))"
 _TIME = "'2026-01-01 00:00:00.000000'"
@@ -220,6 +221,16 @@ def test_the_revision_named_head_is_the_newest_migration() -> None:
     newest = ScriptDirectory.from_config(migrations._config(None)).get_current_head()
 
     assert newest == migrations.HEAD
+
+
+def test_a_new_sqlite_catalogue_is_made_at_once_as_the_migrations_would_make_it(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'catalogue.db'}")
+    migrations.upgrade(engine)
+    engine.dispose()
+    migrated = new_sqlite.script()
+
+    assert migrations.NEW_SQLITE.read_text(encoding="utf-8") == migrated, "run `make schema`"
+    assert new_sqlite.dumped(tmp_path / "catalogue.db") == migrated
 
 
 def test_the_triggers_that_count_items_are_there_and_count_what_was_there_before(empty: Engine) -> None:
