@@ -4,17 +4,19 @@
 
 `bundle.json` names every other file with its SHA-256. The version is a hash over all that bundle.json says, so it
 stands for the content: two bundles of one version are the same.
+
+Most who read a bundle decode no image, so whatever takes numpy and Pillow is imported where it is needed.
 """
+
+from __future__ import annotations
 
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model import manifest
-from model.decisions.ood import OodDetector
-from model.decisions.thresholds import AS_MADE, ReviewPolicy, ValidationOutcomes, choose_thresholds
 from model.images.preprocessing import PreprocessingUnknown, check
 from model.manifest import (
     RETRAIN as RETRAIN,
@@ -24,6 +26,12 @@ from model.manifest import (
     BundleNotFound as BundleNotFound,
     BundleTooOld as BundleTooOld,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from model.decisions.ood import OodDetector
+    from model.decisions.thresholds import ReviewPolicy, ValidationOutcomes
 
 SHIPPED = Path(__file__).parent / "bundles"
 VALIDATION = "validation.npz"
@@ -92,6 +100,8 @@ def thresholds(bundle: Bundle, policy: ReviewPolicy) -> tuple[float, ...]:
 
     Raises BundleError when the bundle kept none of those.
     """
+    from model.decisions.thresholds import AS_MADE, choose_thresholds
+
     if policy == AS_MADE:
         return bundle.thresholds
     outcomes = validation_outcomes(bundle)
@@ -114,11 +124,15 @@ def test_outcomes(bundle: Bundle) -> ValidationOutcomes | None:
 
 
 def _outcomes(bundle: Bundle, name: str) -> ValidationOutcomes | None:
+    from model.decisions.thresholds import ValidationOutcomes
+
     return ValidationOutcomes.read(bundle.folder / name) if name in bundle.files else None
 
 
 def ood_detector(bundle: Bundle) -> OodDetector | None:
     """Read the out-of-distribution detector; None for bundles made without one."""
+    from model.decisions.ood import OodDetector
+
     return OodDetector.read(bundle.folder / OOD_DETECTOR) if bundle.ood and OOD_DETECTOR in bundle.files else None
 
 

@@ -40,6 +40,12 @@ def test_help_loads_neither_celery_nor_sql_nor_arrays() -> None:
     assert not loaded_by("import cli.app") & {"celery", "sqlalchemy", "boto3", "numpy", "PIL", "pydantic"}
 
 
+def test_a_bundle_is_found_and_read_without_arrays_or_pictures() -> None:
+    code = "from model import bundle; bundle.read(bundle.find('fashion-mnist')); import worker.watching.watched"
+
+    assert not loaded_by(code) & {"numpy", "PIL"}
+
+
 def test_the_review_listens_before_it_loads_arrays_pictures_or_a_store() -> None:
     loaded = loaded_by("import cli.review, cli.context, review.server; from review.app import create_app")
 

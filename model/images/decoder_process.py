@@ -15,8 +15,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from model.images import garments, squares  # noqa: F401 -- loaded before memory is limited
 from model.images.decoding import DecodeLimits, ImageRejected, decode
-from model.images.formats import heif, tiff  # noqa: F401 -- loaded before memory is limited
+from model.images.formats import heif, tiff  # noqa: F401 -- as those above
 from model.images.memory import MOST
 from model.images.preprocessing import Preprocessing, preprocess
 

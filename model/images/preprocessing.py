@@ -2,18 +2,23 @@
 
 A bundle names its recipe and the recipe's version. "fashion-mnist" cuts out one garment, light on black
 (model.images.garments); "photograph" keeps all that a photograph shows, in colour, as a square (model.images.squares).
+
+Every bundle names a recipe, and most who read a bundle prepare no image: numpy and Pillow are imported by who does.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from model import ModelError
-from model.images import garments, squares
-from model.images.decoding import DecodeHints
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
+
+    from model.images.decoding import DecodeHints
 
 
 class PreprocessingUnknown(ModelError):
@@ -38,6 +43,8 @@ class Preprocessing:
     @property
     def hints(self) -> DecodeHints:
         """What the recipe needs of a decoded image."""
+        from model.images.decoding import DecodeHints
+
         return DecodeHints(int(self.parameters["min_edge"]), grey=self.channels == 1 and self.version == 1)
 
     def as_json(self) -> dict[str, Any]:
@@ -88,6 +95,10 @@ def check(spec: Preprocessing) -> None:
 
 def preprocess(image: Image.Image, spec: Preprocessing) -> npt.NDArray[np.uint8]:
     """Turn an upright RGB image into uint8[H, W, C]. The recipe has to be one that `check` passes."""
+    import numpy as np
+
+    from model.images import garments, squares
+
     if spec.name == PHOTOGRAPH.name:
         return np.asarray(squares.fitted(image, spec.size, FITS[int(spec.parameters["fit"])]))
     return np.asarray(garments.light_on_black(image, spec.size, spec.parameters, version=spec.version))[..., None]
