@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -13,6 +14,7 @@ from review.access.acts import Acts
 from review.access.auth import bearer
 from review.access.protection import Protection
 from review.api import classify, objects, operations, screens, truth
+from review.api.conditions import Conditional
 from review.locale.languages import Language
 from review.metrics import Measured
 from review.pages import (
@@ -29,6 +31,7 @@ from review.parts import Parts
 from worker.settings import Settings
 
 _PAGES = (entry, queue, dashboard, operating, plans, try_it, single_sign_on, truth_pages)
+_NOT_CHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing has changed since If-None-Match."}}
 _FORM = 100_000
 """Bytes of a form around its file."""
 
@@ -46,7 +49,11 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
     parts = Parts(settings, sessions)
     app.state.parts = parts
     problems.install(app)
-    api = APIRouter(prefix="/api/v1", dependencies=[Depends(bearer)], responses=problems.responses(404, 409, 413, 503))
+    api = APIRouter(
+        prefix="/api/v1",
+        dependencies=[Depends(bearer)],
+        responses=problems.responses(404, 409, 412, 413, 503) | _NOT_CHANGED,
+    )
     for routes in (screens, objects, operations, classify, truth):
         api.include_router(routes.router)
     for router in (api, images.router, health.router, *(page.router for page in _PAGES)):
@@ -55,6 +62,7 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
 
     larger = dict.fromkeys(("/api/v1/classify", "/try"), settings.max_image_bytes + _FORM)
     app.add_middleware(Language)
+    app.add_middleware(Conditional, prefix="/api/v1/")
     app.add_middleware(Measured, metrics=parts.metrics)
     app.add_middleware(Acts)
     app.add_middleware(Protection, larger=larger, images=parts.links.origin if parts.links else None)

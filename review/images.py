@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 from db.review import images
 from db.session import reading
 from review.access.auth import Viewer
+from review.api.conditions import is_known
 from review.parts import parts_of
 from review.problems import Problem
 from review.thumbnails import identity
@@ -35,7 +36,7 @@ def show_picture(
     version = identity(bucket, key, version_token)
     kept = "private, max-age=31536000, immutable" if v == version[:16] else "private, no-cache"
     headers = {"ETag": f'"{version}-{size}"', "Cache-Control": kept}
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    if is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(None, 304, headers)
     try:
         picture = parts_of(request).thumbnails.get(bucket, key, version_token, size)

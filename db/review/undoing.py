@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from db import CatalogueError, actors
 from db.review.decisions import Conflict, Reviewer, conflict, fields_of, tags_of
 from db.review.truth import opinions, probes
-from db.schema import Decision, Probe, TagEvent
+from db.schema import Decision, ImageTag, Probe, TagEvent
 from db.session import now
 from db.tags import add_events, lock_objects, put_tags
 
@@ -72,6 +72,13 @@ def undo(session: Session, reviewer: Reviewer, key: str, *, of_anybody: bool = F
     if probe is None:
         raise NoSuchDecision(f"you have made no decision {key!r}; the history of the image names those that there are")
     return _of_probe(session, probe)
+
+
+def version_of(session: Session, user_id: int, key: str) -> int | None:
+    """Return the present version of the image that somebody decided with this key; None if nobody has."""
+    made = select(ImageTag.version).join(Decision, Decision.object_id == ImageTag.object_id)
+    own_first = Decision.user_id != user_id, Decision.id.desc()
+    return session.execute(made.where(Decision.key == key).order_by(*own_first).limit(1)).scalar_one_or_none()
 
 
 def undo_screen(session: Session, reviewer: Reviewer, screen_id: int) -> list[Restored | Conflict]:

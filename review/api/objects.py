@@ -12,6 +12,7 @@ from db.review.similar import neighbours
 from db.session import in_transaction, reading
 from review.access.auth import ReviewerPerson, Viewer
 from review.api.bodies import CommentWritten, Neighbour, Neighbours, Page, Settled
+from review.api.conditions import check_unchanged
 from review.parts import parts_of
 from review.problems import Problem, responses
 from review.screening import picture
@@ -80,6 +81,7 @@ def comment(id: ObjectId, written: CommentWritten, request: Request, person: Rev
     """Write something at an image for others to read; sent again with the same id it is there once."""
 
     def work(session: Session) -> None:
+        check_unchanged(request, images.one(session, id)["version"])
         comments.add(session, person.user_id, id, written.id, written.text)
 
     in_transaction(parts_of(request).sessions, work)

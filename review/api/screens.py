@@ -11,7 +11,7 @@ from db.review import screens, undoing
 from db.review.decisions import Conflict, Given, Reviewer
 from db.review.filters import Filters
 from db.review.undoing import Restored
-from db.session import in_transaction
+from db.session import in_transaction, reading
 from review.access.auth import ReviewerPerson, scopes_of
 from review.api.bodies import (
     ConflictTold,
@@ -25,6 +25,7 @@ from review.api.bodies import (
     ScreenUndone,
     Undone,
 )
+from review.api.conditions import check_unchanged
 from review.parts import parts_of
 from review.problems import responses
 from review.screening import decide, open_screen, undo
@@ -97,8 +98,12 @@ def record_decisions(batch: DecisionsGiven, request: Request, person: ReviewerPe
 
 @router.post("/decisions/{id}/undo", responses=responses(404, 409))
 def undo_decision(id: str, request: Request, person: ReviewerPerson) -> Undone:
-    """Undo a decision of your own, or as an operator anybody's."""
-    return _undone(undo(parts_of(request), person, id, of_anybody="operate" in scopes_of(person)))
+    """Undo a decision of your own, or as an operator anybody's; with If-Match only while its image is that version."""
+    parts = parts_of(request)
+    if "if-match" in request.headers:
+        with reading(parts.sessions) as session:
+            check_unchanged(request, undoing.version_of(session, person.user_id, id))
+    return _undone(undo(parts, person, id, of_anybody="operate" in scopes_of(person)))
 
 
 def _given(decision: DecisionGiven, screen: int | None) -> Given:
