@@ -12,6 +12,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    literal,
     select,
     union_all,
 )
@@ -162,16 +163,25 @@ def _free(dialect: Dialect) -> list[ColumnElement[bool]]:
 
 
 def _free_or_blind(dialect: Dialect) -> list[ColumnElement[bool]]:
-    tag = ImageTag
-    claimed = exists().where(ReviewClaim.object_id == tag.object_id, ReviewClaim.expires_at > sql_now(dialect))
-    skipped = exists().where(
-        Decision.object_id == tag.object_id,
+    image = ImageTag.object_id
+    claimed = _probed(ReviewClaim.object_id == image, ReviewClaim.expires_at > sql_now(dialect))
+    skipped = _probed(
+        Decision.object_id == image,
         Decision.user_id == READER,
         Decision.outcome == "skip",
         Decision.undone_at.is_(None),
         Decision.decided_at > sql_now(dialect, -SKIPPED_S),
     )
     return [SourceObject.gone_at.is_(None), ~claimed, ~skipped]
+
+
+def _probed(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Match what has such a row, which an index is asked for each image that the walk comes to.
+
+    The OFFSET keeps PostgreSQL from making a join of it: it takes nearly all claims to have ended, and would compare
+    every image with every claim.
+    """
+    return select(literal(1)).where(*conditions).offset(0).exists()
 
 
 def _matches(what: Sought) -> list[ColumnElement[bool]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 
 from db import tags
 from db.review.filters import Filters
@@ -18,6 +18,19 @@ OF_CLAIM = 3
 """The screen, its images' claims, and what is shown of them."""
 OF_BATCH = 10
 """The lock and four reads of the images, the session, tags, events and decisions, and the end of the claims."""
+
+
+HELD = 1500
+FILL = (
+    "INSERT INTO source_object (id, bucket, key, version_token, size, last_modified, first_seen)"
+    " SELECT 1000 + n, 'photos', 'held/' || n, 'v1', 1, now(), now() FROM generate_series(1, :many) n",
+    "INSERT INTO image_tag (object_id, category, confidence, needs_review, source, version, tagged_at)"
+    " SELECT id, 'Shirt', 1, true, 'model', 1, now() FROM source_object WHERE key LIKE 'held/%'",
+    "INSERT INTO review_claim (object_id, screen_id, expires_at) SELECT id, (SELECT max(id) FROM review_screen),"
+    " now() - interval '1 hour' FROM source_object WHERE key LIKE 'held/%'",
+    "ANALYZE",
+    "UPDATE review_claim SET expires_at = now() + interval '1 hour'",
+)
 
 
 @contextmanager
@@ -87,3 +100,34 @@ def test_rows_that_are_written_together_keep_every_character(catalogue: Catalogu
     assert (
         catalogue.value("SELECT count(*) FROM image_tag WHERE review_reason IS NULL AND model_version_id IS NULL") == 6
     )
+
+
+def test_an_image_that_others_hold_is_passed_over_without_a_look_at_all_claims(postgres_catalogue: Catalogue) -> None:
+    flagged(postgres_catalogue, *"abcdef")
+    assert claim(postgres_catalogue, a_reviewer(postgres_catalogue, "juma"), limit=1)
+    with postgres_catalogue.sessions.begin() as session:
+        for statement in FILL:
+            session.execute(text(statement), {"many": HELD} if ":many" in statement else {})
+
+    sent: list[tuple[str, Any]] = []
+    note = lambda *given: sent.append(given[2:4])  # noqa: E731 -- as SQLAlchemy calls it
+    event.listen(engine_of(postgres_catalogue.sessions), "before_cursor_execute", note)
+    assert claim(postgres_catalogue, a_reviewer(postgres_catalogue), limit=3)
+    event.remove(engine_of(postgres_catalogue.sessions), "before_cursor_execute", note)
+
+    (picking,) = [given for given in sent if "INTO review_claim" in given[0]]
+    with postgres_catalogue.sessions() as session:
+        explained = session.connection().exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {picking[0]}", picking[1])
+        compared = sum(_removed(node) for node in _nodes(explained.scalar_one()[0]["Plan"]))
+    assert compared < 10 * HELD
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for below in node.get("Plans", ()):
+        yield from _nodes(below)
+
+
+def _removed(node: dict[str, Any]) -> float:
+    removed = node.get("Rows Removed by Join Filter", 0) + node.get("Rows Removed by Filter", 0)
+    return float(removed * node["Actual Loops"])
