@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from bench.images import make_small
+from bench.measure import Sampler
 from bench.review.client import Client, answers, decisions, reviewer
 from db.session import Sessions, connect, sessions_of
 from stack.processes import free_ports, temporary_folder, wait_until
@@ -17,7 +18,7 @@ from stack.topology import Topology, topology
 
 PAUSE_S = 1.0
 """Between a reviewer's decisions."""
-DECISION_MS = 150.0
+DECISION_MS, MEMORY_MB = 150.0, 200.0
 SCREEN = 12
 CATEGORIES = ("Shirt", "Dress", "Coat")
 
@@ -51,20 +52,23 @@ def measure(reviewers: int, seconds: int) -> dict[str, Any]:
 
 def _measure(running: Topology, reviewers: int, seconds: int) -> dict[str, Any]:
     port = free_ports(1)[0]
-    running.start("review", "review", "--port", str(port))
+    review = running.start("review", "review", "--port", str(port))
     sessions = sessions_of(connect(running.environment["TAGGER_DATABASE_URL"], pool_size=2))
     clients = [reviewer(sessions, port, f"reviewer-{number}") for number in range(reviewers)]
     wait_until(lambda: answers(clients[0]), "the review", 60, 0.2)
     seen, ends_at = Seen(), time.monotonic() + seconds
-    threads = [threading.Thread(target=_review, args=(client, seen, ends_at, n)) for n, client in enumerate(clients)]
-    for thread in threads:
-        thread.start()
-    re_runs = 0
-    while time.monotonic() < ends_at:
-        done = running.tagger("reprocess", "--all", "--wait", "--why", "measured", "--json")
-        re_runs += done.returncode == 0
-    for thread in threads:
-        thread.join()
+    with Sampler({"review": review.pid}) as sampler:
+        threads = [
+            threading.Thread(target=_review, args=(client, seen, ends_at, n)) for n, client in enumerate(clients)
+        ]
+        for thread in threads:
+            thread.start()
+        re_runs = 0
+        while time.monotonic() < ends_at:
+            done = running.tagger("reprocess", "--all", "--wait", "--why", "measured", "--json")
+            re_runs += done.returncode == 0
+        for thread in threads:
+            thread.join()
     figures: dict[str, Any] = {
         "reviewers": reviewers,
         "seconds": seconds,
@@ -76,11 +80,13 @@ def _measure(running: Topology, reviewers: int, seconds: int) -> dict[str, Any]:
         "given_twice": seen.given_twice,
         "lost_or_changed": _lost(sessions, seen),
         "errors": seen.errors[:3],
+        "memory_mb": round(sampler.usage()["review"].peak_mb, 1),
         "violations": running.tagger("verify").returncode,
     }
     wrong = [name for name in ("given_twice", "lost_or_changed", "errors", "violations") if figures[name]]
     slow = ["decision_ms"] if figures["decision_ms"][-1] > DECISION_MS else []
-    return figures | {"missed": [*wrong, *slow]}
+    large = ["memory_mb"] if figures["memory_mb"] > MEMORY_MB else []
+    return figures | {"missed": [*wrong, *slow, *large]}
 
 
 def _shown(took: Sequence[float]) -> list[float]:
