@@ -119,6 +119,9 @@ class _Embedded:
         self._thread = threading.Thread(target=self._work, name="tagging")
 
     def __enter__(self) -> None:
+        if self._tagger.decoders:  # while the first images are claimed; one that does not start fails its image
+            waiting = _counts(self._tagger.sessions, self._run_id)["open"]
+            self._tagger.pool.submit(self._tagger.decoders.start, waiting)
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:

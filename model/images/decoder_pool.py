@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple
 from queue import Empty, LifoQueue
@@ -55,11 +56,12 @@ class Decoders:
         self._closed = False
         self._lock = Lock()
 
-    def start(self) -> None:
-        """Start all of them before the first image needs one."""
-        places = [self._idle.get() for _ in range(self._count)]
+    def start(self, images: int | None = None) -> None:
+        """Start all of them, or as many as there are images, at the same time and before the first image needs one."""
+        places = [self._idle.get() for _ in range(self._count if images is None else min(self._count, images))]
         try:
-            places = [decoder or self._start() for decoder in places]
+            with ThreadPoolExecutor(self._count, thread_name_prefix="start-decoder") as pool:
+                places = [*pool.map(lambda decoder: decoder or self._start(), places)]
         finally:
             for decoder in places:
                 self._idle.put(decoder)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from model import bundle as bundles, manifest
+from model.images.decoder_pool import Decoders
 from tests.conftest import SAMPLES
 
 pytestmark = pytest.mark.usefixtures("connections_closed")
@@ -103,3 +104,17 @@ def test_a_source_of_nothing_but_hidden_files_names_the_setting(tmp_path: Path) 
     (tmp_path / "photos" / ".a.jpg").touch()
 
     assert "but 1 that TAGGER_IGNORE leaves out" in run(tmp_path / "photos").stderr
+
+
+def test_decoders_start_beside_the_first_claim_and_no_more_than_images_wait(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # which the command sets for good
+    asked: list[int | None] = []
+    start = Decoders.start
+    monkeypatch.setattr(Decoders, "start", lambda pool, images=None: asked.append(images) or start(pool, images))
+
+    first, second = run(folder), run(folder)
+
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output + second.output
+    assert asked == [3]  # at the second run nothing waits

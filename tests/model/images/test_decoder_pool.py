@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from model.images.decoder_pool import DecoderKilled, Decoders, DecodersClosed
+from model.images.decoder_pool import DecoderKilled, Decoders, DecodersClosed, _Decoder
 from model.images.decoding import DecodeLimits, ImageRejected, decode
 from model.images.preprocessing import FASHION_MNIST, photograph, preprocess
 from tests.model import pictures
@@ -76,6 +76,27 @@ def test_all_decoders_can_be_started_before_the_first_image(decoders: Decoders) 
 
     assert len(started) == 2
     assert {process.pid for process in processes()} == started
+
+
+def test_decoders_are_started_at_the_same_time_and_no_more_than_there_are_images(
+    decoders: Decoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, both = _Decoder.wait_until_ready, threading.Barrier(2)
+
+    def wait_for_both(decoder: _Decoder) -> None:
+        both.wait(timeout=60)  # of decoders started one after the other, the first waits in vain
+        ready(decoder)
+
+    decoders.start(1)
+    of_one = len(processes())
+    decoders.close()
+    two = Decoders(2)
+    monkeypatch.setattr(_Decoder, "wait_until_ready", wait_for_both)
+    two.start(100)
+    of_many = len(processes())
+    two.close()
+
+    assert (of_one, of_many) == (1, 2)
 
 
 def test_a_decoder_that_hangs_is_killed_at_the_deadline_and_others_go_on() -> None:
