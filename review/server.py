@@ -3,15 +3,23 @@
 import ipaddress
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from db.review import access, users
+from db import CatalogueError
+from db.review import access, screens, users
+from db.review.filters import Filters
+from db.review.truth import owners
 from db.session import Sessions
+from model import ModelError
 from review.app import create_app
+from review.parts import Parts
 from worker import WorkerError
 from worker.settings import Settings
 
@@ -20,6 +28,8 @@ CONNECTIONS = 10
 """To the database, at once; requests are short, and those of 20 reviewers share them."""
 _TURN_S = 0.0005
 """How long a thread computes while others wait to go on; Python's 5 ms come at each answer of the database."""
+_WARM_AFTER_S = 2.0
+"""After the start, which it would delay."""
 _PROXIES = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
 
@@ -78,10 +88,30 @@ def serve(
         ssl_keyfile=key,
         timeout_graceful_shutdown=10,
     )
+    warming = Timer(_WARM_AFTER_S, warm_up, (app.state.parts,))
+    warming.daemon = True
+    warming.start()
     structlog.get_logger().info("review_started", port=listening.getsockname()[1])
     server = uvicorn.Server(config)
     app.state.parts.stopping = lambda: server.should_exit
     server.run(sockets=[listening])
+
+
+def warm_up(parts: Parts) -> None:
+    """Read what the first screen needs, and build its statements, by claiming one image and giving it back at once.
+
+    Else somebody waits for it, a second or more. What fails here will fail where somebody is told.
+    """
+    with suppress(CatalogueError, ModelError, SQLAlchemyError), parts.sessions() as session:
+        parts.categories.names()
+        access.by_token(session, "")
+        access.by_session(session, "")
+        owners.turn_of(session, 0, away_s=3600 * parts.settings.owner_away_h)
+        for user in users.all_of(session)[:1]:
+            screen = screens.claim(session, user.id, Filters(), limit=1, mode="single", blind=1)
+            for item in screen.items if screen else ():
+                parts.categories.candidates(item)
+        session.rollback()
 
 
 def _first_admin(session: Session) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from review import server
 from tests.review.clients import Review, decision
 
 KEY = "ver" + "dict"
@@ -150,3 +151,10 @@ def test_anothers_screen_is_not_found(review: Review) -> None:
 
     for method, path in (("POST", "/extend"), ("POST", "/undo"), ("DELETE", "")):
         assert review.ask(method, f"screens/{screen['id']}{path}", role="operator").status_code == 404
+
+
+def test_what_warms_the_review_up_leaves_nothing_claimed(review_on_both: Review) -> None:
+    server.warm_up(review_on_both.client.app.state.parts)  # type: ignore[attr-defined]
+
+    assert review_on_both.catalogue.value("SELECT count(*) FROM review_screen") == 0
+    assert len(review_on_both.screen(mode="single", limit=6)["items"]) == len(review_on_both.ids)
