@@ -48,6 +48,7 @@ class Chaos:
     images: int
     chance: random.Random
     kills: Kills
+    stand_still: StandStill
     uploaded: dict[str, str] = field(default_factory=dict)  # good photographs: key -> ETag
     faults: Counter[str] = field(default_factory=Counter)
     lost: int = 0
@@ -63,7 +64,7 @@ class Chaos:
             self.follow_a_run(ends_at)
             self.check()
             number += 1
-            say(f"round {number}: {self.tagged:,} tagged, {self.lost} lost, {self.faults.total()} faults")
+            say(f"round {number}: {self.tagged:,} tagged, {self.lost} lost, {self.faults.total()} faults{self.slow()}")
         return number
 
     def upload(self, number: int) -> None:
@@ -124,6 +125,11 @@ class Chaos:
         for key in sorted(missing)[:3]:
             say(f"lost: {key}")
 
+    def slow(self) -> str:
+        """Say how long the work has stood still at most, once that is longer than a lease."""
+        longest_s = self.stand_still.longest_s
+        return f", stood still for {longest_s:.0f} s" if longest_s > LEASE_S else ""
+
     def doubled(self) -> int:
         """Count results beyond the first for one version of an image."""
         twice = (
@@ -163,8 +169,8 @@ def measure(running: Topology, options: argparse.Namespace) -> dict[str, Any]:
     """Let chaos reign, and return what came of it."""
     chance = random.Random(options.seed)
     kills = Kills(running, chance, LEASE_S)
-    chaos = Chaos(running, options.images, chance, kills, bombs_at_first=options.bombs)
     with StandStill(running.environment["TAGGER_DATABASE_URL"]) as stand_still:
+        chaos = Chaos(running, options.images, chance, kills, stand_still, bombs_at_first=options.bombs)
         rounds = chaos.rounds(options.minutes)
     violations = json.loads(running.tagger("verify", "--json").stdout)["violations"]
     for violation in violations[:5]:
