@@ -163,7 +163,7 @@ def lease_without_a_fence(
         .returning(*claims._CLAIMED)
         .execution_options(synchronize_session=False)
     )
-    return claims._in_order(session.execute(claimed).tuples(), alone)
+    return claims._in_order(session.execute(claimed), alone)
 
 
 @pytest.mark.usefixtures("unfenced")
