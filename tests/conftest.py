@@ -23,6 +23,7 @@ pytest_plugins = ["tests.bundles"]
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "images"
 PHOTOS = ROOT.parent / "shared" / "clothing-dataset-small"
+LONGEST = ("e2e", "cli/models", "model/training", "review")
 USER_SETTINGS = ("TAGGER_", "AWS_", "PG", "XDG_", "KERAS_", "MPL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 """Prefixes of variables that configure us, or a library we use, for the user who runs the suite."""
 
@@ -42,6 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.umask(0o022)  # some tests are about who may read what
         patch.setenv("HOME", str(stack.enter_context(temporary_folder("home"))))
         config.add_cleanup(stack.pop_all().close)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first, so that all processes of pytest-xdist end at about the same time."""
+    items.sort(key=lambda item: not any(item.path.is_relative_to(ROOT / "tests" / folder) for folder in LONGEST))
 
 
 @pytest.fixture(scope="session")
