@@ -56,6 +56,7 @@ def what_is_wrong(sessions: Sessions) -> list[str]:
         ).all()
         nights = session.execute(text("SELECT logical_key, state FROM run")).all()
         results = session.execute(text("SELECT count(*) FROM classification")).scalar_one()
+        events = session.execute(text("SELECT count(*) FROM tag_event")).scalar_one()
     expected = {key: "skipped" if key == BAD else "done" for key in KEYS}
     if sorted(map(tuple, ends)) != sorted(expected.items()):
         wrong.append(f"ends: {Counter(state for _, state in ends)}")
@@ -63,6 +64,8 @@ def what_is_wrong(sessions: Sessions) -> list[str]:
         wrong.append(f"tags: {sources}")
     if [tuple(row) for row in nights] != [(NIGHT, "finished")] or results != len(KEYS) - 1:
         wrong.append(f"nights: {nights}, results: {results}")
+    if events != results + 1:  # a change of a tag for each result, and the person's
+        wrong.append(f"changes of tags: {events}, results: {results}")
     return wrong
 
 
