@@ -1,7 +1,8 @@
 """The oracle reviewer in a real browser: every image as he knows it, in few actions, quickly, and nothing twice."""
 
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from statistics import quantiles
 from typing import Any
@@ -41,14 +42,22 @@ def measure(images: int = IMAGES, seconds: int = SECONDS) -> dict[str, Any]:
     with open_desk(sum(counts.values()) * 501 // 500 + 1) as desk, chromium() as browser:
         ids = _divided(desk, counts)
         pair = _truth(ids["Shirt"], "Shirt", 31) | _truth(ids["T-shirt/top"], "T-shirt/top", 31)
-        figures: dict[str, Any] = {
-            "single": _single(browser, desk, _truth(ids["Sandal"], "Sandal", 31)),
-            "sweep_2": _grids(browser, desk, _truth(ids["Bag"], "Bag", 2), "sweep-2", "mode=sweep&category=Bag"),
-            "sweep_10": _grids(browser, desk, _truth(ids["Coat"], "Coat", 10), "sweep-10", "mode=sweep&category=Coat"),
-            "pair_31": _grids(browser, desk, pair, "pair-31", "mode=pair&pair=Shirt&pair=T-shirt%2Ftop"),
-            "latency": _late(browser, desk),
-            "two_browsers": _two(browser, desk),
+        passes: dict[str, Callable[[], dict[str, Any]]] = {
+            "single": lambda: _single(browser, desk, _truth(ids["Sandal"], "Sandal", 31)),
+            "sweep_2": lambda: _grids(
+                browser, desk, _truth(ids["Bag"], "Bag", 2), "sweep-2", "mode=sweep&category=Bag"
+            ),
+            "sweep_10": lambda: _grids(
+                browser, desk, _truth(ids["Coat"], "Coat", 10), "sweep-10", "mode=sweep&category=Coat"
+            ),
+            "pair_31": lambda: _grids(browser, desk, pair, "pair-31", "mode=pair&pair=Shirt&pair=T-shirt%2Ftop"),
+            "latency": lambda: _late(browser, desk),
+            "two_browsers": lambda: _two(browser, desk),
         }
+        figures = {}
+        for name, settled in passes.items():
+            figures[name] = settled()
+            print(name, figures[name], file=sys.stderr, flush=True)
     return figures | {"missed": _missed(figures)}
 
 

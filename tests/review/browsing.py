@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from playwright.sync_api import expect
+from playwright.sync_api import Page, Request, expect
 
 from review.server import listen
 from tests.review.clients import Review
@@ -36,3 +36,19 @@ def until(what: Callable[[], object], wanted: object) -> None:
     while what() != wanted and time.monotonic() < deadline:
         time.sleep(0.05)
     assert what() == wanted
+
+
+def unanswered(page: Page) -> set[Request]:
+    """Return the requests of a page that have no answer yet, from now on."""
+    asked: set[Request] = set()
+
+    def begin(request: Request) -> None:
+        asked.add(request)
+
+    def end(request: Request) -> None:
+        asked.discard(request)
+
+    page.on("request", begin)
+    page.on("requestfinished", end)
+    page.on("requestfailed", end)
+    return asked

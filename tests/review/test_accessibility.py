@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -32,6 +33,8 @@ VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
     (390, "dark"),
     (1280, "dark"),
 )
+PICTURED = ((1280, "light"), (390, "dark"))
+PICTURES = Path(__file__).parent.parent.parent / "screenshots"
 PALE = "p { color: #999; background: #aaa; }"
 PLANTED = f"""<html lang="en"><title>Words that nobody can read</title><style>
 {PALE.replace("p", "main")}
@@ -53,13 +56,15 @@ def page(review: Review, browser: Browser) -> Iterator[Page]:
         yield page
 
 
-def findings(page: Page, path: str) -> list[str]:
-    """List what axe finds on a page, in each view."""
+def findings(page: Page, path: str, name: str | None = None) -> list[str]:
+    """List what axe finds on a page, in each view; of a page with a name, pictures to look at are in screenshots/."""
     found = []
     page.evaluate(AXE_SCRIPT)
     for width, scheme in VIEWS:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        if name and (width, scheme) in PICTURED:
+            page.screenshot(path=PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)
         for violation in page.evaluate(VIOLATIONS, RULES):
             places = [node["html"][:120] for node in violation["nodes"][:3]]
             found.append(f"{path} {width} {scheme}: {violation['id']}: {places}")
@@ -72,12 +77,12 @@ def test_axe_finds_nothing_on_any_page_in_light_in_dark_and_on_a_phone(review: R
     screens = [f"/screen?mode={mode}" for mode in MODES]
     found = []
 
-    for path in [*pages(review), *screens, f"/password?token={link}", "/nothing-here"]:
+    for place, path in enumerate([*pages(review), *screens, f"/password?token={link}", "/nothing-here"]):
         page.goto(path)
         if path.startswith("/screen"):
             expect(page.locator("#question")).not_to_have_text("Looking for images…")
         if page.locator("html[lang]").count():
-            found += findings(page, path)
+            found += findings(page, path, f"page-{place:02}{path.split('?')[0].replace('/', '-')}")
 
     assert found == []
 

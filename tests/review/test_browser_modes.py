@@ -11,7 +11,7 @@ from typing import Literal
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Request, expect, sync_playwright
 
 from db.operations import plan_changes, plans
 from db.operations.plan_changes import Change
@@ -19,7 +19,7 @@ from db.operations.selection import Selection
 from db.schema import ModelVersion
 from db.session import connect
 from stack.chromium import CHROMIUM, FLAGS
-from tests.review.browsing import serving, until
+from tests.review.browsing import serving, unanswered, until
 from tests.review.clients import PASSWORD, Review
 from tests.review.conftest import a_review
 
@@ -37,9 +37,12 @@ class Desk:
     review: Review
     page: Page
     names: list[str]
+    asked: set[Request]
+    """The requests that have no answer yet."""
 
     def open(self, view: str) -> None:
-        """Give everything back, and open a view."""
+        """Give everything back, also what the page still asks for, and open a view."""
+        until(lambda: self.page.evaluate("0") or len(self.asked), 0)
         self.page.goto("/account")
         self.review.catalogue.sql("DELETE FROM review_claim")
         self.page.goto(f"/screen?{view}")
@@ -88,7 +91,7 @@ def desk(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, passwo
             page.fill("[name=password]", PASSWORD)
             page.click("button.main")
             names = review.client.app.state.parts.categories.names()  # type: ignore[attr-defined]
-            yield Desk(review, page, names)
+            yield Desk(review, page, names, unanswered(page))
             browser.close()
     engine.dispose()
     assert faults == []
