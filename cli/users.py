@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from cli.catalogue import print_table
 from cli.context import load_settings, open_catalogue, refuse
 from cli.errors import ReportingGroup
 from cli.options import AsJson
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 app = typer.Typer(cls=ReportingGroup, help="People who review and operate.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
@@ -54,6 +57,7 @@ def add(
     password_hash = hashed(_password(password_stdin))
     with sessions.begin() as session:
         users.add(session, name, role, password_hash)
+        _note(session, "user_added", f"{name}: {role}")
     print(f"{name} has the role {role} now.")
 
 
@@ -86,6 +90,7 @@ def role(name: Name, role: Annotated[Role, typer.Argument(metavar="ROLE", help="
 
     with open_catalogue(load_settings()).begin() as session:
         users.set_role(session, name, role)
+        _note(session, "role_changed", f"{name}: {role}")
     print(f"{name} has the role {role} now.")
 
 
@@ -96,6 +101,7 @@ def disable(name: Name) -> None:
 
     with open_catalogue(load_settings()).begin() as session:
         users.disable(session, name)
+        _note(session, "user_disabled", name)
     print(f"{name} is disabled.")
 
 
@@ -111,6 +117,7 @@ def password(name: Name, password_stdin: FromStdin = False) -> None:
     password_hash = hashed(_password(password_stdin))
     with sessions.begin() as session:
         users.set_password(session, user_id, password_hash)
+        _note(session, "password_set", name)
     print(f"The password of {name} is set.")
 
 
@@ -134,7 +141,9 @@ def token(
         wanted = [str(one) for one in scope] if scope else list(allowed)
         if more := sorted(set(wanted) - set(allowed)):
             raise refuse(f"a {user.role} may not {', '.join(more)}; `tagger user role` gives another role", code=1)
-        print(access.add_token(session, user.id, wanted, days))
+        secret = access.add_token(session, user.id, wanted, days)
+        _note(session, "token_made", f"{name}: {', '.join(wanted)}")
+    print(secret)
 
 
 @app.command(epilog="Example: tagger user undo amina --since 2026-11-26T14:00")
@@ -155,8 +164,9 @@ def undo(
 
     begin, end = (datetime.fromisoformat(text) if text else None for text in (moment(since), moment(until)))
     sessions = open_catalogue(load_settings())
-    with sessions() as session:
+    with sessions.begin() as session:
         user_id = users.find(session, name).id
+        _note(session, "decisions_undone", name)
     result = withdraw(sessions, Reviewer(user_id, actors.name_of(actor())), Chosen(user_id, since=begin, until=end))
     if as_json:
         print(json.dumps(asdict(result)))
@@ -183,8 +193,17 @@ def owns(
     with sessions.begin() as session:
         if wanted:
             (owners.take if no_more else owners.give)(session, name, wanted)
+            _note(session, "categories_taken" if no_more else "categories_given", f"{name}: {', '.join(wanted)}")
         rows = [{"category": category} for owner, category in owners.owners(session) if owner == name]
     print_table(rows, empty=f"{name} owns no category.")
+
+
+def _note(session: Session, act: str, about: str) -> None:
+    """Note in the log, which administrators see in the review, what the caller of this command did."""
+    from cli.context import actor
+    from db.reporting import acts
+
+    acts.note(session, actor(), act, about)
 
 
 def _password(from_stdin: bool) -> str:

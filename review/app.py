@@ -20,6 +20,7 @@ from review.metrics import Measured
 from review.pages import (
     dashboard,
     entry,
+    log,
     operations as operating,
     plans,
     queue,
@@ -30,7 +31,7 @@ from review.pages import (
 from review.parts import Parts
 from worker.settings import Settings
 
-_PAGES = (entry, queue, dashboard, operating, plans, try_it, single_sign_on, truth_pages)
+_PAGES = (entry, queue, dashboard, operating, plans, try_it, single_sign_on, truth_pages, log)
 _NOT_CHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing has changed since If-None-Match."}}
 _FORM = 100_000
 """Bytes of a form around its file."""

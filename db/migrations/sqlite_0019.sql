@@ -75,6 +75,15 @@ CREATE TABLE "run" (
 	CONSTRAINT pk_run PRIMARY KEY (id), 
 	CONSTRAINT uq_run_logical_key UNIQUE (logical_key)
 );
+CREATE TABLE act (
+	id INTEGER NOT NULL, 
+	at VARCHAR(26) NOT NULL, 
+	actor TEXT NOT NULL, 
+	act TEXT NOT NULL, 
+	about TEXT, 
+	address TEXT, 
+	CONSTRAINT pk_act PRIMARY KEY (id)
+);
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)

@@ -6,6 +6,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db import CatalogueError
+from db.reporting import acts
 from db.schema import ApiToken, User, UserSession
 from db.schema.vocabulary import ROLES
 from db.session import sql_now
@@ -41,11 +42,13 @@ def of_subject(session: Session, subject: str, name: str, role: str) -> User:
     user = session.execute(select(User).where(User.subject == subject)).scalar_one_or_none()
     if user is None:
         user = add(session, name, role)
+        acts.note(session, acts.SINGLE_SIGN_ON, "user_added", f"{name}: {role}")
         session.execute(update(User).where(User.id == user.id).values(subject=subject))
     if user.disabled_at is not None:
         raise UserRefused(f"the user {user.name!r} is disabled; ask an admin")
     if user.role != role:
         set_role(session, user.name, role)
+        acts.note(session, acts.SINGLE_SIGN_ON, "role_changed", f"{user.name}: {role}")
     return user
 
 
@@ -55,6 +58,11 @@ def find(session: Session, name: str) -> User:
     if user is None:
         raise NoSuchUser(f"there is no user {name!r}; `tagger user list` shows all")
     return user
+
+
+def name_of(session: Session, user_id: int) -> str:
+    """Return the name of a user that is there."""
+    return session.get_one(User, user_id).name
 
 
 def find_enabled(session: Session, name: str) -> User | None:

@@ -15,6 +15,7 @@ from db.schema.operations import (
     RunNote as RunNote,
 )
 from db.schema.people import (
+    Act as Act,
     ApiToken as ApiToken,
     LoginThrottle as LoginThrottle,
     User as User,

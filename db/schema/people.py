@@ -64,3 +64,16 @@ class LoginThrottle(Base):
     failures: Mapped[int]
     last_at: Mapped[datetime]
     blocked_until: Mapped[datetime]
+
+
+class Act(Base):
+    """Something that somebody did about people and their ways in, or a way in that was tried. Append-only."""
+
+    __tablename__ = "act"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]  # see db.actors; empty where nobody knows
+    act: Mapped[str]  # one of ACTS
+    about: Mapped[str | None]  # whom or what, as people read it
+    address: Mapped[str | None]  # where it came from over the network

@@ -27,6 +27,11 @@ REASONS = (
     "internal",
 )
 ROLES = ("viewer", "reviewer", "operator", "admin")
+PEOPLE_ACTS = (
+    *("logged_in", "login_failed", "password_set", "user_added", "role_changed", "user_disabled", "token_made"),
+    *("categories_given", "categories_taken", "decisions_undone"),
+)
+RUN_ACTS = ("run_opened", "run_undone", "run_paused", "run_resumed", "run_cancelled", "run_noted")
 OUTCOMES = ("category", "not_ours", "unreadable", "skip")
 HOW = ("single", "sweep", "pair", "product", "bulk", "import", "api")
 DRAWN = ("flag", "audit", "colleague", "search")

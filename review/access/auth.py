@@ -7,6 +7,8 @@ import structlog
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPBearer
 
+from db import actors
+from db.reporting import acts
 from db.review import access, users
 from db.review.access import Person
 from db.session import Sessions, in_transaction, reading
@@ -82,10 +84,12 @@ def log_in(sessions: Sessions, name: str, password: str, *, address: str, agent:
     log = structlog.get_logger()
     if not passwords.matches(password, user.password_hash if user else None) or user is None:
         log.warning("login_failed", address=address)  # without the name: people type passwords into its field
+        in_transaction(sessions, lambda session: acts.note(session, "", "login_failed", address=address))
         return None
     log.info("logged_in", user=user.name, address=address)
     with sessions.begin() as session:
         access.end_login(session, by_name, by_address)
+        acts.note(session, actors.of_person(user.name), "logged_in", address=address)
         return access.open_session(session, user.id, agent)
 
 
@@ -103,3 +107,4 @@ def _limit(parts: Parts, person: Person) -> None:
 Viewer = Annotated[Person, Depends(needs("read"))]
 ReviewerPerson = Annotated[Person, Depends(needs("review"))]
 Operator = Annotated[Person, Depends(needs("operate"))]
+Admin = Annotated[Person, Depends(needs("admin"))]

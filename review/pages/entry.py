@@ -7,6 +7,8 @@ import structlog
 from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
+from db import actors
+from db.reporting import acts
 from db.review import access, users
 from db.session import in_transaction, reading
 from review.access import passwords
@@ -98,6 +100,7 @@ def set_password(request: Request, token: Text, password: Text) -> Response:
         if person is None:
             raise _link_is_over()
         users.set_password(session, person.user_id, password_hash)
+        acts.note(session, actors.of_person(person.name), "password_set", person.name)
         secret = access.open_session(session, person.user_id, request.headers.get("user-agent", ""))
     structlog.get_logger().info("password_set", user=person.name)
     response = RedirectResponse("/", 303)
@@ -110,8 +113,9 @@ def account(request: Request, person: Viewer) -> Response:
     """Show somebody's own sessions."""
     with reading(parts_of(request).sessions) as session:
         open_sessions = access.sessions_of(session, person.user_id)
-    may_review = "review" in scopes_of(person)
-    return render(request, "account.html", sessions=open_sessions, may_review=may_review)
+    scopes = scopes_of(person)
+    may_review, may_see_log = "review" in scopes, "admin" in scopes
+    return render(request, "account.html", sessions=open_sessions, may_review=may_review, may_see_log=may_see_log)
 
 
 @router.post("/account/sessions/{id}/end")

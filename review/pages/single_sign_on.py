@@ -4,7 +4,10 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
 
+from db import actors
+from db.reporting import acts
 from db.review import access, users
 from db.review.users import UserRefused
 from db.session import Sessions, in_transaction
@@ -29,8 +32,8 @@ async def finish_single_sign_on(request: Request) -> Response:
     """Log in whom the provider has named; who comes for the first time is made a user."""
     identity, path = await _provider(request).finish(request)
     agent = request.headers.get("user-agent", "")
-    secret = await run_in_threadpool(_log_in, parts_of(request).sessions, identity, agent)
     address = request.client.host if request.client else ""
+    secret = await run_in_threadpool(_log_in, parts_of(request).sessions, identity, agent, address)
     structlog.get_logger().info("logged_in", user=identity.name, address=address, how="oidc")
     response = RedirectResponse(own_path(path), 303)
     response.delete_cookie(COOKIE, path="/")
@@ -45,14 +48,16 @@ def _provider(request: Request) -> SingleSignOn:
     return provider
 
 
-def _log_in(sessions: Sessions, identity: Identity, agent: str) -> str:
+def _log_in(sessions: Sessions, identity: Identity, agent: str, address: str) -> str:
+    def work(session: Session) -> str:
+        user = users.of_subject(session, identity.subject, identity.name, identity.role)
+        acts.note(session, actors.of_person(user.name), "logged_in", acts.SINGLE_SIGN_ON, address=address)
+        return access.open_session(session, user.id, agent)
+
     try:
-        return in_transaction(
-            sessions,
-            lambda session: access.open_session(
-                session, users.of_subject(session, identity.subject, identity.name, identity.role).id, agent
-            ),
-        )
+        return in_transaction(sessions, work)
     except UserRefused as error:
         structlog.get_logger().warning("login_failed", how="oidc", error=str(error))
+        refused = {"about": f"{acts.SINGLE_SIGN_ON}: {identity.name}", "address": address}
+        in_transaction(sessions, lambda session: acts.note(session, "", "login_failed", **refused))
         raise Problem(403, str(error)) from None

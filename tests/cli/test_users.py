@@ -35,6 +35,12 @@ def test_users_are_added_listed_changed_and_disabled() -> None:
         ("amina", "admin", True),
         ("juma", "operator", False),
     ]
+    with connect("sqlite:///tagger.db").begin() as connection:
+        noted = connection.exec_driver_sql("SELECT act, about FROM act ORDER BY id").all()
+    assert [tuple(row) for row in noted] == [
+        *(("user_added", "amina: admin"), ("user_added", "juma: reviewer")),
+        *(("role_changed", "juma: operator"), ("user_disabled", "juma")),
+    ]
     assert "there is a user" in tagger("user", "add", "juma", "--password-stdin", typed="battery staple", code=3)
     assert "last admin" in tagger("user", "disable", "amina", code=3)
     assert "no user" in tagger("user", "role", "nobody", "viewer", code=3)

@@ -50,6 +50,8 @@ def routes(review: Review) -> list[tuple[str, str]]:
 
 
 def needed(method: str, path: str) -> str:
+    if path == "/log":
+        return "admin"
     if f"{method} {path}".startswith(OPERATE):
         return "operate"
     return "review" if f"{method} {path}".startswith(REVIEW) else "read"
