@@ -97,8 +97,8 @@ MUTATIONS = (
     Mutation(
         "objects are locked when results are recorded",
         "db/tags.py",
-        "        .order_by(SourceObject.id)\n        .with_for_update(key_share=True)\n",
-        "        .order_by(SourceObject.id)\n",
+        "    return tokens.with_for_update(key_share=True)\n",
+        "    return tokens\n",
         ("tests/db/test_lock_order.py",),
     ),
     Mutation(
