@@ -32,7 +32,7 @@ class Classification(Base):
     needs_review: Mapped[bool]
     review_reason: Mapped[str | None]
     audit_share: Mapped[float | None]  # the probability with which it was drawn, where the reason is an audit
-    fingerprint: Mapped[bytes | None]  # of the picture as the network saw it: near-identical ones differ in few bits
+    fingerprint: Mapped[bytes | None]  # of a picture that needs review; near-identical ones differ in few bits
     created_at: Mapped[datetime]
 
 

@@ -141,8 +141,7 @@ class _Decoder:
             )
 
     def wait_until_ready(self) -> None:
-        self._channel.settimeout(_START_S)
-        self._received(ANSWER.size, time.monotonic() + _START_S)
+        self._answer(0, time.monotonic() + _START_S)
 
     def prepare(
         self, data: bytes, spec: Preprocessing, limits: DecodeLimits, deadline_s: float
@@ -150,14 +149,13 @@ class _Decoder:
         job, shape = self._job(spec, limits), (spec.size, spec.size, spec.channels)
         ends_at = time.monotonic() + deadline_s
         self._channel.settimeout(deadline_s)
-        self._channel.sendall(REQUEST.pack(len(job), len(data), int(deadline_s) + 1) + job)
-        self._channel.sendall(data)
-        kind, size = ANSWER.unpack(self._received(ANSWER.size, ends_at))
-        if kind == PIXELS and size == math.prod(shape):
-            return np.frombuffer(self._received(size, ends_at), np.uint8).reshape(shape)
-        if kind == PIXELS or size > _LONGEST_REASON:
+        self._send(REQUEST.pack(len(job), len(data), int(deadline_s) + 1) + job, data)
+        kind, body = self._answer(max(math.prod(shape), _LONGEST_REASON), ends_at)
+        if kind == PIXELS and len(body) == math.prod(shape):
+            return np.frombuffer(body, np.uint8).reshape(shape)
+        if kind == PIXELS or len(body) > _LONGEST_REASON:
             raise ValueError("the decoder answered nonsense")
-        answer = json.loads(self._received(size, ends_at))
+        answer = json.loads(bytes(body))
         if kind == FAILED:
             raise RuntimeError(answer)
         raise ImageRejected(*map(str, answer))
@@ -174,16 +172,28 @@ class _Decoder:
         self.process.wait()
         self._channel.close()
 
-    def _received(self, size: int, ends_at: float) -> bytearray:
-        buffer, filled = bytearray(size), 0
-        with memoryview(buffer) as view:
-            while filled < size:
-                self._channel.settimeout(max(0.001, ends_at - time.monotonic()))
-                count = self._channel.recv_into(view[filled:])
-                if not count:
-                    raise EOFError("it closed the connection")
-                filled += count
-        return buffer
+    def _send(self, head: bytes, data: bytes) -> None:
+        """Send both, by one system call where they fit."""
+        sent = self._channel.sendmsg([head, data])
+        if sent < len(head) + len(data):
+            self._channel.sendall(head[sent:])
+            self._channel.sendall(memoryview(data)[max(0, sent - len(head)) :])
+
+    def _answer(self, most: int, ends_at: float) -> tuple[int, memoryview]:
+        """Receive a kind and a body of `most` bytes at most, by one system call where they have come."""
+        view, filled, kind, wanted = memoryview(bytearray(ANSWER.size + most)), 0, -1, ANSWER.size
+        while filled < wanted:
+            self._channel.settimeout(max(0.001, ends_at - time.monotonic()))
+            count = self._channel.recv_into(view[filled:])
+            if not count:
+                raise EOFError("it closed the connection")
+            filled += count
+            if filled >= ANSWER.size:
+                kind, size = ANSWER.unpack_from(view)
+                wanted = ANSWER.size + size
+                if size > most:
+                    raise ValueError("the decoder answered nonsense")
+        return kind, view[ANSWER.size : wanted]
 
 
 def _environment() -> dict[str, str]:

@@ -10,19 +10,22 @@ import resource
 import socket
 import struct
 import sys
+import time
 from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
 
 from model.images import garments, squares  # noqa: F401 -- loaded before memory is limited
-from model.images.decoding import DecodeLimits, ImageRejected, decode
+from model.images.decoding import DecodeHints, DecodeLimits, ImageRejected, decode
 from model.images.formats import heif, tiff  # noqa: F401 -- as those above
 from model.images.memory import MOST
 from model.images.preprocessing import Preprocessing, preprocess
 
 MEMORY = MOST + 4_000_000
 """Bytes of address space beyond what is mapped at the start."""
+_SLACK_S = 5
+"""So much later than it must may a decoder be ended, so that its limit is not moved for each image."""
 REQUEST, ANSWER = struct.Struct("!III"), struct.Struct("!BI")
 PIXELS, REJECTED, FAILED = range(3)
 
@@ -32,9 +35,11 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as channel:
         _confine()
         channel.sendall(ANSWER.pack(PIXELS, 0))  # ready
+        limit_s = 0.0
         while len(head := _received(channel, REQUEST.size)) == REQUEST.size:
             job_size, data_size, seconds = REQUEST.unpack(head)
-            _limit_time(seconds)
+            if limit_s < time.process_time() + seconds:
+                limit_s = _limit_time(seconds + _SLACK_S)
             job, files = _received(channel, job_size), [_received(channel, data_size)]
             kind, body = _answer(job, files)
             channel.sendall(ANSWER.pack(kind, len(body)) + body)
@@ -55,10 +60,11 @@ def _lower(limit: int, value: int) -> None:
     resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
-def _limit_time(seconds: int) -> None:
-    """End this process by SIGXCPU if one image takes that long and nobody is left to kill it."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + seconds + 1)
+def _limit_time(seconds: int) -> int:
+    """End this process by SIGXCPU if it computes for so long and nobody is left to kill it; return the limit."""
+    limit_s = int(time.process_time()) + seconds + 1
+    _lower(resource.RLIMIT_CPU, limit_s)
+    return limit_s
 
 
 def _received(channel: socket.socket, size: int) -> bytes:
@@ -69,8 +75,8 @@ def _received(channel: socket.socket, size: int) -> bytes:
 def _answer(job: bytes, files: list[bytes]) -> tuple[int, bytes]:
     """Prepare the one file in a list; it is taken out, so that its memory is free once it is decoded."""
     try:
-        spec, limits = _parsed(job)
-        return PIXELS, preprocess(decode(files.pop(), spec.hints, limits=limits), spec).tobytes()
+        spec, hints, limits = _parsed(job)
+        return PIXELS, preprocess(decode(files.pop(), hints, limits=limits), spec).tobytes()
     except ImageRejected as error:
         return REJECTED, json.dumps([error.reason, error.detail]).encode()
     except MemoryError:
@@ -80,9 +86,10 @@ def _answer(job: bytes, files: list[bytes]) -> tuple[int, bytes]:
 
 
 @lru_cache(maxsize=8)
-def _parsed(job: bytes) -> tuple[Preprocessing, DecodeLimits]:
+def _parsed(job: bytes) -> tuple[Preprocessing, DecodeHints, DecodeLimits]:
     recipe, limits = json.loads(job)
-    return Preprocessing(**recipe), DecodeLimits(*limits)
+    spec = Preprocessing(**recipe)
+    return spec, spec.hints, DecodeLimits(*limits)
 
 
 if __name__ == "__main__":

@@ -58,5 +58,5 @@ def _tagged(image: Prepared, prediction: Prediction) -> Tagged:
         ood_score=prediction.ood_score,
         needs_review=prediction.needs_review,
         review_reason=prediction.review_reason,
-        fingerprint=fingerprint(image.pixels),
+        fingerprint=fingerprint(image.pixels) if prediction.needs_review else None,
     )
