@@ -54,7 +54,7 @@ def test_an_image_on_which_the_runtime_fails_is_tried_again_and_its_batch_is_tag
 
     outcome = work(tagger(sessions, store, Picky()), "nightly")
 
-    assert outcome == Outcome(tagged=20, retried=1)
+    assert outcome == Outcome(tagged=20, needs_review=10, retried=1)
     assert set(with_fingerprint(sessions)) == {(True, True), (False, False)}  # one is kept of what people will see
     assert items(sessions) == [("done", None, 0, 0, 20), ("pending", "internal", 1, 0, 1)]
 
