@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from stack.processes import wait_until
 from tests.commands.forked import TAGGER, Forked, ended, server
 
 
@@ -58,6 +59,7 @@ def test_the_server_holds_nothing_that_two_commands_could_share() -> None:
 
     assert process.num_threads() == 1
     assert process.children() == process.open_files() == []
-    assert process.num_fds() == 4  # its streams and the socket of the requests
+    # Its streams and the socket of the requests: that of a command is closed just after its end was told.
+    wait_until(lambda: process.num_fds() == 4, "the end of the last command's socket", 60)
     loaded = [mapping.path for mapping in process.memory_maps(grouped=False)]
     assert not [path for path in loaded if "tensorflow" in path or path.startswith("/dev/zero")]  # shared memory

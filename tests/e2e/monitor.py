@@ -13,26 +13,34 @@ from typing import Any
 from celery import Celery
 
 PATIENCE_S = 90
+TOLD = {"task-sent", "task-received", "task-started", "task-succeeded"}
 
 
 def look(app: Celery) -> dict[str, Any]:
-    """Listen for events until a task has succeeded and a worker's heart has beaten, then ask the workers."""
-    events: dict[str, dict[str, Any]] = {}
+    """Listen until a task was followed from its sending to its end and a heart has beaten; then ask the workers."""
+    others: dict[str, dict[str, Any]] = {}
+    tasks: dict[str, dict[str, dict[str, Any]]] = {}  # by the id of the task: who sends and who receives tell it apart
+
+    def note(event: dict[str, Any]) -> None:
+        of_task = event["type"].startswith("task-")
+        seen = tasks.setdefault(event["uuid"], {}) if of_task else others
+        seen.setdefault(event["type"], event)
+
+    def followed() -> dict[str, dict[str, Any]]:
+        return next((seen for seen in list(tasks.values()) if set(seen) >= TOLD), {})
 
     def listen() -> None:
         with app.connection() as connection:
-            receiver = app.events.Receiver(
-                connection, handlers={"*": lambda event: events.setdefault(event["type"], event)}
-            )
+            receiver = app.events.Receiver(connection, handlers={"*": note})
             receiver.capture(limit=None, timeout=None, wakeup=False)
 
     threading.Thread(target=listen, daemon=True).start()
     ends_at = time.monotonic() + PATIENCE_S
-    while not {"task-succeeded", "worker-heartbeat"} <= set(events) and time.monotonic() < ends_at:
+    while not (followed() and "worker-heartbeat" in others) and time.monotonic() < ends_at:
         time.sleep(0.1)
     inspect = app.control.inspect(timeout=10, limit=1)
     questions = ("ping", "active", "stats", "active_queues", "registered")
-    return {"events": events, **{name: getattr(inspect, name)() for name in questions}}
+    return {"events": others | followed(), **{name: getattr(inspect, name)() for name in questions}}
 
 
 def harm(app: Celery) -> dict[str, Any]:
