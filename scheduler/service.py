@@ -43,7 +43,7 @@ def serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     scheduler = Scheduler(settings, open_sessions(settings), create_app(settings))
-    metrics = start_server(settings, open_sessions(settings), scheduler.health)
+    metrics = start_server(settings, open_sessions(settings), scheduler.health, scheduler.hints.counters)
     log.info("scheduler_started", holder=scheduler.holder)
     if settings.source is None and settings.calendar is not None:
         log.warning("no_nights", reason="TAGGER_SOURCE is not set, so no night begins")

@@ -6,11 +6,13 @@ Format: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-conte
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from scheduler.hints.counters import Ignored
 from worker.storage.s3_keys import catalogue_key
 
 MOST_BYTES = 1 << 20
@@ -34,16 +36,25 @@ class Hint:
     key: str
 
 
-def hints_in(message: str | bytes) -> list[Hint]:
-    """Return the images that may be new by a message: none for a test, a removal, tags. Raises EventUnreadable."""
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a message says: the images that may be new, and how many events are about something else."""
+
+    hints: list[Hint]
+    ignored: Mapping[Ignored, int]
+
+
+def read(message: str | bytes) -> Event:
+    """Return what a message says: no image for a test, a removal, tags. Raises EventUnreadable."""
     if len(message) > MOST_BYTES:
         raise EventUnreadable(f"it is longer than {MOST_BYTES:,} bytes")
     try:
-        return list(_hints(_unwrapped(message)))
+        found = list(_hints(_unwrapped(message)))
     except (LookupError, TypeError, AttributeError) as error:
         raise EventUnreadable(f"it lacks what events of S3 have ({type(error).__name__})") from None
     except (ValueError, RecursionError):
         raise EventUnreadable("it is no JSON, or a key in it is no text") from None
+    return Event([hint for hint in found if isinstance(hint, Hint)], Counter(x for x in found if isinstance(x, str)))
 
 
 def _unwrapped(message: str | bytes) -> Mapping[str, Any]:
@@ -56,14 +67,18 @@ def _unwrapped(message: str | bytes) -> Mapping[str, Any]:
     raise ValueError("wrapped too often")
 
 
-def _hints(event: Mapping[str, Any]) -> Iterator[Hint]:
+def _hints(event: Mapping[str, Any]) -> Iterator[Hint | Ignored]:
+    """Yield for each event its image, or why it names none."""
     if "detail-type" in event:
-        if event["detail-type"] in _FROM_EVENTBRIDGE:
+        if event["detail-type"] not in _FROM_EVENTBRIDGE:
+            yield "other_event"
+        else:
             detail = event["detail"]
             encoded = quote(detail["object"]["key"])  # alone among all, EventBridge does not encode it
             yield Hint(str(detail["bucket"]["name"]), catalogue_key(encoded))
         return
     if event.get("Event") == "s3:TestEvent":
+        yield "test"
         return
     records = event["Records"]
     if len(records) > MOST_RECORDS:
@@ -73,3 +88,5 @@ def _hints(event: Mapping[str, Any]) -> Iterator[Hint]:
         if name.startswith(_LOOK_AT):
             content = record["s3"]
             yield Hint(str(content["bucket"]["name"]), catalogue_key(content["object"]["key"]))
+        else:
+            yield "other_event"

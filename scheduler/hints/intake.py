@@ -5,8 +5,8 @@ late, lost or forged changes nothing in the end, and any number of processes may
 """
 
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -22,6 +22,7 @@ from db.schema.vocabulary import HINTS
 from db.session import Sessions, in_transaction, now
 from model.bundle import Bundle
 from scheduler import doorbells
+from scheduler.hints.counters import Ignored
 from scheduler.hints.events import Hint
 from scheduler.recording import Recorder
 from scheduler.scan_requests import scan_request
@@ -40,11 +41,15 @@ BUNDLE_KEPT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of some hints: how many images they named of our source, how many were there, and were queued."""
+    """What came of some hints: how many images they named of our source, how many were there, and were queued.
+
+    The others that were named are counted by why nothing is done for them.
+    """
 
     named: int
     found: int = 0
     queued: int = 0
+    ignored: Mapping[Ignored, int] = field(default_factory=dict)
 
 
 class Intake:
@@ -64,17 +69,20 @@ class Intake:
         Raises the errors of the store, of finding the bundle and of the catalogue; then the hints may be given again.
         """
         keys = sorted({hint.key for hint in hints if self._is_ours(hint)})
+        elsewhere = sum(not self._is_ours(hint) for hint in hints)
         if not keys:
-            return Taken(0)
+            return Taken(0, ignored={"elsewhere": elsewhere})
         bundle = self._model()
         began_at = in_transaction(self._sessions, now)
         found = [stored for stored in map(self._store.find, keys) if stored is not None]
         record = partial(self._record, bundle=bundle, found=found, began_at=began_at)
-        queued = in_transaction(self._sessions, record) if found else 0
+        queued, held = in_transaction(self._sessions, record) if found else (0, 0)
         if queued:
             doorbells.ring_all(self._app, self._sessions, chunk=self._settings.chunk)
         log.info("hints_taken", named=len(keys), found=len(found), queued=queued)
-        return Taken(len(keys), len(found), queued)
+        known, absent = len(found) - queued - held, len(keys) - len(found)
+        ignored: Mapping[Ignored, int] = {"elsewhere": elsewhere, "absent": absent, "known": known, "held": held}
+        return Taken(len(keys), len(found), queued, ignored)
 
     def _is_ours(self, hint: Hint) -> bool:
         return hint.bucket == self._store.bucket and hint.key.startswith(self._store.prefix)
@@ -87,7 +95,10 @@ class Intake:
                 self._bundle = time.monotonic(), bundle
             return self._bundle[1]
 
-    def _record(self, session: Session, *, bundle: Bundle, found: Sequence[StoredObject], began_at: datetime) -> int:
+    def _record(
+        self, session: Session, *, bundle: Bundle, found: Sequence[StoredObject], began_at: datetime
+    ) -> tuple[int, int]:
+        """Queue what is to be tagged; returns how many images were queued, and were not as somebody holds the run."""
         request = scan_request(Run(kind=HINTS, selection={}), self._settings)
         model, bucket = register(session, bundle), self._store.bucket
         keys = [stored.key for stored in found]
@@ -95,12 +106,12 @@ class Intake:
         recorder = Recorder(bucket, request, began_at)
         difference, _ = recorder.differences(session, model.id, known, found)
         if not difference:
-            return 0
+            return 0, 0
         run = self._run(session, model)
         if not runs.go_on(session, run, difference.counts | {"seen": len(found)}):
             log.info("hints_left", run=run.id, state=run.state, images=len(found))  # the next listing finds them
-            return 0
-        return recorder.write(session, run, difference)
+            return 0, len(found)
+        return recorder.write(session, run, difference), 0
 
     def _run(self, session: Session, model: ModelVersion) -> Run:
         """Return the run of today's hints; another one of that date after a promotion or for another source."""

@@ -15,7 +15,8 @@ from botocore.config import Config
 from sqlalchemy.exc import SQLAlchemyError
 
 from model import ModelError
-from scheduler.hints.events import EventUnreadable, Hint, hints_in
+from scheduler.hints.counters import HintCounters
+from scheduler.hints.events import EventUnreadable, Hint, read
 from scheduler.hints.intake import Intake
 from worker import WorkerError
 from worker.settings import Settings
@@ -35,10 +36,11 @@ _AWS = re.compile(r"^sqs\.([a-z0-9-]+)\.")
 class Consumer:
     """The consumer of this process, in a thread of its own. One thread calls the methods."""
 
-    def __init__(self, settings: Settings, queue_url: str, intake: Intake) -> None:
+    def __init__(self, settings: Settings, queue_url: str, intake: Intake, counters: HintCounters) -> None:
         self._client = _client(settings, queue_url)
         self._queue_url = queue_url
         self._intake = intake
+        self._counters = counters
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -80,17 +82,31 @@ class Consumer:
         return messages
 
     def _work_off(self, messages: Sequence[dict[str, Any]]) -> None:
-        hints: list[Hint] = []
-        for message in messages:
-            try:
-                hints += hints_in(message["Body"])
-            except EventUnreadable as error:
-                log.warning("event_unreadable", message=message.get("MessageId"), reason=str(error))
-        self._intake.take(hints)
+        self._counters.receive("sqs", len(messages))
+        try:
+            taken = self._intake.take(self._hints_of(messages))
+        except Exception:
+            self._counters.refuse("failed", len(messages))
+            raise
+        self._counters.ignore(taken.ignored)
+        self._counters.take_up(taken.queued)
         done = [{"Id": str(number), "ReceiptHandle": one["ReceiptHandle"]} for number, one in enumerate(messages)]
         refused = self._client.delete_message_batch(QueueUrl=self._queue_url, Entries=done).get("Failed", ())
         if refused:  # they come again, and change nothing
             log.warning("events_not_deleted", messages=len(refused), error=refused[0].get("Message", ""))
+
+    def _hints_of(self, messages: Sequence[dict[str, Any]]) -> list[Hint]:
+        hints: list[Hint] = []
+        for message in messages:
+            try:
+                event = read(message["Body"])
+            except EventUnreadable as error:
+                self._counters.refuse("unreadable")
+                log.warning("event_unreadable", message=message.get("MessageId"), reason=str(error))
+            else:
+                self._counters.ignore(event.ignored)
+                hints += event.hints
+        return hints
 
 
 def _client(settings: Settings, queue_url: str) -> Any:

@@ -112,10 +112,13 @@ def _by(name: str, text: str, label: str, values: dict[str, Any]) -> GaugeMetric
     return family
 
 
-def application(settings: Settings, sessions: Sessions, health: Health) -> Callable[..., Iterable[bytes]]:
-    """Build the WSGI application of `/metrics`, `/healthz` and `/readyz`."""
+def application(
+    settings: Settings, sessions: Sessions, health: Health, *others: Collector
+) -> Callable[..., Iterable[bytes]]:
+    """Build the WSGI application of `/metrics`, with what others collect among them, `/healthz` and `/readyz`."""
     registry = CollectorRegistry()
-    registry.register(Catalogue(settings, sessions, health))
+    for collector in (Catalogue(settings, sessions, health), *others):
+        registry.register(collector)
     ProcessCollector(registry=registry)
     metrics: Callable[..., Iterable[bytes]] = make_wsgi_app(registry)
 
@@ -132,10 +135,9 @@ def application(settings: Settings, sessions: Sessions, health: Health) -> Calla
     return answer
 
 
-def start_server(settings: Settings, sessions: Sessions, health: Health) -> WSGIServer | None:
+def start_server(settings: Settings, sessions: Sessions, health: Health, *others: Collector) -> WSGIServer | None:
     """Serve in a thread of its own, if a port is set. Raises BadSettings if the port cannot be used."""
     if settings.metrics_port is None:
         return None
-    return serve(
-        application(settings, sessions, health), settings.metrics_port, name="metrics", setting="TAGGER_METRICS_PORT"
-    )
+    metrics = application(settings, sessions, health, *others)
+    return serve(metrics, settings.metrics_port, name="metrics", setting="TAGGER_METRICS_PORT")

@@ -19,6 +19,7 @@ from db.queue import throttle
 from db.reporting import batches, gate
 from db.reporting.batches import Batch
 from db.session import connect, sessions_of
+from scheduler.hints.counters import HintCounters
 from scheduler.monitoring import health, metrics
 from scheduler.monitoring.health import Health
 from scheduler.monitoring.metrics import application, start_server
@@ -106,7 +107,8 @@ def test_without_a_catalogue_the_process_is_measured_alone(settings: Settings) -
 
 
 def test_alert_rules_and_docs_name_the_metrics_that_there_are(busy: Catalogue, settings: Settings) -> None:
-    there_are = {name for name, _ in scrape(application(settings, busy.sessions, Health())) if name[:7] == "tagger_"}
+    found = scrape(application(settings, busy.sessions, Health(), HintCounters()))
+    there_are = {name for name, _ in found if name[:7] == "tagger_"}
     rules = yaml.safe_load((ROOT / "docs" / "alerts.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 

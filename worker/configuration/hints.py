@@ -1,9 +1,13 @@
 """Settings of the hints of new images."""
 
+import re
+from importlib.util import find_spec
+
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
 LEAST_SECRET = 16
+_TOPIC = re.compile(r"arn:(aws|aws-cn|aws-us-gov):sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
 
 
 class HintSettings(BaseSettings):
@@ -19,6 +23,9 @@ class HintSettings(BaseSettings):
     )
     events_port: int | None = Field(
         None, ge=1, le=65535, description="Where a scheduler takes S3 events by HTTP, at /events; unset: nowhere."
+    )
+    events_topic_arn: str | None = Field(
+        None, description="The SNS topic that posts to TAGGER_EVENTS_PORT; its messages have to be signed."
     )
 
     @field_validator("events_queue_url", "events_endpoint_url")
@@ -40,4 +47,19 @@ class HintSettings(BaseSettings):
     def _has_a_secret(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("events_secret") is None:
             raise ValueError("whoever reaches it could send events; set TAGGER_EVENTS_SECRET, too")
+        return value
+
+    @field_validator("events_topic_arn")
+    @classmethod
+    def _can_be_checked(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        if not _TOPIC.fullmatch(value):
+            raise ValueError("it is no ARN of an SNS topic, as arn:aws:sns:eu-central-1:123456789012:photos")
+        if info.data.get("events_port") is None:
+            raise ValueError("a topic posts to TAGGER_EVENTS_PORT; set that, too")
+        if find_spec("cryptography") is None:
+            raise ValueError(
+                "cryptography checks its signatures and is not installed: pip install 'catalogue-tagger[sns]'"
+            )
         return value

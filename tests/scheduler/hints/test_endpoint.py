@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from scheduler.hints.counters import HintCounters
 from scheduler.hints.endpoint import AT_ONCE, application
 from scheduler.hints.events import MOST_BYTES, Hint
 from scheduler.hints.intake import Taken
 from scheduler.hints.service import Hints
 from stack.processes import free_ports
 from tests.db.catalogues import Catalogue
+from tests.scheduler.hints import posting
 from tests.scheduler.hints.messages import event
+from tests.scheduler.hints.posting import counted
 from worker import settings
 from worker.settings import BadSettings, Settings
 from worker.storage.store import StoreUnavailable
@@ -57,7 +60,8 @@ def post(
         "HTTP_AUTHORIZATION": authorization,
         "wsgi.input": io.BytesIO(data),
     }
-    application(intake, SECRET)(request | environ, lambda status, headers: answers.append((status, dict(headers))))
+    serves = application(intake, SECRET, HintCounters())
+    serves(request | environ, lambda status, headers: answers.append((status, dict(headers))))
     return answers[0]
 
 
@@ -126,7 +130,7 @@ def test_too_many_events_at_once_are_asked_to_come_again() -> None:
             return super().take(hints)
 
     intake, statuses = TakesItself(), list[str]()
-    serves = application(intake, SECRET)  # type: ignore[arg-type]
+    serves = application(intake, SECRET, HintCounters())  # type: ignore[arg-type]
 
     def send() -> str:
         data = event("a.jpg").encode()
@@ -143,6 +147,26 @@ def test_too_many_events_at_once_are_asked_to_come_again() -> None:
     send()
 
     assert sorted(statuses) == ["200"] * AT_ONCE + ["503"]
+
+
+def test_what_arrives_is_counted_and_so_is_what_became_of_it() -> None:
+    counters = HintCounters()
+    good, removal = event("a.jpg", "b.jpg"), event("c.jpg", name="ObjectRemoved:Delete")
+
+    for message, secret in ((good, BEARER), (removal, BEARER), ("no event", BEARER), (good, "")):
+        serves = application(Takes(), SECRET, counters)  # type: ignore[arg-type]
+        posting.post(serves, message.encode(), HTTP_AUTHORIZATION=secret)
+    serves = application(Takes(fails=True), SECRET, counters)  # type: ignore[arg-type]
+    posting.post(serves, good.encode(), HTTP_AUTHORIZATION=BEARER)
+
+    assert counted(counters) == {
+        ("tagger_hints_received_total", "http"): 5,
+        ("tagger_hints_taken_up_total", ""): 2,
+        ("tagger_hints_ignored_total", "other_event"): 1,
+        ("tagger_hints_refused_total", "secret"): 1,
+        ("tagger_hints_refused_total", "unreadable"): 1,
+        ("tagger_hints_refused_total", "failed"): 1,
+    }
 
 
 def test_a_scheduler_serves_it_on_a_port_of_its_own(catalogue: Catalogue, app: Celery) -> None:
@@ -170,6 +194,8 @@ def test_a_scheduler_serves_it_on_a_port_of_its_own(catalogue: Catalogue, app: C
     [
         ({"events_port": 8002}, "set TAGGER_EVENTS_SECRET"),
         ({"events_secret": "short"}, "16 characters"),
+        ({"events_topic_arn": "arn:aws:sns:eu-central-1:123456789012:photos"}, "set that, too"),
+        ({"events_topic_arn": "https://sns.eu-central-1.amazonaws.com/photos"}, "no ARN of an SNS topic"),
         ({"events_queue_url": "arn:aws:sqs:eu-central-1:1:photos"}, "https://"),
     ],
 )

@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from scheduler.hints.events import MOST_RECORDS, EventUnreadable, Hint, hints_in
+from scheduler.hints.events import MOST_RECORDS, EventUnreadable, Hint, read
 from tests.scheduler.hints.messages import event, from_eventbridge, from_sns, record
 
 KEYS = ("a b+c%20.jpg", "größe/\U0001f457.jpg", "shoes/4711 front.jpg", "a?b#c&d.jpg")
@@ -30,17 +30,17 @@ JSON = st.recursive(
 def test_a_key_comes_out_as_the_listing_has_it(key: str) -> None:
     hint = [Hint("photos", key)]
 
-    assert hints_in(event(key)) == hint
-    assert hints_in(event(key, name="s3:ObjectCreated:CompleteMultipartUpload").encode()) == hint
-    assert hints_in(from_sns(event(key))) == hint
-    assert hints_in(from_eventbridge(key)) == hint
-    assert hints_in(from_sns(from_eventbridge(key))) == hint
+    assert read(event(key)).hints == hint
+    assert read(event(key, name="s3:ObjectCreated:CompleteMultipartUpload").encode()).hints == hint
+    assert read(from_sns(event(key))).hints == hint
+    assert read(from_eventbridge(key)).hints == hint
+    assert read(from_sns(from_eventbridge(key))).hints == hint
 
 
 def test_a_key_that_is_no_text_is_spelt_as_a_listing_spells_it() -> None:
     raw = event("x").replace('"key": "x"', '"key": "a%FF%00.jpg"')
 
-    assert hints_in(raw) == [Hint("photos", "a\U0010fffdff\U0010fffd00.jpg")]
+    assert read(raw).hints == [Hint("photos", "a\U0010fffdff\U0010fffd00.jpg")]
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_a_key_that_is_no_text_is_spelt_as_a_listing_spells_it() -> None:
     ],
 )
 def test_what_brings_no_image_is_swallowed(message: str) -> None:
-    assert hints_in(message) == []
+    assert read(message).hints == []
 
 
 def test_all_records_of_a_message_count() -> None:
     both = json.dumps({"Records": [record("a"), record("b", name="ObjectTagging:Put"), record("c", bucket="other")]})
 
-    assert hints_in(both) == [Hint("photos", "a"), Hint("other", "c")]
+    assert read(both).hints == [Hint("photos", "a"), Hint("other", "c")]
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_all_records_of_a_message_count() -> None:
 )
 def test_what_is_no_event_is_refused_with_a_reason(message: str | bytes) -> None:
     with pytest.raises(EventUnreadable, match=r"^it "):
-        hints_in(message)
+        read(message)
 
 
 @given(JSON)
 def test_no_json_brings_another_exception(content: object) -> None:
     try:
-        hints = hints_in(json.dumps(content))
+        hints = read(json.dumps(content)).hints
     except EventUnreadable:
         return
     assert all(isinstance(hint.key, str) for hint in hints)

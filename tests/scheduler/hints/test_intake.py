@@ -12,7 +12,7 @@ from celery import Celery
 from db.operations import control, forgetting
 from db.schema.vocabulary import HINTS
 from scheduler.hints.events import Hint
-from scheduler.hints.intake import BUNDLE_KEPT_S, Intake, open_intake
+from scheduler.hints.intake import BUNDLE_KEPT_S, Intake, Taken, open_intake
 from scheduler.scan_requests import scan_request
 from tests.db.catalogues import Catalogue, ask
 from tests.scheduler.hints.finding import FindingShelf
@@ -38,6 +38,7 @@ def test_a_hinted_image_is_queued_before_the_nights_work_and_rung_for(
     taken = intake.take([*hint("a.jpg", "a.jpg"), *hint("gone.jpg")])
 
     assert (taken.named, taken.found, taken.queued) == (2, 1, 1)
+    assert taken.ignored == {"elsewhere": 0, "absent": 1, "known": 0, "held": 0}
     assert present(catalogue) == {"a.jpg": "v1"}
     assert broker.depth(app, "ops") == 1
     run = "SELECT logical_key, kind, state, requested_by, bucket FROM run WHERE kind = 'hints'"
@@ -54,6 +55,7 @@ def test_what_is_not_ours_leaves_no_trace(catalogue: Catalogue, intake: Intake, 
     taken = intake.take([*hint("bags/a.jpg", "forged.jpg"), *hint("shoes/a.jpg", bucket="other"), *hint("shoes/b.jpg")])
 
     assert (taken.named, taken.found) == (1, 0)
+    assert taken.ignored == {"elsewhere": 3, "absent": 1, "known": 0, "held": 0}
     assert items(catalogue) == 0
     assert catalogue.value("SELECT count(*) FROM run WHERE kind = 'hints'") == 0
 
@@ -64,7 +66,7 @@ def test_a_doubled_hint_queues_nothing_and_opens_no_run(
     shelf.put("a.jpg")
     scan(catalogue, shelf)
 
-    assert intake.take(hint("a.jpg")).queued == 0
+    assert intake.take(hint("a.jpg")) == Taken(1, 1, 0, {"elsewhere": 0, "absent": 0, "known": 1, "held": 0})
     assert catalogue.value("SELECT count(*) FROM run WHERE kind = 'hints'") == 0
 
 
@@ -104,7 +106,7 @@ def test_hints_for_a_run_that_somebody_holds_are_left_to_the_listing(
         with catalogue.sessions.begin() as session:
             control.end_cancel(session, run, actor="person:amina", why="stocktaking")
 
-    assert intake.take(hint("b.jpg")).queued == 0
+    assert intake.take(hint("b.jpg")).ignored["held"] == 1
     assert set(present(catalogue)) == {"a.jpg"}
     assert scan(catalogue, shelf).new == 1
 

@@ -8,7 +8,7 @@ from typing import Any
 from celery import Celery
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from scheduler.hints.events import hints_in
+from scheduler.hints.events import read
 from scheduler.hints.intake import Intake
 from tests.db.catalogues import Catalogue
 from tests.scheduler.hints.finding import FindingShelf
@@ -63,7 +63,7 @@ def test_hints_change_nothing_in_the_end(catalogue: Catalogue, app: Celery, step
             case ("remove", key) if key in hinted.tokens:
                 hinted.remove(key)
             case ("hint", key, kind):
-                intake.take(hints_in(event(key, bucket=hinted.bucket, name=f"Object{kind}")))
+                intake.take(read(event(key, bucket=hinted.bucket, name=f"Object{kind}")).hints)
             case ("tag",):
                 tag_all(catalogue, hinted)
             case ("list",):

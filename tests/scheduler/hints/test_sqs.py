@@ -10,6 +10,7 @@ from celery import Celery
 from structlog.testing import capture_logs
 
 from scheduler.hints import sqs
+from scheduler.hints.counters import HintCounters
 from scheduler.hints.events import Hint
 from scheduler.hints.intake import Taken
 from scheduler.hints.sqs import Consumer
@@ -17,6 +18,7 @@ from scheduler.service import Scheduler
 from stack.processes import wait_until
 from tests.db.catalogues import LONG_AGO, Catalogue
 from tests.scheduler.hints.messages import event
+from tests.scheduler.hints.posting import counted
 from tests.scheduler.hints.sqs_server import FakeSqs
 from worker.settings import Settings
 from worker.storage.store import StoreUnavailable
@@ -53,10 +55,17 @@ def intake() -> Takes:
 
 
 @pytest.fixture
-def consumer(queue: FakeSqs, intake: Takes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Consumer]:
+def counters() -> HintCounters:
+    return HintCounters()
+
+
+@pytest.fixture
+def consumer(
+    queue: FakeSqs, intake: Takes, counters: HintCounters, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Consumer]:
     monkeypatch.setattr(sqs, "BREATH_S", 0.01)
     keys = {"s3_access_key_id": "tagger", "s3_secret_access_key": "not-a-secret"}
-    consumer = Consumer(Settings(**keys), queue.url, intake)  # type: ignore[arg-type]
+    consumer = Consumer(Settings(**keys), queue.url, intake, counters)  # type: ignore[arg-type]
     yield consumer
     intake.goes_on.set()
     consumer.stop()
@@ -77,7 +86,9 @@ def test_messages_are_deleted_once_their_images_are_recorded(queue: FakeSqs, int
     assert sorted(intake.taken) == ["a b.jpg", "c.jpg", "d.jpg"]
 
 
-def test_what_could_not_be_recorded_comes_again(queue: FakeSqs, intake: Takes, consumer: Consumer) -> None:
+def test_what_could_not_be_recorded_comes_again_and_is_counted(
+    queue: FakeSqs, intake: Takes, consumer: Consumer, counters: HintCounters
+) -> None:
     intake.fails = 1
     queue.send(event("a.jpg"))
     with capture_logs() as logged:
@@ -90,6 +101,7 @@ def test_what_could_not_be_recorded_comes_again(queue: FakeSqs, intake: Takes, c
 
     assert kept == 1
     assert intake.taken == ["a.jpg"]
+    assert counted(counters) == {("tagger_hints_received_total", "sqs"): 2, ("tagger_hints_refused_total", "failed"): 1}
 
 
 def test_what_nobody_can_read_is_deleted_and_told(queue: FakeSqs, intake: Takes, consumer: Consumer) -> None:
@@ -134,9 +146,9 @@ def test_a_consumer_that_was_stopped_takes_nothing_and_begins_again_when_told(
 def test_the_url_of_a_queue_names_its_server_and_region(intake: Takes) -> None:
     url = "https://sqs.eu-central-1.amazonaws.com/123456789012/photos"
 
-    plain = Consumer(Settings(s3_region="us-east-1"), url, intake)  # type: ignore[arg-type]
+    plain = Consumer(Settings(s3_region="us-east-1"), url, intake, HintCounters())  # type: ignore[arg-type]
     told = Settings(events_endpoint_url="https://vpce.example.com", events_region="eu-west-1")
-    other = Consumer(told, url, intake)  # type: ignore[arg-type]
+    other = Consumer(told, url, intake, HintCounters())  # type: ignore[arg-type]
 
     assert plain._client.meta.endpoint_url == "https://sqs.eu-central-1.amazonaws.com"
     assert plain._client.meta.region_name == "eu-central-1"
