@@ -14,11 +14,15 @@ from db.schema import ModelVersion, Run, RunCount
 class ModelUse:
     """What a model has done, from the counts of its runs."""
 
-    bundle_id: str
+    version: ModelVersion
     promoted: bool
     classified: int
     flagged: int
     last_used: datetime
+
+    @property
+    def bundle_id(self) -> str:
+        return self.version.bundle_id
 
 
 def uses(session: Session, limit: int = 10) -> list[ModelUse]:
@@ -36,6 +40,6 @@ def uses(session: Session, limit: int = 10) -> list[ModelUse]:
     )
     standing = {model.id for model in promotions.promoted(session).values()}
     return [
-        ModelUse(model.bundle_id, model.id in standing, int(classified), int(marked), used)
+        ModelUse(model, model.id in standing, int(classified), int(marked), used)
         for model, classified, marked, used in session.execute(by_model.limit(limit))
     ]

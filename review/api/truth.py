@@ -9,11 +9,12 @@ from db.session import reading
 from review.access.auth import ReviewerPerson, Viewer, scopes_of
 from review.api.bodies import Withdrawn
 from review.parts import parts_of
-from review.problems import responses
+from review.problems import Problem, responses
 from review.truth import quality
 from review.truth.sessions import withdraw_session
 
 router = APIRouter(tags=["truth"])
+_PATIENCE_S = 10.0
 SessionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
@@ -39,3 +40,12 @@ def show_quality(request: Request, person: Viewer) -> dict[str, Any]:  # noqa: A
     """Show how much of what passed without review is right, and how far two people agree."""
     with reading(parts_of(request).sessions) as session:
         return quality.quality(session)
+
+
+@router.get("/models", responses=responses(503))
+def show_models(request: Request, person: Viewer) -> list[dict[str, Any]]:  # noqa: ARG001 -- asked for so that nobody else may
+    """Show how much each model flags, and how much of what it says is right, live and on its test images."""
+    counted = parts_of(request).figures.counted.get(wait_s=_PATIENCE_S)
+    if counted is None:
+        raise Problem(503, "the figures are being counted; ask again in a moment", headers={"Retry-After": "5"})
+    return counted.value.models

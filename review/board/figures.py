@@ -11,9 +11,9 @@ from db import catalogue
 from db.operations import notes, schedule
 from db.reporting import history, models, overview, review_queue
 from db.reporting.history import Results
-from db.reporting.models import ModelUse
 from db.review import screens
 from db.session import Sessions, now, reading
+from review.board import models as described
 from review.board.kept import Kept
 from worker.settings import Settings
 from worker.watching import schedule as calendar
@@ -26,21 +26,20 @@ _PATIENCE_S, _LONG_IDLE_S = 0.03, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What costs next to nothing to know: the work, the nights, the schedule, the models, the pace of people."""
+    """What costs next to nothing to know: the work, the nights, the schedule, the pace of people."""
 
     at: datetime
     status: dict[str, Any]
     schedule: dict[str, Any]
     nights: list[dict[str, Any]]
     held: dict[int, dict[str, Any]]
-    models: list[ModelUse]
     pace: review_queue.Pace
     embedded: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What walks over rows: the queue, failures by reason, and the results of the last run."""
+    """What walks over rows: the queue, failures by reason, the results of the last run, and the models' figures."""
 
     at: datetime
     waiting: int
@@ -48,6 +47,7 @@ class Counted:
     oldest_at: datetime | None
     run: str | None
     results: Results
+    models: list[dict[str, Any]]
 
 
 class Figures:
@@ -55,7 +55,7 @@ class Figures:
 
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
         self._settings, self._sessions = settings, sessions
-        self._watched = Watched(settings, sessions)
+        self._watched, self._tested = Watched(settings, sessions), described.Tested(settings)
         self._last: tuple[tuple[int, bool], Results] | None = None
         self.moment = Kept(self._moment, fresh_s=_FRESH_S)
         self.counted = Kept(self._counted, fresh_s=_COUNTED_S, share=0.05)
@@ -90,7 +90,6 @@ class Figures:
                 schedule=shown,
                 nights=overview.list_runs(session, NIGHTS, schedule.NIGHTLY),
                 held=_last_notes(session, paused),
-                models=models.uses(session),
                 pace=review_queue.pace(session),
                 embedded=self._settings.embedded,
             )
@@ -109,6 +108,7 @@ class Figures:
                 oldest_at=review_queue.oldest(session),
                 run=run.logical_key if run else None,
                 results=results,
+                models=described.figures(session, models.uses(session), self._tested),
             )
 
 

@@ -29,6 +29,13 @@ def dashboard(request: Request, person: Viewer) -> Response:
     return render(request, "dashboard.html", **_shown(request, _may(person), at_once_s=_AT_ONCE_S))
 
 
+@router.get("/models")
+def models_page(request: Request, person: Viewer) -> Response:  # noqa: ARG001 -- asked for so that nobody else may
+    """Show how much each model flags, and how much of what it says is right."""
+    _moment, counted = parts_of(request).figures.now()
+    return render(request, "models.html", models=counted.models if counted else None)
+
+
 @router.get("/dashboard/events", response_class=EventSourceResponse)
 async def events(request: Request, person: Viewer) -> AsyncIterator[ServerSentEvent]:
     """Send the sections of the dashboard whenever they have changed, and a sign of life in between."""

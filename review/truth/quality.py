@@ -8,9 +8,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from db.review.truth import agreement, audit
+from db.review.truth.audit import AUDIT, FLAG
 
 _Z = 1.959964
 """Of a normal distribution: 95 % lie within."""
+_SMALL = 0.001
+"""A share of the results that changes no accuracy to speak of, so that nothing has to be known of it."""
 
 
 def quality(session: Session) -> dict[str, Any]:
@@ -23,6 +26,35 @@ def quality(session: Session) -> dict[str, Any]:
         "agreement": agreement_of(agreement.pairs(session)),
         "disagreements": [dict(row._mapping) for row in agreement.unsettled(session)],
     }
+
+
+def accuracies(session: Session, flagged: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+    """Return by model how much of what it lets pass, of what it flags, and of both is right; each with its interval.
+
+    `flagged` is the share of each model's results that people are shown, audits among them. Only the models named there
+    are told of. Audits stand for all that passed and reviews for all that was flagged, so both are weighed by their
+    share of the results, not by how many were looked at.
+    """
+    audits, reviews = (_by_model(session, drawn) for drawn in (AUDIT, FLAG))
+    return {model: _accuracy(audits[model], reviews[model], share) for model, share in flagged.items()}
+
+
+def _by_model(session: Session, drawn: str) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in session.execute(audit.outcomes(drawn)):
+        found[row.model].append(dict(row._mapping))
+    return found
+
+
+def _accuracy(audits: list[Mapping[str, Any]], reviews: list[Mapping[str, Any]], flagged: float) -> dict[str, Any]:
+    sure = min((1 - flagged) / (1 - min(_audited_share(audits), 0.99)), 1.0)
+    parts = [(share, _weighed(rows)) for share, rows in ((sure, audits), (1 - sure, reviews)) if share > _SMALL]
+    images = sum(looked_at for _, (looked_at, _, _) in parts)
+    known = all(right is not None for _, (_, right, _) in parts)
+    right = sum(share * (right or 0.0) for share, (_, right, _) in parts) if known else None
+    spread = sum(share**2 / effective for share, (_, _, effective) in parts if effective)
+    overall = {"images": images, **_share(right, 1 / spread if spread else 0.0)}
+    return {"sure": round(sure, 4), "passed": _precision(audits), "reviewed": _precision(reviews), "accuracy": overall}
 
 
 def agreement_of(pairs: Iterable[tuple[str, str, int]]) -> dict[str, Any]:
@@ -74,15 +106,26 @@ def _each(rows: Iterable[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
 
 
 def _precision(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Weigh each audit by one over its probability; as many images of one weight would be as sure set the interval."""
+    images, share, effective = _weighed(rows)
+    return {"images": images, **_share(share, effective)}
+
+
+def _weighed(rows: Iterable[Mapping[str, Any]]) -> tuple[int, float | None, float]:
+    """Weigh each decision by one over its probability; as many images of one weight would be as sure (Kish 1965)."""
     images, weight, squares, right = 0, 0.0, 0.0, 0.0
     for row in rows:
         images += row["images"]
         weight += row["weight"]
         squares += row["squares"]
         right += row["weight"] if row["right"] else 0.0
-    effective = weight**2 / squares if squares else 0.0
-    return {"images": images, **_share(right / weight if weight else None, effective)}
+    return images, (right / weight if weight else None), (weight**2 / squares if squares else 0.0)
+
+
+def _audited_share(audits: Iterable[Mapping[str, Any]]) -> float:
+    """Return the share of what passed that was drawn for an audit, as the audits tell."""
+    rows = list(audits)
+    weight = sum(row["weight"] for row in rows)
+    return sum(row["images"] for row in rows) / weight if weight else 0.0
 
 
 def _share(share: float | None, images: float) -> dict[str, float | None]:

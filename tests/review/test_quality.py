@@ -63,6 +63,44 @@ def test_audits_tell_how_much_of_what_passes_is_right(review_on_both: Review) ->
     assert "83.3 % of what passes is right" in review.client.get("/quality").text
 
 
+def test_a_models_accuracy_weighs_audits_and_reviews_by_what_they_stand_for(review_on_both: Review) -> None:
+    review = review_on_both
+    category = review.tag(review.ids[0])[0]
+    review.catalogue.items(*(f"sure-{number}.jpg" for number in range(12)))
+    review.catalogue.record(review.catalogue.claim(), category, needs_review=False)
+    for image in review.ids[:3]:
+        audit(review, image)
+        review.catalogue.sql(
+            "UPDATE classification SET review_reason = 'audit', audit_share = 0.2 WHERE object_id = :id", id=image
+        )
+    screen = review.screen(mode="single", limit=12)
+    audited, flagged = ([item for item in screen["items"] if (item["category"] is None) == blind] for blind in (1, 0))
+    wrong = [audited[0], *flagged[:2]]
+
+    review.decide(
+        *[decision(one, "Dress" if one in wrong else category) for one in screen["items"]], screen=screen["id"]
+    )
+
+    (model,) = review.ask("GET", "models", role="viewer").json()
+    assert [model[name]["images"] for name in ("accuracy", "passed", "reviewed")] == [6, 3, 3]
+    assert [model[name]["share"] for name in ("passed", "reviewed")] == [pytest.approx(2 / 3, abs=1e-3), 0.3333]
+    assert (model["results"], model["flagged"], model["sure"]) == (18, 0.3333, 0.8333)
+    assert model["accuracy"]["share"] == pytest.approx(15 / 18 * 2 / 3 + 3 / 18 / 3, abs=1e-3)
+    assert model["accuracy"]["low"] < model["accuracy"]["share"] < model["accuracy"]["high"]
+    assert model["test_accuracy"] == pytest.approx(0.9554, abs=0.01)
+    review.log_in("a-viewer")
+    for path in ("/models", "/dashboard"):
+        assert "61.1 %" in review.client.get(path).text
+
+
+def test_of_a_model_that_nobody_looked_at_only_its_test_is_known(review: Review) -> None:
+    (model,) = review.ask("GET", "models", role="viewer").json()
+
+    assert (model["accuracy"], model["flagged"]) == ({"images": 0, "share": None, "low": None, "high": None}, 1.0)
+    review.log_in("a-viewer")
+    assert "test: 95." in review.client.get("/dashboard").text
+
+
 def test_two_who_differ_are_listed_until_an_operator_settles_it(review: Review) -> None:
     review.client.app.state.parts.settings.double_share = 1.0  # type: ignore[attr-defined]
     review.log_in()

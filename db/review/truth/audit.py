@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from db.schema import Classification, Decision, ImageTag, ModelVersion, TagEvent
 from db.tags import Tagged
 
-AUDIT = "audit"
+AUDIT, FLAG = "audit", "flag"
+RECENT = 20_000
+"""Decisions in which answers to flagged images are looked for: the last ones, so that it costs the same at any age."""
 
 
 def draw(results: Sequence[Tagged], share: float) -> list[Tagged]:
@@ -43,12 +45,16 @@ def shares(session: Session, object_ids: Collection[int]) -> dict[int, float]:
     return {object_id: float(share or 0) for object_id, share in session.execute(statement)}
 
 
-def outcomes() -> Select[*tuple[Any, ...]]:
-    """Select by model and category, as the model had it, how audits came out; weighted by one over the probability."""
+def outcomes(drawn: str = AUDIT) -> Select[*tuple[Any, ...]]:
+    """Select by model and category, as the model had it, how what was drawn came out; weighted by one over the
+    probability. Audits are all counted, flagged images among the RECENT decisions.
+    """
     old = TagEvent.old
     said = old["category"].as_string()
     weight = 1.0 / Decision.probability
     right = (Decision.outcome == "category") & (Decision.category == said)
+    newest = select(func.coalesce(func.max(Decision.id), 0)).scalar_subquery()
+    recent = [Decision.id > newest - RECENT] if drawn == FLAG else []
     return (
         select(
             (ModelVersion.name + "@" + ModelVersion.version).label("model"),
@@ -60,6 +66,6 @@ def outcomes() -> Select[*tuple[Any, ...]]:
         )
         .join(TagEvent, (TagEvent.object_id == Decision.object_id) & (TagEvent.seq == Decision.seq))
         .outerjoin(ModelVersion, ModelVersion.id == old["model_version_id"].as_integer())
-        .where(Decision.drawn == AUDIT, Decision.undone_at.is_(None), Decision.probability > 0)
+        .where(Decision.drawn == drawn, Decision.undone_at.is_(None), Decision.probability > 0, *recent)
         .group_by(ModelVersion.name, ModelVersion.version, said, right)
     )
