@@ -74,3 +74,4 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.parts.trials.close()
+    app.state.parts.comparisons.close()

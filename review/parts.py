@@ -14,6 +14,7 @@ from db.review import pairs, screens
 from db.session import reading
 from review.access.links import links_of
 from review.access.oidc import SingleSignOn
+from review.board.comparisons import Comparisons
 from review.board.figures import Figures
 from review.categories import Categories
 from review.metrics import Metrics
@@ -48,7 +49,7 @@ class Parts:
         stores = Stores(settings)
         self.thumbnails, self.links = Thumbnails(settings, stores), links_of(settings, stores)
         self.metrics = Metrics()
-        self.figures = Figures(settings, sessions)
+        self.figures, self.comparisons = Figures(settings, sessions), Comparisons(settings, sessions)
         self.trials = Trials(settings, sessions)
         self.stopping: Callable[[], bool] = lambda: False
         self._counting, self._counted_at = Lock(), -_COUNT_AGE_S - 1

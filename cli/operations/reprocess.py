@@ -130,8 +130,9 @@ def _warn_of_unknown_keys(session: Any, selection: Selection) -> None:
 def _compared(settings: Settings, sessions: Sessions, plan: Plan, whole: bool) -> Plan:
     """Add to a plan which categories would change. Nothing is recorded of any image."""
     from cli.progress import counter
+    from db.operations.samples import SAMPLE
     from worker.bootstrap import Classifiers, build_tagger
-    from worker.operations.comparison import SAMPLE, compare
+    from worker.operations.comparison import compare
 
     tagger = build_tagger(settings, sessions, Classifiers(settings, sessions))
     try:

@@ -8,6 +8,9 @@ from sqlalchemy.orm import Session
 from db.operations.plans import STEP
 from db.schema import Plan, PlanItem, SourceObject
 
+SAMPLE = 500
+"""Images of a sample: enough to see what a model changes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sampled:

@@ -35,6 +35,7 @@ class PlanAsked(Body):
     since: str | None = Field(None, max_length=40, description="New or changed since then, UTC unless it has a zone.")
     model: str | None = Field(None, max_length=200, description="What to classify with. Default: what tags now.")
     newest_first: bool = False
+    compare: bool = Field(False, description="Classify a sample of 500 and say which categories change; see the plan.")
 
 
 class RunAsked(Why):

@@ -1,5 +1,6 @@
 """Routes of the whole catalogue: its state, its runs, and plans to classify images again."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -14,7 +15,7 @@ from review.api.bodies import Page
 from review.api.operation_bodies import PlanAsked, PlanMade, RunAsked, RunChanged, RunOpened, RunUndone, Why
 from review.board import acts
 from review.board.acts import Change
-from review.parts import parts_of
+from review.parts import Parts, parts_of
 from review.problems import responses
 from worker.operations.selecting import moment
 
@@ -72,21 +73,25 @@ def undo_run(id: RunId, request: Request, person: Operator, why: Why | None = No
 @router.post("/plans", status_code=201, responses=responses())
 def make_plan(asked: PlanAsked, request: Request, person: Operator) -> PlanMade:
     """Freeze which images a selection means now, as `tagger reprocess --dry-run` does. Nothing is classified yet."""
-    given: dict[str, Any] = asked.model_dump(exclude={"model", "newest_first", "since"})
+    given: dict[str, Any] = asked.model_dump(exclude={"model", "newest_first", "since", "compare"})
     lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     selection = Selection(**(given | lists), since=moment(asked.since) if asked.since else None)
-    made = acts.make_plan(parts_of(request), person, selection, asked.model, newest_first=asked.newest_first)
-    return _as_made(made)
+    ways = {"newest_first": asked.newest_first, "compare": asked.compare}
+    parts = parts_of(request)
+    return _as_made(parts, acts.make_plan(parts, person, selection, asked.model, **ways))
 
 
 @router.get("/plans/{code}", responses=responses(404))
 def show_plan(code: Annotated[str, Path(max_length=40)], request: Request, person: Viewer) -> PlanMade:  # noqa: ARG001
-    """Show a plan."""
-    return _as_made(acts.find_plan(parts_of(request), code))
+    """Show a plan, and how far its comparison is, as long as that is under way."""
+    parts = parts_of(request)
+    return _as_made(parts, acts.find_plan(parts, code))
 
 
-def _as_made(plan: Plan) -> PlanMade:
-    return PlanMade(plan=plan.code, **plan.figures)
+def _as_made(parts: Parts, plan: Plan) -> PlanMade:
+    comparison = parts.comparisons.of(plan.code)
+    progress: dict[str, Any] = {"comparison": asdict(comparison)} if comparison else {}
+    return PlanMade(plan=plan.code, **plan.figures, **progress)
 
 
 def _change(change: Change, request: Request, run_id: int, person: Operator, why: Why | None) -> RunChanged:

@@ -10,7 +10,7 @@ from db import actors
 from db.operations import control as runs, notes, plans, schedule, undo
 from db.operations.selection import Selection
 from db.review.access import Person
-from db.schema import Plan, Run
+from db.schema import ModelVersion, Plan, Run
 from db.session import in_transaction, reading
 from model import ModelError
 from review.parts import Parts
@@ -49,8 +49,13 @@ def change_run(parts: Parts, person: Person, run_id: int, change: Change, why: s
     return done, changed
 
 
-def make_plan(parts: Parts, person: Person, selection: Selection, model: str | None, *, newest_first: bool) -> Plan:
-    """Freeze what a selection means now, for the model that tags or another one by its name, never by a path."""
+def make_plan(
+    parts: Parts, person: Person, selection: Selection, model: str | None, *, newest_first: bool, compare: bool
+) -> Plan:
+    """Freeze what a selection means now, for the model that tags or another one by its name, never by a path.
+
+    With `compare`, a sample of its images is classified behind the request, to see which categories would change.
+    """
     from worker.bootstrap import check_taxonomy
     from worker.bundle_lookup import resolve
 
@@ -68,6 +73,8 @@ def make_plan(parts: Parts, person: Person, selection: Selection, model: str | N
         parts.sessions, selection, bundle, requested_by=actors.of_person(person.name), newest_first=newest_first
     )
     _log("plan_made", person, plan=made.code, images=made.figures["images"])
+    if compare:
+        parts.comparisons.begin(made)
     return made
 
 
@@ -75,6 +82,17 @@ def find_plan(parts: Parts, code: str) -> Plan:
     """Return a plan. Raises NoSuchPlan."""
     with reading(parts.sessions) as session:
         return plans.find(session, code)
+
+
+def model_of(parts: Parts, plan: Plan) -> str:
+    """Return the id of the bundle that a plan is to classify with."""
+    with reading(parts.sessions) as session:
+        return session.get_one(ModelVersion, plan.model_version_id).bundle_id
+
+
+def compare_plan(parts: Parts, code: str) -> None:
+    """Classify a sample of a plan's images behind the request. Raises NoSuchPlan."""
+    parts.comparisons.begin(find_plan(parts, code))
 
 
 def open_plan(parts: Parts, person: Person, code: str, why: str | None, *, strict: bool) -> tuple[Run, bool]:

@@ -1,4 +1,4 @@
-"""A dashboard whose news stop says so, and one that nobody looks at is still."""
+"""A dashboard whose news stop says so, one that nobody looks at is still; a plan tells how far its comparison is."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from review.board.comparisons import Progress
 from review.pages import dashboard
 from stack.chromium import CHROMIUM
 from tests.review.browsing import until
 from tests.review.clients import Review
 from tests.review.test_browser import address, browser, opened
+from tests.review.test_comparing import compared
 
 __all__ = ["address", "browser", "opened"]
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
@@ -77,3 +79,22 @@ def test_a_dashboard_that_nobody_looks_at_is_still(board: Page) -> None:
     board.evaluate("window.turn(false)")
     until(lambda: board.evaluate(OPEN), 1)
     assert [url.rsplit("/", 2)[1:] for url in asked] == [["dashboard", "events"]]
+
+
+def test_a_plan_tells_how_far_its_comparison_is_and_then_what_changes(
+    review: Review, opened: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = review.ask("POST", "plans", role="operator", json={"everything": True, "compare": True}).json()["plan"]
+    compared(review, plan)
+    progress: Progress | None = Progress(of=500, done=7)
+    monkeypatch.setattr(review.client.app.state.parts.comparisons, "of", lambda _: progress)  # type: ignore[attr-defined]
+
+    page = opened(f"/plans/{plan}")
+    section = page.locator("#comparison")
+    expect(section).to_contain_text("7 of 500 images are compared")
+    progress = Progress(of=500, done=8)
+    expect(section).to_contain_text("8 of 500 images are compared")
+    progress = None
+
+    expect(section.locator("table")).to_contain_text("→")
+    expect(page.locator("#live")).to_contain_text("keep their category")

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from db.operations import plan_changes, plans, samples
-from db.operations.samples import Sampled
+from db.operations.samples import SAMPLE, Sampled
 from db.queue.leases import ClaimedItem
 from db.schema import Plan
 from db.session import Sessions, in_transaction, read_with_retry
@@ -19,7 +19,6 @@ from worker.chunk.clock import Clock
 from worker.chunk.reading import Prepared, Reading, prepare
 from worker.tagging import Tagger
 
-SAMPLE = 500
 Change = tuple[str | None, str]
 Result = tuple[Sampled, Tagged]
 
