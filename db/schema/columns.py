@@ -58,6 +58,8 @@ class UtcTime(TypeDecorator[datetime]):
 
 # SQLite numbers rows by itself only for a column of exactly INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
+NEVER_AGAIN = {"sqlite_autoincrement": True}
+"""Of tables whose numbers others hold: that of a removed row is not given again. So it is on PostgreSQL anyway."""
 # Order of keys must be the store's: UTF-8 bytes. SQLite compares so by itself.
 Key = Text().with_variant(Text(collation="C"), "postgresql")
 KEY_HEAD_CHARS = 400

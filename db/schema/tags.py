@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.schema.columns import Base, partial_index
+from db.schema.columns import NEVER_AGAIN, Base, partial_index
 
 
 def _of_flagged(name: str, *columns: str) -> Index:
@@ -63,7 +63,7 @@ class TagEvent(Base):
     """One change of one tag: who, why, from what, to what. Append-only; audit and undo are built on it."""
 
     __tablename__ = "tag_event"
-    __table_args__ = (UniqueConstraint("object_id", "seq"), Index("ix_tag_event_actor", "actor", "id"))
+    __table_args__ = (UniqueConstraint("object_id", "seq"), Index("ix_tag_event_actor", "actor", "id"), NEVER_AGAIN)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"))

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.schema.columns import KEY_DIGEST, Base, Key, key_head, partial_index
+from db.schema.columns import KEY_DIGEST, NEVER_AGAIN, Base, Key, key_head, partial_index
 from db.schema.vocabulary import ITEM_STATES, OPEN_STATES, RUN_STATES
 
 SEVERAL = ""
@@ -39,6 +39,7 @@ class SourceObject(Base):
             postgresql_where=text("product_id IS NOT NULL"),
         ),
         Index("ix_source_object_missing_in_run", "missing_in_run"),
+        NEVER_AGAIN,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -141,7 +142,7 @@ class WorkItem(Base):
         # On PostgreSQL these checks were half of what adding an item costs, and waited for whoever had locked the run.
         ForeignKeyConstraint(["model_version_id"], ["model_version.id"]).ddl_if(dialect="sqlite"),
         ForeignKeyConstraint(["run_id"], ["run.id"]).ddl_if(dialect="sqlite"),
-        {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"}},
+        NEVER_AGAIN | {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

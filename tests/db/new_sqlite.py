@@ -25,6 +25,7 @@ def dumped(file: Path) -> str:
     """Return the statements that make what is in a catalogue, in an order that does not depend on chance."""
     with closing(sqlite3.connect(file)) as connection:
         _begin, *statements, _commit = map(_in_order, connection.iterdump())
+    statements = [statement for statement in statements if "sqlite_sequence" not in statement]  # SQLite's own
     statements.sort(key=lambda statement: (not statement.startswith("CREATE TABLE"), statement))
     return "\n".join(statements) + "\n"
 

@@ -71,6 +71,30 @@ def test_a_worker_that_has_an_image_records_nothing_of_it(catalogue: Catalogue) 
     assert catalogue.violations() == []
 
 
+def test_a_worker_that_comes_back_late_writes_nothing_on_the_image_that_came_next(catalogue: Catalogue) -> None:
+    catalogue.items("a", "forgotten")
+    held = catalogue.claim()
+    forget(catalogue, "forgotten")
+    catalogue.items("next")
+    assert [item.key for item in catalogue.claim()] == ["next"]
+
+    assert catalogue.record(held, "Coat") == 1
+    assert catalogue.sql("SELECT key FROM image_tag t JOIN source_object o ON o.id = t.object_id") == [("a",)]
+
+
+def test_a_number_that_was_forgotten_is_given_to_nobody_else(catalogue: Catalogue) -> None:
+    """A page of the review holds that of an image; a copy of the tags that of an event, and asks what is newer."""
+    newest = "SELECT max(o.id), max(w.id), max(e.id) FROM source_object o, work_item w, tag_event e"
+    an_image_tagged(catalogue, "kept")
+    an_image_tagged(catalogue, "forgotten")
+    before = catalogue.sql(newest)[0]
+    forget(catalogue, "forgotten")
+
+    an_image_tagged(catalogue, "next")
+
+    assert all(now > then for now, then in zip(catalogue.sql(newest)[0], before, strict=True))
+
+
 def test_who_decided_is_counted_by_name(catalogue: Catalogue) -> None:
     for key, person in (("a", "amina"), ("b", "amina"), ("c", "joe")):
         object_id = an_image_tagged(catalogue, key)

@@ -6,7 +6,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
@@ -16,7 +15,7 @@ from db.queue.leases import ClaimedItem
 from db.schema import Run
 from db.session import in_transaction, reading
 from tests.db.operations.planning import AMINA, make, open_plan
-from tests.db.test_state_machine import Tagging, on_database, take
+from tests.db.test_state_machine import Tagging
 from worker.operations import control, undo
 
 BY_AMINA = {"actor": AMINA, "why": ""}
@@ -97,12 +96,3 @@ class Operating(Tagging):
         assert self.sql("SELECT id FROM work_item WHERE state IN ('pending', 'leased')") == []
         with self.catalogue.sessions.begin() as session:
             runs.close_finished(session)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def walking(request: pytest.FixtureRequest) -> type[Tagging]:
-    return on_database(Operating, request, sqlite=3, postgresql=1)
-
-
-def test_no_order_of_operations_breaks_an_invariant_or_changes_what_a_person_decided(walking: Any) -> None:
-    take(walking)

@@ -75,6 +75,58 @@ CREATE TABLE "run" (
 	CONSTRAINT pk_run PRIMARY KEY (id), 
 	CONSTRAINT uq_run_logical_key UNIQUE (logical_key)
 );
+CREATE TABLE "source_object" (
+	id INTEGER NOT NULL, 
+	bucket TEXT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	version_token TEXT NOT NULL, 
+	size INTEGER NOT NULL, 
+	last_modified VARCHAR(26) NOT NULL, 
+	product_id TEXT, 
+	first_seen VARCHAR(26) NOT NULL, 
+	gone_at VARCHAR(26), 
+	missing_in_run INTEGER, changed_at VARCHAR(26), 
+	CONSTRAINT pk_source_object PRIMARY KEY (id AUTOINCREMENT), 
+	CONSTRAINT uq_source_object_bucket_key UNIQUE (bucket, "key")
+);
+CREATE TABLE "tag_event" (
+	id INTEGER NOT NULL, 
+	object_id INTEGER NOT NULL, 
+	seq INTEGER NOT NULL, 
+	old JSON, 
+	new JSON NOT NULL, 
+	actor TEXT NOT NULL, 
+	why TEXT NOT NULL, 
+	at VARCHAR(26) NOT NULL, 
+	CONSTRAINT fk_tag_event_object_id_source_object FOREIGN KEY(object_id) REFERENCES source_object (id), 
+	CONSTRAINT pk_tag_event PRIMARY KEY (id AUTOINCREMENT), 
+	CONSTRAINT uq_tag_event_object_id_seq UNIQUE (object_id, seq)
+);
+CREATE TABLE "work_item" (
+	id INTEGER NOT NULL, 
+	object_id INTEGER NOT NULL, 
+	version_token TEXT NOT NULL, 
+	model_version_id INTEGER NOT NULL, 
+	request_id TEXT NOT NULL, 
+	run_id INTEGER NOT NULL, 
+	queue TEXT NOT NULL, 
+	priority SMALLINT NOT NULL, 
+	state TEXT NOT NULL, 
+	eligible_at VARCHAR(26) NOT NULL, 
+	fence INTEGER DEFAULT '0' NOT NULL, 
+	failures SMALLINT DEFAULT '0' NOT NULL, 
+	crashes SMALLINT DEFAULT '0' NOT NULL, 
+	claimed_alone BOOLEAN DEFAULT 0 NOT NULL, 
+	lease_owner TEXT, 
+	reason TEXT, 
+	detail TEXT, losses SMALLINT DEFAULT '0' NOT NULL, cap INTEGER, failed_under TEXT, bucket TEXT, 
+	CONSTRAINT ck_work_item_state CHECK (state IN ('pending', 'leased', 'done', 'skipped', 'quarantined', 'cancelled')), 
+	CONSTRAINT fk_work_item_model_version_id_model_version FOREIGN KEY(model_version_id) REFERENCES model_version (id), 
+	CONSTRAINT fk_work_item_object_id_source_object FOREIGN KEY(object_id) REFERENCES source_object (id), 
+	CONSTRAINT fk_work_item_run_id_run FOREIGN KEY(run_id) REFERENCES run (id), 
+	CONSTRAINT pk_work_item PRIMARY KEY (id AUTOINCREMENT), 
+	CONSTRAINT uq_work_item_request UNIQUE (object_id, model_version_id, version_token, request_id)
+);
 CREATE TABLE act (
 	id INTEGER NOT NULL, 
 	at VARCHAR(26) NOT NULL, 
@@ -339,33 +391,6 @@ CREATE TABLE second_opinion (
 	CONSTRAINT fk_second_opinion_second_id_decision FOREIGN KEY(second_id) REFERENCES decision (id), 
 	CONSTRAINT pk_second_opinion PRIMARY KEY (id)
 );
-CREATE TABLE source_object (
-	id INTEGER NOT NULL, 
-	bucket TEXT NOT NULL, 
-	"key" TEXT NOT NULL, 
-	version_token TEXT NOT NULL, 
-	size INTEGER NOT NULL, 
-	last_modified VARCHAR(26) NOT NULL, 
-	product_id TEXT, 
-	first_seen VARCHAR(26) NOT NULL, 
-	gone_at VARCHAR(26), 
-	missing_in_run INTEGER, changed_at VARCHAR(26), 
-	CONSTRAINT pk_source_object PRIMARY KEY (id), 
-	CONSTRAINT uq_source_object_bucket_key UNIQUE (bucket, "key")
-);
-CREATE TABLE tag_event (
-	id INTEGER NOT NULL, 
-	object_id INTEGER NOT NULL, 
-	seq INTEGER NOT NULL, 
-	old JSON, 
-	new JSON NOT NULL, 
-	actor TEXT NOT NULL, 
-	why TEXT NOT NULL, 
-	at VARCHAR(26) NOT NULL, 
-	CONSTRAINT fk_tag_event_object_id_source_object FOREIGN KEY(object_id) REFERENCES source_object (id), 
-	CONSTRAINT pk_tag_event PRIMARY KEY (id), 
-	CONSTRAINT uq_tag_event_object_id_seq UNIQUE (object_id, seq)
-);
 CREATE TABLE throttle (
 	name TEXT NOT NULL, 
 	until VARCHAR(26) NOT NULL, 
@@ -396,31 +421,6 @@ CREATE TABLE user_session (
 	CONSTRAINT fk_user_session_user_id_user FOREIGN KEY(user_id) REFERENCES user (id), 
 	CONSTRAINT pk_user_session PRIMARY KEY (id), 
 	CONSTRAINT uq_user_session_token_hash UNIQUE (token_hash)
-);
-CREATE TABLE work_item (
-	id INTEGER NOT NULL, 
-	object_id INTEGER NOT NULL, 
-	version_token TEXT NOT NULL, 
-	model_version_id INTEGER NOT NULL, 
-	request_id TEXT NOT NULL, 
-	run_id INTEGER NOT NULL, 
-	queue TEXT NOT NULL, 
-	priority SMALLINT NOT NULL, 
-	state TEXT NOT NULL, 
-	eligible_at VARCHAR(26) NOT NULL, 
-	fence INTEGER DEFAULT '0' NOT NULL, 
-	failures SMALLINT DEFAULT '0' NOT NULL, 
-	crashes SMALLINT DEFAULT '0' NOT NULL, 
-	claimed_alone BOOLEAN DEFAULT 0 NOT NULL, 
-	lease_owner TEXT, 
-	reason TEXT, 
-	detail TEXT, losses SMALLINT DEFAULT '0' NOT NULL, cap INTEGER, failed_under TEXT, bucket TEXT, 
-	CONSTRAINT ck_work_item_state CHECK (state IN ('pending', 'leased', 'done', 'skipped', 'quarantined', 'cancelled')), 
-	CONSTRAINT fk_work_item_model_version_id_model_version FOREIGN KEY(model_version_id) REFERENCES model_version (id), 
-	CONSTRAINT fk_work_item_object_id_source_object FOREIGN KEY(object_id) REFERENCES source_object (id), 
-	CONSTRAINT fk_work_item_run_id_run FOREIGN KEY(run_id) REFERENCES run (id), 
-	CONSTRAINT pk_work_item PRIMARY KEY (id), 
-	CONSTRAINT uq_work_item_request UNIQUE (object_id, model_version_id, version_token, request_id)
 );
 CREATE TABLE worker_heartbeat (
 	name TEXT NOT NULL, 
@@ -507,4 +507,4 @@ SELECT r.bucket, r.product_id, r.category,
        n.images, n.images_to_review, n.tagged_at
 FROM ranked r JOIN totals n ON n.bucket = r.bucket AND n.product_id = r.product_id
 WHERE r.place = 1;
-INSERT INTO "alembic_version" VALUES('0019');
+INSERT INTO "alembic_version" VALUES('0020');
