@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
 from db import CatalogueError
+from db.availability import replace_dead
 from db.schema.columns import Base, UtcTime
 
 Sessions = sessionmaker[Session]
@@ -207,13 +208,12 @@ def _postgresql(url: URL, pool_size: int, pooled: bool) -> Engine:
     url = _verified(url)
     settings = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
     settings += " -c plan_cache_mode=force_custom_plan"  # a plan made before a large scan is wrong after it
-    options: dict[str, Any] = {
-        "connect_args": {"connect_timeout": 5, "keepalives_idle": 30, "options": settings},
-        "pool_pre_ping": True,
-    }
+    options: dict[str, Any] = {"connect_args": {"connect_timeout": 5, "keepalives_idle": 30, "options": settings}}
     if not pooled:
         return create_engine(url, poolclass=NullPool, **options)
-    return create_engine(url, pool_size=pool_size, max_overflow=1, pool_recycle=1800, **options)
+    engine = create_engine(url, pool_size=pool_size, max_overflow=1, pool_recycle=1800, **options)
+    replace_dead(engine)
+    return engine
 
 
 def _verified(url: URL) -> URL:
@@ -236,4 +236,11 @@ def _is_here(host: str) -> bool:
 
 def reading(sessions: Sessions) -> Session:
     """Open a session that only reads. On SQLite it takes no write lock, so that it never holds up the workers."""
-    return Session(engine_of(sessions).execution_options(read_only=True), expire_on_commit=False)
+    return Session(_to_read(engine_of(sessions)), expire_on_commit=False)
+
+
+@lru_cache(16)
+def _to_read(engine: Engine) -> Engine:
+    """Give an engine's connections to readers; on PostgreSQL without BEGIN and ROLLBACK, which isolate nothing here."""
+    engine = engine.execution_options(read_only=True)
+    return engine if is_sqlite(engine.dialect) else engine.execution_options(isolation_level="AUTOCOMMIT")

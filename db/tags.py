@@ -18,7 +18,7 @@ from db.schema.columns import table_of
 from db.session import dialect_of, now, upsert
 
 TAGS = table_of(ImageTag)
-_ADDING_EVENTS = insert(table_of(TagEvent))
+ADDING_EVENTS = insert(table_of(TagEvent))
 TAG_FIELDS = ("category", "confidence", "needs_review", "review_reason", "source", "model_version_id")
 
 
@@ -161,18 +161,18 @@ def last_seqs(session: Session, object_ids: Collection[int]) -> dict[int, int]:
 
 
 def put_tags(session: Session, rows: Sequence[Mapping[str, Any]], *, unless_human: bool = False) -> set[int]:
-    """Write whole tags over what is there; returns whose were written. With `unless_human` see `_upserting`."""
-    return set(write(session, _upserting(dialect_of(session), unless_human), rows).scalars()) if rows else set()
+    """Write whole tags over what is there; returns whose were written. With `unless_human` see `upserting`."""
+    return set(write(session, upserting(dialect_of(session), unless_human), rows).scalars()) if rows else set()
 
 
 def add_events(session: Session, events: Sequence[Mapping[str, Any]]) -> None:
     """Append to the history of tags."""
     if events:
-        write(session, _ADDING_EVENTS, events)
+        write(session, ADDING_EVENTS, events)
 
 
 @lru_cache(16)
-def _upserting(dialect: Dialect, unless_human: bool) -> Any:
+def upserting(dialect: Dialect, unless_human: bool) -> Any:
     """Build the INSERT ... ON CONFLICT DO UPDATE, which itself leaves human and unchanged tags as they are."""
     statement = upsert(dialect, TAGS)
     old, new = TAGS.c, statement.excluded

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from db.operations import plan_changes
 from db.review import decisions, screens, undoing
 from db.review.access import Person
-from db.review.decisions import Conflict, Given, Recorded, Reviewer
+from db.review.decisions import Conflict, Recorded, Reviewer
 from db.review.filters import Filters
-from db.review.items import Item
+from db.review.items import Given, Item
 from db.review.undoing import Restored
 from db.schema import CONFIDENCE_UNIT
 from db.session import in_transaction, reading
@@ -135,8 +135,8 @@ def picture(object_id: int, bucket: str, key: str, version_token: str, size: str
     return f"/images/{object_id}/{size}?v={identity(bucket, key, version_token)[:16]}"
 
 
-def decide(parts: Parts, person: Person, batch: Sequence[Given], *, screen_id: int | None = None) -> Recorded:
-    """Record decisions, with a screen as its mode and its plan have them. Raises Problem for an unknown category."""
+def decide(parts: Parts, person: Person, batch: Sequence[Given]) -> Recorded:
+    """Record decisions, those on a screen as it has shown them. Raises Problem for an unknown category."""
     names = set(parts.categories.names())
     unknown = sorted({given.category for given in batch if given.category is not None} - names)
     if unknown:
@@ -145,29 +145,16 @@ def decide(parts: Parts, person: Person, batch: Sequence[Given], *, screen_id: i
     reviewer = Reviewer(person.user_id, person.name)
     share = parts.settings.double_share if mixing.is_browser(person) else 0.0
 
-    def record(session: Session) -> tuple[Sequence[Given], Recorded]:
-        made = batch if screen_id is None else _made_on(session, person, screen_id, batch)
-        return made, decisions.record(session, reviewer, made, double_share=share)
+    def record(session: Session) -> Recorded:
+        return decisions.record(session, reviewer, batch, double_share=share, as_shown=True)
 
-    made, result = in_transaction(parts.sessions, record)
+    result = in_transaction(parts.sessions, record)
     new = set(result.recorded)
-    counts = Counter((given.outcome, given.how) for given in made if given.key in new)
+    counts = Counter((given.outcome, given.how) for given in result.made if given.key in new)
     for (outcome, how), count in counts.items():
         parts.metrics.decisions.labels(outcome, how).inc(count)
     parts.metrics.conflicts.inc(len(result.conflicts))
     return result
-
-
-def _made_on(session: Session, person: Person, screen_id: int, batch: Sequence[Given]) -> Sequence[Given]:
-    """Say in what way decisions on a screen were made, and what its plan, if it has one, has shown as the answer."""
-    try:
-        screen = screens.find(session, screen_id, person.user_id)
-    except screens.NoSuchScreen:
-        return batch
-    plan = screen.filters.get("plan")
-    changes = plan_changes.of(session, plan, [given.object_id for given in batch]) if plan is not None else {}
-    proposed = {object_id: change.becomes for object_id, change in changes.items()}
-    return [replace(given, how=screen.mode, suggested=proposed.get(given.object_id)) for given in batch]
 
 
 def undo(parts: Parts, person: Person, key: str, *, of_anybody: bool) -> Restored:

@@ -10,16 +10,18 @@ from typing import Any
 from sqlalchemy import Delete, Select, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from db import actors, tags as tagging
+from db import actors
 from db.review.human_tags import decided_fields
+from db.review.items import Given
 from db.review.truth import circumstances, opinions, probes, sittings
 from db.review.truth.circumstances import Circumstances
 from db.review.truth.probes import Answer, Checked
 from db.review.truth.sittings import Care
 from db.schema import Decision, ReviewClaim, TagEvent
-from db.schema.bulk import write
+from db.schema.bulk import write_together
 from db.schema.columns import table_of
-from db.tags import TAG_FIELDS, add_events, lock_objects, put_tags
+from db.session import dialect_of
+from db.tags import ADDING_EVENTS, TAG_FIELDS, lock_objects, upserting
 
 GRIDS = ("sweep", "pair")
 """Modes in which each image is a cell; in product mode one stands for several."""
@@ -37,26 +39,6 @@ class Reviewer:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A decision as it is sent: `key` is the client's and makes it idempotent, `version` the tag's that was seen.
-
-    `outcome` is one of OUTCOMES, or "colleague", who is to decide instead; `category` is given only with "category",
-    `screen_id` if the image was on a screen.
-    """
-
-    key: str
-    object_id: int
-    version: int
-    outcome: str
-    category: str | None = None
-    screen_id: int | None = None
-    how: str = "api"
-    blind: bool = False
-    dwell_ms: int | None = None
-    suggested: str | None = None  # if something else than the tag was shown as the answer
-
-
-@dataclass(frozen=True, slots=True)
 class Conflict:
     """An image that somebody changed since it was seen: what it is now, and by whom. All None: it is not there."""
 
@@ -68,11 +50,12 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a batch: the keys that were recorded now or before, and what others were quicker with.
+    """What became of a batch `made`: the keys recorded now or before, and what others were quicker with.
 
     `checked` are the probes among it, and `careless` tells that something was missed again, or settled in a hurry.
     """
 
+    made: Sequence[Given]
     recorded: list[str]
     repeated: list[str]
     conflicts: list[Conflict]
@@ -80,25 +63,29 @@ class Recorded:
     careless: bool = False
 
 
-def record(session: Session, reviewer: Reviewer, batch: Sequence[Given], *, double_share: float = 0.0) -> Recorded:
+def record(
+    session: Session, reviewer: Reviewer, batch: Sequence[Given], *, double_share: float = 0.0, as_shown: bool = False
+) -> Recorded:
     """Record a batch in the caller's transaction; what was recorded before, or has changed since, is only told.
 
     Answers to probes are kept apart from decisions. Of the rest `double_share` is to be read by a second reviewer, too.
+    With `as_shown` each was made as its screen was: in its mode, and on what its plan, if it has one, has proposed.
     """
-    lock_objects(session, [given.object_id for given in batch])
-    tags = tags_of(session, [given.object_id for given in batch])
+    ids = [given.object_id for given in batch]
+    lock_objects(session, ids)
+    screens = {given.screen_id for given in batch if given.screen_id is not None}
+    tags, shown = circumstances.read(session, reviewer.id, ids, screens)
+    batch = circumstances.as_shown(session, batch, shown) if as_shown else batch
     seen = _keys_of(session, reviewer, [given.key for given in batch])
     hurried = _hurried([given for given in batch if given.key not in seen])
     care = sittings.go_on(session, reviewer.id, hurried=hurried)
-    screens = {given.screen_id for given in batch if given.screen_id is not None}
-    shown = circumstances.read(session, reviewer.id, tags, screens)
     answered = probes.answer(session, care, shown.probes, _answers(batch))
     checked = [answer for answer in answered.checked if answer.found is not None]
     if checked:
         found = sum(bool(answer.found) for answer in checked)
         care = sittings.go_on(session, reviewer.id, probes=len(checked), found=found)
-    was_careless = hurried > 0 or any(not answer.found for answer in checked)
-    result = Recorded([*answered.new], [*answered.repeated], [], answered.checked, was_careless and care.is_careless)
+    careless = care.is_careless and (hurried > 0 or any(not answer.found for answer in checked))
+    result = Recorded(batch, [*answered.new], [*answered.repeated], [], answered.checked, careless)
     of_probes = {*answered.new, *answered.repeated}
     writing = _Writing(session, reviewer, shown, care)
     writing.take([given for given in batch if given.key not in of_probes], tags, seen, result)
@@ -154,11 +141,10 @@ class _Writing:
     def flush(self, double_share: float) -> None:
         if not self._decisions:
             return
-        put_tags(self._session, list(self._tags.values()))
-        add_events(self._session, self._events)
-        written = write(self._session, _ADDING, self._decisions)
+        tags = upserting(dialect_of(self._session), unless_human=False), list(self._tags.values())
+        rows = [tags, (ADDING_EVENTS, self._events), (_ADDING, self._decisions)]
+        written = write_together(self._session, rows, (_releasing(), {"ids": sorted(self._settled)}))
         self._second_opinions(dict(written.all()), double_share)
-        self._session.execute(_releasing(), {"ids": sorted(self._settled)})
 
     def _second_opinions(self, ids: dict[str, int], double_share: float) -> None:
         """Close what was asked and is answered now, and ask what these decisions ask."""
@@ -219,11 +205,6 @@ def _answers(batch: Sequence[Given]) -> list[Answer]:
 def fields_of(tag: dict[str, Any]) -> dict[str, Any]:
     """Return of a tag what its events hold."""
     return {name: tag[name] for name in TAG_FIELDS}
-
-
-def tags_of(session: Session, object_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Return tags by image, as they are now."""
-    return {object_id: dict(tag._mapping) for object_id, tag in tagging.tags_of(session, object_ids).items()}
 
 
 def _keys_of(session: Session, reviewer: Reviewer, keys: Sequence[str]) -> set[str]:

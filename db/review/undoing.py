@@ -10,11 +10,11 @@ from sqlalchemy import Select, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from db import CatalogueError, actors
-from db.review.decisions import Conflict, Reviewer, conflict, fields_of, tags_of
+from db.review.decisions import Conflict, Reviewer, conflict, fields_of
 from db.review.truth import opinions, probes
 from db.schema import Decision, ImageTag, Probe, TagEvent
 from db.session import now
-from db.tags import add_events, lock_objects, put_tags
+from db.tags import add_events, lock_objects, put_tags, tags_of
 
 STEP = 200
 """Decisions undone in one transaction, where there are many."""
@@ -115,7 +115,7 @@ class _Undoing:
 
     def __init__(self, session: Session, reviewer: Reviewer, object_ids: Sequence[int]) -> None:
         self._session, self._actor, self._at = session, actors.of_person(reviewer.name), now(session)
-        self._now = tags_of(session, object_ids)
+        self._now = {object_id: dict(tag._mapping) for object_id, tag in tags_of(session, object_ids).items()}
         self._old = self._before(object_ids)
         self._undone = self._undone_before(object_ids)
         self._changed: set[int] = set()
@@ -180,5 +180,5 @@ class _Undoing:
 
 def _of_probe(session: Session, probe: Probe) -> Restored:
     tag = tags_of(session, [probe.object_id]).get(probe.object_id)
-    version = tag["version"] if tag else 0
+    version = tag.version if tag else 0
     return Restored(probe.key or "", probe.object_id, version, probe.shown, needs_review=True)

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from db.review import screens, undoing
-from db.review.decisions import Conflict, Given, Reviewer
+from db.review.decisions import Conflict, Reviewer
 from db.review.filters import Filters
+from db.review.items import Given
 from db.review.undoing import Restored
 from db.session import in_transaction, reading
 from review.access.auth import ReviewerPerson, scopes_of
@@ -82,18 +83,18 @@ def undo_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> Scree
     )
 
 
-@router.post("/decisions", responses=responses(), response_model_exclude_defaults=True)
-def record_decisions(batch: DecisionsGiven, request: Request, person: ReviewerPerson) -> DecisionsRecorded:
+@router.post("/decisions", response_model=DecisionsRecorded, responses=responses())
+def record_decisions(batch: DecisionsGiven, request: Request, person: ReviewerPerson) -> Response:
     """Record decisions; sent again with the same ids, they are recorded once."""
-    given = [_given(decision, batch.screen) for decision in batch.decisions]
-    result = decide(parts_of(request), person, given, screen_id=batch.screen)
-    return DecisionsRecorded(
+    result = decide(parts_of(request), person, [_given(decision, batch.screen) for decision in batch.decisions])
+    told = DecisionsRecorded(
         recorded=len(result.recorded),
         repeated=len(result.repeated),
         conflicts=[_conflict(conflict) for conflict in result.conflicts],
         probes=[ProbeTold(**asdict(checked)) for checked in result.checked],
         careless=result.careless,
     )
+    return Response(told.model_dump_json(exclude_defaults=True), media_type="application/json")
 
 
 @router.post("/decisions/{id}/undo", responses=responses(404, 409))

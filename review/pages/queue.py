@@ -8,8 +8,8 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from db.review import images
-from db.review.decisions import Given
 from db.review.filters import Filters
+from db.review.items import Given
 from db.session import reading
 from review.access.auth import ReviewerPerson, Viewer, scopes_of
 from review.api.bodies import NO_CATEGORY_KEY

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from psycopg import OperationalError as DriverError
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from db import session as sessions_module
+from db import availability, session as sessions_module
 from db.availability import is_away
-from db.session import in_transaction, read_with_retry, sessions_of
+from db.session import connect, in_transaction, read_with_retry, reading, sessions_of
 
 
 class Failing:
@@ -37,6 +40,58 @@ def test_a_connection_to_postgresql_has_time_outs_and_plans_anew(postgres_engine
         settings = [connection.execute(text(f"SHOW {name}")).scalar_one() for name in names]
 
     assert settings == ["30s", "10s", "1min", "force_custom_plan"]
+
+
+@pytest.fixture
+def pings(postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Note which connections are asked for a sign of life."""
+    asked: list[Any] = []
+    ping = postgres_engine.dialect.do_ping
+    monkeypatch.setattr(
+        postgres_engine.dialect, "do_ping", lambda connection: (asked.append(connection), ping(connection))
+    )
+    return asked
+
+
+def backend(engine: Engine) -> int:
+    with engine.connect() as connection:
+        pid: int = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    return pid
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced_before_it_is_used(postgres_engine: Engine) -> None:
+    engine = connect(postgres_engine.url.render_as_string(hide_password=False), pool_size=1)
+    ended = backend(engine)
+    with postgres_engine.begin() as other:
+        other.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": ended})
+
+    assert backend(engine) != ended
+    engine.dispose()
+
+
+def test_a_connection_that_lives_is_asked_only_after_a_long_rest(
+    postgres_engine: Engine, pings: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        backend(postgres_engine)
+    assert not pings
+
+    monkeypatch.setattr(availability, "LONG_IDLE_S", -1.0)
+    backend(postgres_engine)
+
+    assert len(pings) == 1
+
+
+def test_whoever_only_reads_begins_no_transaction(postgres_engine: Engine) -> None:
+    with reading(sessions_of(postgres_engine)) as session:
+        session.execute(text("SELECT 1"))
+        driver = session.connection().connection.dbapi_connection
+        assert driver is not None
+        assert driver.info.transaction_status == TransactionStatus.IDLE
+
+    with sessions_of(postgres_engine).begin() as session:  # which has the same connection, and its own way again
+        session.execute(text("SELECT 1"))
+        assert driver.info.transaction_status == TransactionStatus.INTRANS
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03", "57014", "57P01", "08006"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from db.review.decisions import Given, Reviewer, record as record_decisions
+from db.review.decisions import Reviewer, record as record_decisions
+from db.review.items import Given
 from tests.review.clients import Review, decision
 
 NAMES = ("T-shirt/top", "Trouser", "Pullover")

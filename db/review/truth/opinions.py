@@ -12,8 +12,10 @@ from db.review.truth.audit import is_drawn
 from db.schema import Decision, SecondOpinion
 from db.schema.columns import table_of
 from db.session import upsert
+from db.tags import TAGS
 
 TABLE = table_of(SecondOpinion)
+_FIELDS = tuple(TAGS.c.keys())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +33,27 @@ class Asked:
         return self.user_id != user_id
 
 
-def open_of(session: Session, object_ids: Collection[int]) -> dict[int, Asked]:
-    """Return by image what is asked about it and not answered."""
-    return {
-        object_id: Asked(id, kind, probability, user_id, (outcome, category))
-        for object_id, id, kind, probability, user_id, outcome, category in session.execute(
-            _open(), {"ids": sorted(object_ids)}
-        )
-    }
+def with_tags(session: Session, object_ids: Collection[int]) -> tuple[dict[int, dict[str, Any]], dict[int, Asked]]:
+    """Return by image its tag as it is now, and what is asked about it and not answered."""
+    tags: dict[int, dict[str, Any]] = {}
+    asked: dict[int, Asked] = {}
+    for row in session.execute(_tags_and_open(), {"ids": sorted(object_ids)}):
+        tag = dict(zip(_FIELDS, row, strict=False))
+        tags[tag["object_id"]] = tag
+        id, kind, probability, user_id, outcome, category = row[len(_FIELDS) :]
+        if id is not None:
+            asked[tag["object_id"]] = Asked(id, kind, probability, user_id, (outcome, category))
+    return tags, asked
 
 
 @cache
-def _open() -> Select[*tuple[Any, ...]]:
+def _tags_and_open() -> Select[*tuple[Any, ...]]:
     first, asked = Decision, SecondOpinion
-    these = asked.object_id.in_(bindparam("ids", expanding=True))
-    return (
-        select(asked.object_id, asked.id, asked.kind, asked.probability, first.user_id, first.outcome, first.category)
-        .join(first, first.id == asked.first_id)
-        .where(these, asked.second_id.is_(None), first.undone_at.is_(None))
-    )
+    columns = asked.object_id, asked.id, asked.kind, asked.probability, first.user_id, first.outcome, first.category
+    joined = select(*columns).join(first, first.id == asked.first_id)
+    opened = joined.where(asked.second_id.is_(None), first.undone_at.is_(None)).subquery()
+    both = select(TAGS, *opened.c[1:]).outerjoin(opened, opened.c.object_id == TAGS.c.object_id)
+    return both.where(TAGS.c.object_id.in_(bindparam("ids", expanding=True)))
 
 
 def ask_colleagues(session: Session, firsts: Mapping[int, int]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from db.review import decisions, screens, undoing, users
-from db.review.decisions import Given, Recorded, Reviewer
+from db.review.decisions import Recorded, Reviewer
 from db.review.filters import Filters
+from db.review.items import Given
 from db.review.screens import Screen
 from tests.db.catalogues import Catalogue
 
