@@ -4,18 +4,20 @@ Nothing of a store that is held is claimed. A run of such a store is left out wh
 lies in the others is found by an index of its own, however much of the held ones stands before it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, func, select, update
+from sqlalchemy import ColumnElement, Dialect, Integer, ScalarSelect, Select, bindparam, case, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.queue.leases import LEASE_S, MAX_LOSSES, ClaimedItem
 from db.queue.throttle import held_buckets
-from db.queue.turns import HELD_RUNS, IN_TURN, due, first_in_turn, of_store, with_first, worked_on
+from db.queue.turns import HELD_RUNS, IN_TURN, KEPT, First, Sought, first_in_turn, in_store_alone, worked_on
 from db.schema import Run, SourceObject, WorkItem
-from db.session import sql_now
+from db.session import dialect_of, sql_now
 
 QUEUES = ("ops", "nightly")
 SMALLER = 16
@@ -37,12 +39,11 @@ _CLAIMED = (
 
 def next_model(session: Session, queue: str, run_id: int | None = None) -> int | None:
     """Return the model of the next claimable item; None when nothing is claimable now."""
-    held = held_buckets(session)
-    lost = select(WorkItem.model_version_id).where(*_lost(session, queue, run_id, held)).order_by(*IN_TURN).limit(1)
-    model_version_id = session.execute(lost).scalar_one_or_none()
+    sought = _sought(session, queue, run_id)
+    model_version_id = session.execute(_next_lost(sought, WorkItem.model_version_id)).scalar_one_or_none()
     if model_version_id is not None:
         return model_version_id
-    first = first_in_turn(session, queue, run_id, held, 1)
+    first = first_in_turn(session, sought, 1)
     return first[0].model_version_id if first else None
 
 
@@ -61,26 +62,25 @@ def claim(
 
     One with a strike comes alone, and after all that have none. Of the runs in `at_most` no more new items are leased.
     """
-    held = held_buckets(session)
-    lost = [*_lost(session, queue, run_id, held), WorkItem.model_version_id == model_version_id]
-    if _losses(session, lost) is not None:
-        _quarantine_hopeless(session, lost)
-        losses = _losses(session, lost)
+    sought = _sought(session, queue, run_id)._replace(model_version_id=model_version_id)
+    if _losses(session, sought) is not None:
+        _quarantine_hopeless(session, sought)
+        losses = _losses(session, sought)
         if losses is not None:
             group = max(1, limit // SMALLER ** (losses + 1))
-            return _lease(session, [*lost, WorkItem.losses == losses], owner, group, lease_s, alone=group == 1)
+            return _lease(session, _lost_so_often(sought, losses), owner, group, lease_s, alone=group == 1)
     items: list[ClaimedItem] = []
-    waiting = _waiting(session, queue, run_id, model_version_id, held)
+    waiting = first_in_turn(session, sought, _RUNS_AT_ONCE)
     left = dict(at_most)
-    for of_id, of_run in waiting:
-        room = min(limit - len(items), left.get(of_id, limit))
-        new = _lease(session, [*of_run, WorkItem.crashes == 0], owner, room, lease_s, alone=False)
-        left[of_id] = left.get(of_id, limit) - len(new)
+    for first in waiting:
+        room = min(limit - len(items), left.get(first.run_id, limit))
+        new = _lease(session, _waiting_with(sought, first, struck=False), owner, room, lease_s, alone=False)
+        left[first.run_id] = left.get(first.run_id, limit) - len(new)
         items += new
         if len(items) == limit:
             return items
-    allowed = (of_run for of_id, of_run in waiting if at_most.get(of_id, 1) > 0)
-    struck = (_lease(session, [*of_run, WorkItem.crashes > 0], owner, 1, lease_s, alone=True) for of_run in allowed)
+    allowed = (_waiting_with(sought, first, struck=True) for first in waiting if at_most.get(first.run_id, 1) > 0)
+    struck = (_lease(session, of_run, owner, 1, lease_s, alone=True) for of_run in allowed)
     return items or next(filter(None, struck), [])
 
 
@@ -100,23 +100,26 @@ def claim_after(
     That is what costs while a snapshot is open (`pg_dump`): the entries of finished items stay in the index, each to
     be looked up. Nothing is leased of a run that is held.
     """
-    held = held_buckets(session)
-    is_open = select(Run.id).where(Run.id == last.run_id, worked_on(held)).exists()
-    behind = [*of_store(session, queue, last.run_id, last.bucket, held), WorkItem.id > last.id, is_open]
-    conditions = [*behind, WorkItem.model_version_id == model_version_id, WorkItem.crashes == 0]
-    return _lease(session, conditions, owner, min(limit, at_most.get(last.run_id, limit)), lease_s, alone=False)
+    sought = _sought(session, queue, last.run_id)._replace(model_version_id=model_version_id)
+    behind = _waiting_behind(in_store_alone(session, sought, last.bucket))
+    room = min(limit, at_most.get(last.run_id, limit))
+    return _lease(session, behind, owner, room, lease_s, alone=False, behind=last.id)
 
 
 def claimable(session: Session, queue: str, *, at_most: int | None = None) -> int:
     """Count the items of a queue that could be claimed now, up to `at_most`."""
-    held = held_buckets(session)
-    count = _count(session, _lost(session, queue, None, held), at_most)
-    for first in first_in_turn(session, queue, None, held):
+    sought = _sought(session, queue)
+    count = _count(session, _lost(sought), at_most)
+    for first in first_in_turn(session, sought):
         left = None if at_most is None else at_most - count
         if left is not None and left <= 0:
             break
-        count += _count(session, with_first(session, queue, first, held), left)
+        count += _count(session, _with(sought, first).items("pending"), left)
     return count
+
+
+def _sought(session: Session, queue: str, run_id: int | None = None) -> Sought:
+    return Sought(dialect_of(session), queue, held_buckets(session), run_id)
 
 
 def _count(session: Session, conditions: Iterable[ColumnElement[bool]], at_most: int | None) -> int:
@@ -125,62 +128,88 @@ def _count(session: Session, conditions: Iterable[ColumnElement[bool]], at_most:
     return session.execute(select(func.count()).select_from(some)).scalar_one()
 
 
-def _losses(session: Session, lost: Iterable[ColumnElement[bool]]) -> int | None:
+def _losses(session: Session, sought: Sought) -> int | None:
     """Return how often the lease of the next lost item was lost before; None if there is no lost item."""
-    return session.execute(select(WorkItem.losses).where(*lost).order_by(*IN_TURN).limit(1)).scalar_one_or_none()
+    return session.execute(_next_lost(sought, WorkItem.losses)).scalar_one_or_none()
 
 
-def _lost(session: Session, queue: str, run_id: int | None, held: Collection[str]) -> list[ColumnElement[bool]]:
+def _lost(sought: Sought) -> list[ColumnElement[bool]]:
     """Match items whose lease has ended. Only what workers hold is leased, so they are few."""
     held_runs = select(Run.id).where(Run.state.in_(HELD_RUNS))
-    conditions = [*due(session, queue, "leased", held), WorkItem.run_id.not_in(held_runs)]
-    return conditions if run_id is None else [*conditions, WorkItem.run_id == run_id]
+    return [*sought.items("leased"), WorkItem.run_id.not_in(held_runs)]
 
 
-def _waiting(
-    session: Session, queue: str, run_id: int | None, model_version_id: int, held: Collection[str]
-) -> list[tuple[int, list[ColumnElement[bool]]]]:
-    """Match what waits in the runs of a model whose turn it is, run by run: the items of the run's first priority."""
-    of_model = WorkItem.model_version_id == model_version_id
-    firsts = first_in_turn(session, queue, run_id, held, _RUNS_AT_ONCE, of_model)
-    return [
-        (first.run_id, [*with_first(session, queue, first, held), WorkItem.priority == first.priority])
-        for first in firsts
-    ]
+def _with(sought: Sought, first: First) -> Sought:
+    """Seek what waits with the first item of a run, or of one store in a run over several."""
+    return sought._replace(run_id=first.run_id, of_store=first.of_store, model_version_id=None)  # its run has but one
+
+
+@lru_cache(KEPT)
+def _next_lost(sought: Sought, column: InstrumentedAttribute[int]) -> Select[int]:
+    return select(column).where(*_lost(sought)).order_by(*IN_TURN).limit(1)
+
+
+@lru_cache(KEPT)
+def _lost_so_often(sought: Sought, losses: int) -> Select[int]:
+    return select(WorkItem.id).where(*_lost(sought), WorkItem.losses == losses)
+
+
+def _waiting_with(sought: Sought, first: First, *, struck: bool) -> Select[int]:
+    return _waiting(_with(sought, first), first.priority, struck)
+
+
+@lru_cache(KEPT)
+def _waiting(sought: Sought, priority: int, struck: bool) -> Select[int]:
+    has_strikes = WorkItem.crashes > 0 if struck else WorkItem.crashes == 0
+    return select(WorkItem.id).where(*sought.items("pending"), WorkItem.priority == priority, has_strikes)
+
+
+@lru_cache(KEPT)
+def _waiting_behind(sought: Sought) -> Select[int]:
+    is_open = select(Run.id).where(Run.id == sought.run_id, worked_on(sought.held)).exists()
+    behind = WorkItem.id > bindparam("behind", type_=WorkItem.id.type)
+    return select(WorkItem.id).where(*sought.items("pending"), behind, is_open, WorkItem.crashes == 0)
 
 
 def _lease(
-    session: Session, conditions: Iterable[ColumnElement[bool]], owner: str, limit: int, lease_s: float, *, alone: bool
+    session: Session, waiting: Select[int], owner: str, limit: int, lease_s: float, *, alone: bool, **behind: int
 ) -> list[ClaimedItem]:
-    # A CTE, because a plain IN (SELECT ... LIMIT ... SKIP LOCKED) may be run again and exceed its limit.
-    first = select(WorkItem.id).where(*conditions).order_by(*IN_TURN).limit(limit).with_for_update(skip_locked=True)
-    claimed = (
-        update(WorkItem)
-        .where(WorkItem.id.in_(select(first.cte("pick").c.id)))
-        .values(
-            state="leased",
-            fence=WorkItem.fence + 1,
-            eligible_at=sql_now(session, lease_s),
-            lease_owner=owner,
-            losses=WorkItem.losses + case((WorkItem.state == "leased", 1), else_=0),
-            claimed_alone=alone,
-        )
-        .returning(*_CLAIMED)
-        .execution_options(synchronize_session=False)
-    )
-    return _in_order(session.execute(claimed), alone)
+    """Lease the first of these items, of a statement that is kept."""
+    leasing = _leasing(dialect_of(session), waiting, lease_s, alone)
+    return _in_order(session.execute(leasing, {"holder": owner, "at_most": limit, **behind}), alone)
 
 
 def _in_order(rows: Iterable[tuple[int, int, int, str, str, str, int, int]], alone: bool) -> list[ClaimedItem]:
     return sorted((ClaimedItem(*row, alone=alone) for row in rows), key=attrgetter("id"))
 
 
-def _quarantine_hopeless(session: Session, lost: Iterable[ColumnElement[bool]]) -> None:
+@lru_cache(KEPT)
+def _leasing(dialect: Dialect, waiting: Select[int], lease_s: float, alone: bool) -> Any:
+    # A CTE, because a plain IN (SELECT ... LIMIT ... SKIP LOCKED) may be run again and exceed its limit.
+    limit = bindparam("at_most", type_=Integer())
+    first = waiting.order_by(*IN_TURN).limit(limit).with_for_update(skip_locked=True)
+    return (
+        update(WorkItem)
+        .where(WorkItem.id.in_(select(first.cte("pick").c.id)))
+        .values(
+            state="leased",
+            fence=WorkItem.fence + 1,
+            eligible_at=sql_now(dialect, lease_s),
+            lease_owner=bindparam("holder"),
+            losses=WorkItem.losses + case((WorkItem.state == "leased", 1), else_=0),
+            claimed_alone=alone,
+        )
+        .returning(*_CLAIMED)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _quarantine_hopeless(session: Session, sought: Sought) -> None:
     """End items that no worker ever came to the end of; only a person can have them tried again."""
     ended = {"state": "quarantined", "reason": "crashed_worker", "losses": WorkItem.losses + 1, "lease_owner": None}
     session.execute(
         update(WorkItem)
-        .where(*lost, WorkItem.claimed_alone, WorkItem.losses >= MAX_LOSSES - 1)
+        .where(*_lost(sought), WorkItem.claimed_alone, WorkItem.losses >= MAX_LOSSES - 1)
         .values(ended | {"detail": f"{MAX_LOSSES} times a worker lost its lease, at last while it worked on it alone"})
         .execution_options(synchronize_session=False)
     )

@@ -6,13 +6,14 @@ Who meets a store that stays away once too often gives up on it: what waits for 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import ScalarSelect, delete, func, select, true, update
+from sqlalchemy import Dialect, ScalarSelect, Select, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from db.schema import Run, SourceObject, Throttle, WorkItem
 from db.schema.work import SEVERAL
-from db.session import now, sql_now, upsert
+from db.session import dialect_of, now, sql_now, upsert
 
 ANEW_AFTER_S = 3600.0
 """A strike so long after the last hold belongs to another outage."""
@@ -35,9 +36,14 @@ def held(session: Session) -> Sequence[Throttle]:
     return session.execute(waiting.order_by(Throttle.name)).scalars().all()
 
 
-def held_buckets(session: Session) -> list[str]:
-    """Return the names of the stores that are held now."""
-    return [row.name for row in held(session)]
+def held_buckets(session: Session) -> tuple[str, ...]:
+    """Return the names of the stores that are held now, sorted."""
+    return tuple(session.execute(_names_of_held(dialect_of(session))).scalars())
+
+
+@lru_cache(16)
+def _names_of_held(dialect: Dialect) -> Select[str]:
+    return select(Throttle.name).where(Throttle.until > sql_now(dialect)).order_by(Throttle.name)
 
 
 def held_until(session: Session, run_id: int) -> datetime | None:

@@ -1,9 +1,28 @@
-"""Turns: which run, or which store of a run over several, comes next. Each first item is a step in an index."""
+"""Turns: which run, or which store of a run over several, comes next. Each first item is a step in an index.
+
+To build a statement costs its sender more than to run it, and a claim takes several. So they are kept by what is
+sought, and only what each claim has anew is a parameter of theirs.
+"""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, join, literal, null, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Dialect,
+    Row,
+    Select,
+    Text,
+    and_,
+    join,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from db.objects import buckets
@@ -14,57 +33,69 @@ from db.session import sql_now
 
 HELD_RUNS = ("paused", "cancelled", "finished")
 IN_TURN = (WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
+KEPT = 256
+"""So many statements of a kind are kept: those of the runs, stores and models that were last sought."""
 First = Row[*tuple[Any, ...]]
 _WAITING = aliased(WorkItem)
 """Made once, as making it is most of what such a statement costs its sender."""
 
 
-def first_in_turn(
-    session: Session,
-    queue: str,
-    run_id: int | None,
-    held: Collection[str],
-    limit: int | None = None,
-    only: ColumnElement[bool] | None = None,
-) -> list[First]:
+class Sought(NamedTuple):
+    """Which items are sought. Those of stores that are held are none of them."""
+
+    dialect: Dialect
+    queue: str
+    held: tuple[str, ...] = ()
+    run_id: int | None = None
+    of_store: str | None = None  # in a run over several
+    model_version_id: int | None = None
+
+    def items(self, state: str) -> list[ColumnElement[bool]]:
+        """Match those of them in a state that could be claimed now."""
+        wanted = (
+            (WorkItem.run_id, self.run_id),
+            (WorkItem.bucket, self.of_store),
+            (WorkItem.model_version_id, self.model_version_id),
+        )
+        held = () if self.of_store is not None else self.held
+        conditions = [column == value for column, value in wanted if value is not None]
+        return [*_due(self.dialect, self.queue, state, held), *conditions]
+
+
+def first_in_turn(session: Session, sought: Sought, limit: int | None = None) -> list[First]:
     """List the first waiting item of each run that is worked on, in the order of their turn.
 
     Of a run over several stores, one of which is held, it is the first item of each of the others. Each is the first
     row of its part of an index, however much waits in runs and stores that are held, or for other models.
     """
-    conditions = [] if only is None else [only]
-    conditions += [] if run_id is None else [Run.id == run_id]
-    statements = [_first_of_runs(session, queue, held)]
-    others = [bucket for bucket in buckets(session) if bucket not in held] if held else []
-    statements += [_first_of_stores(session, queue, others)] if others else []
+    others = tuple(bucket for bucket in buckets(session) if bucket not in sought.held) if sought.held else ()
     found: list[First] = []
-    for statement in statements:
-        found += session.execute(statement.where(*conditions).order_by(*IN_TURN).limit(limit)).all()
+    for statement in _firsts_in_turn(sought, others, limit):
+        found += session.execute(statement).all()
     return sorted(found, key=lambda first: (first.priority, first.eligible_at, first.id))[:limit]
 
 
-def with_first(session: Session, queue: str, first: First, held: Collection[str]) -> list[ColumnElement[bool]]:
-    """Match what waits with the first item of a run, or of one store in a run over several."""
-    of_run = WorkItem.run_id == first.run_id
-    if first.of_store is not None:
-        return [*due(session, queue, "pending", ()), of_run, WorkItem.bucket == first.of_store]
-    return [*due(session, queue, "pending", held), of_run]
+@lru_cache(KEPT)
+def _firsts_in_turn(sought: Sought, others: tuple[str, ...], limit: int | None) -> list[Select[Any]]:
+    wanted = (Run.id, sought.run_id), (WorkItem.model_version_id, sought.model_version_id)
+    conditions = [column == value for column, value in wanted if value is not None]
+    statements = [_first_of_runs(sought)]
+    statements += [_first_of_stores(sought, others)] if others else []
+    return [statement.where(*conditions).order_by(*IN_TURN).limit(limit) for statement in statements]
 
 
-def of_store(
-    session: Session, queue: str, run_id: int, bucket: str, held: Collection[str]
+def in_store_alone(session: Session, sought: Sought, bucket: str) -> Sought:
+    """Seek what waits in a run in this store alone, by the index of stores, if another store of the run is held."""
+    several = select(Run.id).where(Run.id == sought.run_id, Run.bucket == SEVERAL)
+    if sought.held and bucket not in sought.held and session.execute(several).first() is not None:
+        return sought._replace(of_store=bucket)
+    return sought
+
+
+def _due(
+    dialect: Dialect, queue: str, state: str, held: Collection[str], item: type[WorkItem] = WorkItem
 ) -> list[ColumnElement[bool]]:
-    """Match what waits in a run: where another store of its is held, in this one alone, by the index of stores."""
-    several = select(Run.id).where(Run.id == run_id, Run.bucket == SEVERAL)
-    if held and bucket not in held and session.execute(several).first() is not None:
-        return [*due(session, queue, "pending", ()), WorkItem.run_id == run_id, WorkItem.bucket == bucket]
-    return [*due(session, queue, "pending", held), WorkItem.run_id == run_id]
-
-
-def due(
-    session: Session, queue: str, state: str, held: Collection[str], item: type[WorkItem] = WorkItem
-) -> list[ColumnElement[bool]]:
-    conditions = [item.state == state, item.queue == queue, item.eligible_at <= sql_now(session)]
+    conditions = [item.state == state, item.queue == queue, item.eligible_at <= sql_now(dialect)]
     return [*conditions, bucket_of(item).not_in(held)] if held else conditions
 
 
@@ -74,18 +105,20 @@ def worked_on(held: Collection[str]) -> ColumnElement[bool]:
     return and_(Run.state.not_in(HELD_RUNS), of_others)
 
 
-def _first_of_runs(session: Session, queue: str, held: Collection[str]) -> Select[Any]:
-    item = _WAITING
-    waiting = select(item.id).where(item.run_id == Run.id, *due(session, queue, "pending", held, item)).correlate(Run)
+def _first_of_runs(sought: Sought) -> Select[Any]:
+    item, held = _WAITING, sought.held
+    due = _due(sought.dialect, sought.queue, "pending", held, item)
+    waiting = select(item.id).where(item.run_id == Run.id, *due).correlate(Run)
     in_one_store = or_(Run.bucket.is_(None), Run.bucket != SEVERAL) if held else true()
     return _firsts(Run, waiting, item, null()).where(worked_on(held), in_one_store)
 
 
-def _first_of_stores(session: Session, queue: str, others: Sequence[str]) -> Select[Any]:
+def _first_of_stores(sought: Sought, others: Sequence[str]) -> Select[Any]:
     item = _WAITING
     store = union_all(*(select(literal(bucket, Text).label("bucket")) for bucket in others)).subquery("store")
     of_store = item.run_id == Run.id, item.bucket == store.c.bucket
-    waiting = select(item.id).where(*of_store, *due(session, queue, "pending", (), item)).correlate(Run, store)
+    due = _due(sought.dialect, sought.queue, "pending", (), item)
+    waiting = select(item.id).where(*of_store, *due).correlate(Run, store)
     several = _firsts(join(Run, store, true()), waiting, item, store.c.bucket)
     return several.where(worked_on(()), Run.bucket == SEVERAL)
 
