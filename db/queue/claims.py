@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.queue.leases import LEASE_S, MAX_LOSSES, ClaimedItem
 from db.queue.throttle import held_buckets
-from db.queue.turns import HELD_RUNS, IN_TURN, KEPT, First, Sought, first_in_turn, in_store_alone, worked_on
+from db.queue.turns import IN_TURN, KEPT, First, Sought, first_in_turn, in_store_alone, look, lost, next_lost, worked_on
 from db.schema import Run, SourceObject, WorkItem
 from db.session import dialect_of, sql_now
 
@@ -39,12 +39,9 @@ _CLAIMED = (
 
 def next_model(session: Session, queue: str, run_id: int | None = None) -> int | None:
     """Return the model of the next claimable item; None when nothing is claimable now."""
-    sought = _sought(session, queue, run_id)
-    model_version_id = session.execute(_next_lost(sought, WorkItem.model_version_id)).scalar_one_or_none()
-    if model_version_id is not None:
-        return model_version_id
-    first = first_in_turn(session, sought, 1)
-    return first[0].model_version_id if first else None
+    found = look(session, Sought(dialect_of(session), queue, run_id=run_id), 1)
+    first = next(filter(None, (found.lost, *found.waiting)), None)
+    return first.model_version_id if first else None
 
 
 def claim(
@@ -62,15 +59,15 @@ def claim(
 
     One with a strike comes alone, and after all that have none. Of the runs in `at_most` no more new items are leased.
     """
-    sought = _sought(session, queue, run_id)._replace(model_version_id=model_version_id)
-    if _losses(session, sought) is not None:
+    asked = Sought(dialect_of(session), queue, run_id=run_id, model_version_id=model_version_id)
+    sought, lost_one, waiting = look(session, asked, _RUNS_AT_ONCE)
+    if lost_one:
         _quarantine_hopeless(session, sought)
-        losses = _losses(session, sought)
-        if losses is not None:
-            group = max(1, limit // SMALLER ** (losses + 1))
-            return _lease(session, _lost_so_often(sought, losses), owner, group, lease_s, alone=group == 1)
+        lost_one = session.execute(next_lost(sought)).first()
+    if lost_one:
+        group = max(1, limit // SMALLER ** (lost_one.losses + 1))
+        return _lease(session, _lost_so_often(sought, lost_one.losses), owner, group, lease_s, alone=group == 1)
     items: list[ClaimedItem] = []
-    waiting = first_in_turn(session, sought, _RUNS_AT_ONCE)
     left = dict(at_most)
     for first in waiting:
         room = min(limit - len(items), left.get(first.run_id, limit))
@@ -109,7 +106,7 @@ def claim_after(
 def claimable(session: Session, queue: str, *, at_most: int | None = None) -> int:
     """Count the items of a queue that could be claimed now, up to `at_most`."""
     sought = _sought(session, queue)
-    count = _count(session, _lost(sought), at_most)
+    count = _count(session, lost(sought), at_most)
     for first in first_in_turn(session, sought):
         left = None if at_most is None else at_most - count
         if left is not None and left <= 0:
@@ -128,30 +125,14 @@ def _count(session: Session, conditions: Iterable[ColumnElement[bool]], at_most:
     return session.execute(select(func.count()).select_from(some)).scalar_one()
 
 
-def _losses(session: Session, sought: Sought) -> int | None:
-    """Return how often the lease of the next lost item was lost before; None if there is no lost item."""
-    return session.execute(_next_lost(sought, WorkItem.losses)).scalar_one_or_none()
-
-
-def _lost(sought: Sought) -> list[ColumnElement[bool]]:
-    """Match items whose lease has ended. Only what workers hold is leased, so they are few."""
-    held_runs = select(Run.id).where(Run.state.in_(HELD_RUNS))
-    return [*sought.items("leased"), WorkItem.run_id.not_in(held_runs)]
-
-
 def _with(sought: Sought, first: First) -> Sought:
     """Seek what waits with the first item of a run, or of one store in a run over several."""
     return sought._replace(run_id=first.run_id, of_store=first.of_store, model_version_id=None)  # its run has but one
 
 
 @lru_cache(KEPT)
-def _next_lost(sought: Sought, column: InstrumentedAttribute[int]) -> Select[int]:
-    return select(column).where(*_lost(sought)).order_by(*IN_TURN).limit(1)
-
-
-@lru_cache(KEPT)
 def _lost_so_often(sought: Sought, losses: int) -> Select[int]:
-    return select(WorkItem.id).where(*_lost(sought), WorkItem.losses == losses)
+    return select(WorkItem.id).where(*lost(sought), WorkItem.losses == losses)
 
 
 def _waiting_with(sought: Sought, first: First, *, struck: bool) -> Select[int]:
@@ -209,7 +190,7 @@ def _quarantine_hopeless(session: Session, sought: Sought) -> None:
     ended = {"state": "quarantined", "reason": "crashed_worker", "losses": WorkItem.losses + 1, "lease_owner": None}
     session.execute(
         update(WorkItem)
-        .where(*_lost(sought), WorkItem.claimed_alone, WorkItem.losses >= MAX_LOSSES - 1)
+        .where(*lost(sought), WorkItem.claimed_alone, WorkItem.losses >= MAX_LOSSES - 1)
         .values(ended | {"detail": f"{MAX_LOSSES} times a worker lost its lease, at last while it worked on it alone"})
         .execution_options(synchronize_session=False)
     )

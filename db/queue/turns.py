@@ -1,7 +1,7 @@
 """Turns: which run, or which store of a run over several, comes next. Each first item is a step in an index.
 
-To build a statement costs its sender more than to run it, and a claim takes several. So they are kept by what is
-sought, and only what each claim has anew is a parameter of theirs.
+To build a statement costs its sender more than to run it, and each one sent costs as much as its answer. So a look is
+one statement, and all are kept by what is sought: only what each claim has anew is a parameter of theirs.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Dialect,
+    Integer,
     Row,
     Select,
     Text,
     and_,
+    cast,
     join,
     literal,
-    null,
     or_,
     select,
     true,
@@ -27,7 +29,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db.objects import buckets
 from db.queue.throttle import bucket_of
-from db.schema import Run, WorkItem
+from db.schema import Run, Throttle, WorkItem
 from db.schema.work import SEVERAL
 from db.session import sql_now
 
@@ -60,6 +62,47 @@ class Sought(NamedTuple):
         held = () if self.of_store is not None else self.held
         conditions = [column == value for column, value in wanted if value is not None]
         return [*_due(self.dialect, self.queue, state, held), *conditions]
+
+
+class Look(NamedTuple):
+    """What a look found: what was sought, with the stores that are held; and the items that come first."""
+
+    sought: Sought
+    lost: First | None  # whose lease has ended
+    waiting: Sequence[First]  # of each run
+
+
+def look(session: Session, sought: Sought, limit: int) -> Look:
+    """Look for the next lost item, and for the first ones that wait: in one statement, unless a store is held."""
+    rows = session.execute(_looking(sought, limit)).all()
+    held = tuple(sorted(row.of_store for row in rows if row.id is None))
+    if not held:
+        lost = next((row for row in rows if row.losses is not None), None)
+        return Look(sought, lost, [row for row in rows if row.losses is None])
+    sought = sought._replace(held=held)
+    return Look(sought, session.execute(next_lost(sought)).first(), first_in_turn(session, sought, limit))
+
+
+@lru_cache(KEPT)
+def _looking(sought: Sought, limit: int) -> CompoundSelect[*tuple[Any, ...]]:
+    (waiting,) = _firsts_in_turn(sought, (), limit)
+    parts = next_lost(sought).subquery(), waiting.add_columns(cast(None, Integer).label("losses")).subquery()
+    nothing = (cast(None, column.type) for column in parts[0].c[:-2])
+    held = select(*nothing, Throttle.name, cast(None, Integer)).where(Throttle.until > sql_now(sought.dialect))
+    return union_all(*map(select, parts), held)
+
+
+def lost(sought: Sought) -> list[ColumnElement[bool]]:
+    """Match items whose lease has ended. Only what workers hold is leased, so they are few."""
+    held_runs = select(Run.id).where(Run.state.in_(HELD_RUNS))
+    return [*sought.items("leased"), WorkItem.run_id.not_in(held_runs)]
+
+
+@lru_cache(KEPT)
+def next_lost(sought: Sought) -> Select[*tuple[Any, ...]]:
+    """Select the next lost item, with how often its lease was lost before."""
+    columns = WorkItem.run_id, WorkItem.model_version_id, *IN_TURN, cast(None, Text).label("of_store")
+    return select(*columns, WorkItem.losses).where(*lost(sought)).order_by(*IN_TURN).limit(1)
 
 
 def first_in_turn(session: Session, sought: Sought, limit: int | None = None) -> list[First]:
@@ -110,7 +153,7 @@ def _first_of_runs(sought: Sought) -> Select[Any]:
     due = _due(sought.dialect, sought.queue, "pending", held, item)
     waiting = select(item.id).where(item.run_id == Run.id, *due).correlate(Run)
     in_one_store = or_(Run.bucket.is_(None), Run.bucket != SEVERAL) if held else true()
-    return _firsts(Run, waiting, item, null()).where(worked_on(held), in_one_store)
+    return _firsts(Run, waiting, item, cast(None, Text)).where(worked_on(held), in_one_store)
 
 
 def _first_of_stores(sought: Sought, others: Sequence[str]) -> Select[Any]:

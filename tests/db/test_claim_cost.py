@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from db.queue import claims
+from db.queue import claims, throttle, turns
 from db.session import engine_of
 from tests.db.catalogues import Catalogue
 
@@ -130,16 +130,46 @@ def test_a_claim_that_goes_on_does_not_look_at_what_is_finished(postgres_catalog
 
 def test_a_claim_sends_no_item_back_to_the_database(catalogue: Catalogue) -> None:
     """A statement with an id for each claimed item was most of what a claim cost the worker."""
-    catalogue.items(*(f"{number:03}.jpg" for number in range(LIMIT)))
+    catalogue.items(*(f"{number:03}.jpg" for number in range(2 * LIMIT)))
     sent: list[Any] = []
 
     def note(_: Any, __: Any, ___: str, parameters: Any, *____: Any) -> None:
         sent.append(parameters)
 
     event.listen(engine_of(catalogue.sessions), "before_cursor_execute", note)
+    claimed = catalogue.claim(2 * LIMIT)
+    event.remove(engine_of(catalogue.sessions), "before_cursor_execute", note)
+
+    assert [item.key for item in claimed] == [f"{number:03}.jpg" for number in range(2 * LIMIT)]
+    assert {item.bucket for item in claimed} == {catalogue.value("SELECT min(bucket) FROM source_object")}
+    assert max(map(len, sent)) < 2 * LIMIT
+
+
+def test_a_claim_takes_one_look_and_one_change(catalogue: Catalogue) -> None:
+    """Each further statement costs a worker and the database about as much as what it answers."""
+    catalogue.items(*(f"{number:03}.jpg" for number in range(2 * LIMIT)))
+    sent: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        sent.append(statement.split(maxsplit=1)[0])
+
+    event.listen(engine_of(catalogue.sessions), "before_cursor_execute", note)
     claimed = catalogue.claim(LIMIT)
     event.remove(engine_of(catalogue.sessions), "before_cursor_execute", note)
 
-    assert [item.key for item in claimed] == [f"{number:03}.jpg" for number in range(LIMIT)]
-    assert {item.bucket for item in claimed} == {catalogue.value("SELECT min(bucket) FROM source_object")}
-    assert max(map(len, sent)) < LIMIT
+    assert len(claimed) == LIMIT
+    assert [word for word in sent if word in ("SELECT", "WITH")] == ["SELECT", "WITH"]
+
+
+def test_a_claim_builds_no_statement_that_one_before_it_has_built(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue.items(*(f"{number:03}.jpg" for number in range(3 * LIMIT)))
+    with catalogue.sessions.begin() as session:
+        assert claim(catalogue.model_id)(session)
+    for module in (claims, turns, throttle):
+        for build in {"select", "update", "union_all"} & {*vars(module)}:
+            monkeypatch.setattr(module, build, None)
+
+    with catalogue.sessions.begin() as session:
+        assert len(claim(catalogue.model_id)(session)) == LIMIT

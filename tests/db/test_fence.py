@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -145,13 +145,11 @@ def unfenced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lease_without_a_fence(
-    session: Session, conditions: Any, owner: str, limit: int, lease_s: float, *, alone: bool
+    session: Session, waiting: Select[int], owner: str, limit: int, lease_s: float, *, alone: bool
 ) -> list[ClaimedItem]:
     """Lease like `claims._lease`, but leave the fence as it was."""
     pick = (
-        select(WorkItem.id)
-        .where(*conditions)
-        .order_by(WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
+        waiting.order_by(WorkItem.priority, WorkItem.eligible_at, WorkItem.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("pick")
