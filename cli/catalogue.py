@@ -107,7 +107,13 @@ def _newest(sessions: Sessions, since: int) -> int:
     from db import changes
     from db.session import in_transaction
 
-    return max(since, in_transaction(sessions, changes.newest))
+    last_given, newest = (in_transaction(sessions, ask) for ask in (changes.last_given, changes.newest))
+    if since > max(last_given, newest):
+        message = (
+            f"the catalogue has not come to {since} yet: it is another one, or an older backup of the one that gave"
+        )
+        raise typer.BadParameter(f"{message} this cursor. Begin again with a full export", param_hint="--since")
+    return max(since, newest)
 
 
 def _write(table: Table, output: str | None, settings: Settings, *, since: int | None, cursor: int | None) -> int:

@@ -22,6 +22,16 @@ def newest(session: Session) -> int:
     return session.execute(select(func.coalesce(func.max(TagEvent.id), 0))).scalar_one()
 
 
+def last_given(session: Session) -> int:
+    """Return the highest number that any event has had, also one that was forgotten: no cursor is beyond it."""
+    if is_sqlite(session):
+        last = session.execute(text("SELECT seq FROM sqlite_sequence WHERE name = 'tag_event'")).scalar_one_or_none()
+    else:
+        of_events = "pg_get_serial_sequence('tag_event', 'id')::regclass"
+        last = session.execute(text(f"SELECT pg_sequence_last_value({of_events})")).scalar_one()
+    return int(last or 0)
+
+
 def page(session: Session, after: int, until: int) -> tuple[list[dict[str, Any]], int]:
     """Return the images whose last change lies among the first events after a cursor, and the cursor behind these.
 

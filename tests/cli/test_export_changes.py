@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 from cli import exporting
 from cli.app import app
 from db import changes
+from db.operations import forgetting
 from db.session import Sessions, engine_of, in_transaction
 from tests.db.catalogues import Catalogue, a_catalogue, an_image_tagged
+from worker.operations.forgetting import forget_all
 
 pytestmark = pytest.mark.usefixtures("connections_closed")
 
@@ -82,6 +84,19 @@ def test_each_image_is_told_once_and_rows_on_standard_output_leave_the_cursor_to
     assert done.stderr.splitlines()[-1] == "tagger: 3 images changed; the next cursor is 6"
     assert export("--since", "6").stdout.count("\n") == 1
     assert export("--since", "0", "--needs-review").exit_code == 2
+
+
+def test_a_cursor_of_another_catalogue_is_refused_and_one_of_forgotten_images_is_not(catalogue: Catalogue) -> None:
+    """After a restored backup, what the copy already has would otherwise be left out without a word."""
+    cursor = export("--since", "0", "-o", "changes.csv").stdout.strip()
+    with catalogue.sessions.begin() as session:
+        every_image = forgetting.of_prefix(session, "")
+    forget_all(catalogue.sessions, every_image, for_good=False, on_step=lambda _: None)
+
+    assert export("--since", cursor, "-o", "changes.csv").stdout == f"{cursor}\n"
+    refused = export("--since", str(int(cursor) + 1), "-o", "changes.csv")
+    assert refused.exit_code == 2
+    assert "Begin again with a full export" in " ".join(refused.stderr.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
