@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.context import load_settings, open_catalogue, refuse
+from cli.context import actor, load_settings, open_catalogue, refuse
 from cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def forget(
     A source may be tagged anew afterwards. Images named by key or prefix are not taken in again.
     """
     from db.operations import forgetting
+    from db.reporting import acts
     from db.session import reading
     from worker.operations.forgetting import forget_all
 
@@ -44,6 +45,8 @@ def forget(
     with reading(sessions) as session:
         figures = forgetting.figures(session, meant)
     _confirm(figures, yes=yes)
+    with sessions.begin() as session:  # before it begins, as it may be interrupted; without keys, which are to go
+        acts.note(session, actor(), "images_forgotten", f"{figures.images:,}")
     count = forget_all(sessions, meant, for_good=source is None, on_step=_show)
     if as_json:
         print(json.dumps({"forgotten": count, "decided": figures.decided}))

@@ -71,9 +71,14 @@ def import_labels(
 
 
 def _record(session: Session, labels: dict[Image, str], person: str, name: str, *, dry_run: bool) -> Imported:
+    from db import actors
+    from db.reporting import acts
     from db.review import labels as db_labels
 
-    return db_labels.record(session, labels, person=person, why=f"imported from {name}", dry_run=dry_run)
+    imported = db_labels.record(session, labels, person=person, why=f"imported from {name}", dry_run=dry_run)
+    if not dry_run:
+        acts.note(session, actors.of_person(person), "labels_imported", f"{name}: {imported.changed:,}")
+    return imported
 
 
 def _read(file: Path) -> tuple[list[Row], list[Wrong]]:

@@ -58,14 +58,16 @@ def sessions_of(session: Session, user_id: int) -> Sequence[UserSession]:
     return session.execute(select(UserSession).where(*mine).order_by(UserSession.id.desc())).scalars().all()
 
 
-def close_session(session: Session, secret: str) -> None:
-    """Log a browser out."""
-    session.execute(delete(UserSession).where(UserSession.token_hash == _hash(secret)))
+def close_session(session: Session, secret: str) -> int | None:
+    """Log a browser out; returns whose session it was, if there was one."""
+    ended = delete(UserSession).where(UserSession.token_hash == _hash(secret)).returning(UserSession.user_id)
+    return session.execute(ended).scalar_one_or_none()
 
 
-def revoke_session(session: Session, user_id: int, session_id: int) -> None:
-    """End one of a user's sessions."""
-    session.execute(delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == user_id))
+def revoke_session(session: Session, user_id: int, session_id: int) -> bool:
+    """End one of a user's sessions; whether there was one."""
+    of_user = delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == user_id)
+    return session.execute(of_user.returning(UserSession.id)).scalar_one_or_none() is not None
 
 
 def add_token(session: Session, user_id: int, scopes: Sequence[str], days: float) -> str:

@@ -28,9 +28,11 @@ REASONS = (
 )
 ROLES = ("viewer", "reviewer", "operator", "admin")
 PEOPLE_ACTS = (
-    *("logged_in", "login_failed", "password_set", "user_added", "role_changed", "user_disabled", "token_made"),
-    *("categories_given", "categories_taken", "decisions_undone"),
+    *("logged_in", "login_failed", "logged_out", "session_ended", "password_set", "user_added", "role_changed"),
+    *("user_disabled", "token_made", "categories_given", "categories_taken", "decisions_undone"),
 )
+CATALOGUE_ACTS = ("images_forgotten", "labels_imported")
+OTHER_ACTS = ("plan_made", "schedule_paused", "schedule_resumed", "model_promoted", "model_rolled_back")
 RUN_ACTS = ("run_opened", "run_undone", "run_paused", "run_resumed", "run_cancelled", "run_noted")
 OUTCOMES = ("category", "not_ours", "unreadable", "skip")
 HOW = ("single", "sweep", "pair", "product", "bulk", "import", "api")

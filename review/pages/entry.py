@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import structlog
 from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
 
 from db import actors
 from db.reporting import acts
@@ -33,7 +34,7 @@ def login_page(request: Request, next: str = "/") -> Response:
 @router.post("/login")
 def login(request: Request, name: Text, password: Text, next: Text = "/") -> Response:
     """Log a browser in, always with a new secret."""
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     agent = request.headers.get("user-agent", "")
     try:
         secret = log_in(parts_of(request).sessions, name, password, address=address, agent=agent)
@@ -66,7 +67,7 @@ def login(request: Request, name: Text, password: Text, next: Text = "/") -> Res
 def logout(request: Request) -> Response:
     """Log a browser out."""
     if (secret := request.cookies.get(COOKIE)) is not None:
-        in_transaction(parts_of(request).sessions, lambda session: access.close_session(session, secret))
+        in_transaction(parts_of(request).sessions, lambda session: _close(session, secret, address_of(request)))
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, path="/")
     return response
@@ -121,8 +122,21 @@ def account(request: Request, person: Viewer) -> Response:
 @router.post("/account/sessions/{id}/end")
 def end_session(id: Annotated[int, Path(ge=1, le=2**63 - 1)], request: Request, person: Viewer) -> Response:
     """End one of somebody's own sessions."""
-    in_transaction(parts_of(request).sessions, lambda session: access.revoke_session(session, person.user_id, id))
+    with parts_of(request).sessions.begin() as session:
+        if access.revoke_session(session, person.user_id, id):
+            acts.note(session, actors.of_person(person.name), "session_ended", address=address_of(request))
     return RedirectResponse("/account", 303)
+
+
+def _close(session: Session, secret: str, address: str) -> None:
+    user_id = access.close_session(session, secret)
+    if user_id is not None:
+        acts.note(session, actors.of_person(users.name_of(session, user_id)), "logged_out", address=address)
+
+
+def address_of(request: Request) -> str:
+    """Return the address that a request came from."""
+    return request.client.host if request.client else ""
 
 
 def _password_page(request: Request, token: str, *, fault: str | None) -> Response:

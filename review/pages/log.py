@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/log")
 def log_page(request: Request, person: Admin) -> Response:  # noqa: ARG001 -- asked for so that nobody else may
-    """Show what was done last: logins, changes of users, and runs that people opened and changed."""
+    """Show what people did last, but for what they decided of images."""
     with reading(parts_of(request).sessions) as session:
         rows = acts.recent(session)
     return render(request, "log.html", rows=rows)

@@ -15,7 +15,10 @@ from review.locale.languages import DEFAULT, LANGUAGES
 REVIEW = Path(__file__).parent.parent.parent / "review"
 _METHODS = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract"), ("**.js", "javascript")]
 _OPTIONS = {"**.js": {"parse_template_string": "true"}}
-_SHOWN = ("PEOPLE_ACTS", "RUN_ACTS", "ITEM_STATES", "RUN_STATES", "REASONS", "ROLES", "OUTCOMES", "HOW", "DRAWN")
+_SHOWN = (
+    *("PEOPLE_ACTS", "CATALOGUE_ACTS", "RUN_ACTS", "OTHER_ACTS", "ITEM_STATES", "RUN_STATES", "REASONS", "ROLES"),
+    *("OUTCOMES", "HOW", "DRAWN"),
+)
 _REVIEW_REASONS = ("low_confidence", "unlike_training", "coarse", "audit", "model_disagrees")
 
 

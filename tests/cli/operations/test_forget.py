@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,15 @@ def test_a_source_may_be_tagged_anew_after_it_was_forgotten(folder: Path) -> Non
 
     assert (exported(), run(folder)["tagged"], len(exported())) == ([], 3, 3)
     assert verified() == 0
+
+
+def test_who_forgot_how_many_images_is_in_the_log_without_their_keys(folder: Path) -> None:
+    run(folder)
+
+    tagger("forget", "sub/b.png", "--yes")
+
+    with closing(sqlite3.connect("tagger.db")) as catalogue:
+        assert catalogue.execute("SELECT act, about FROM act").fetchall() == [("images_forgotten", "1")]
 
 
 @pytest.mark.parametrize("named", [["sub/b.png"], ["--prefix", "sub/b"]])

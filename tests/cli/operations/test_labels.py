@@ -126,3 +126,11 @@ def test_a_file_that_is_no_table_of_labels_is_told_in_one_line(
     assert done.exit_code == 3
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_import_is_in_the_log_once_and_a_dry_run_is_not(catalogue: Catalogue) -> None:
+    run("key,category\na.jpg,Bag\nb.jpg,Bag\n", "--dry-run")
+    run("key,category\na.jpg,Bag\nb.jpg,Bag\n", "--by", "wanjiru")
+
+    rows = [tuple(row) for row in catalogue.sql("SELECT actor, act, about FROM act")]
+    assert rows == [("person:wanjiru", "labels_imported", "labels.csv: 2")]
