@@ -54,7 +54,7 @@ class Sizes:
     objects: int
     waits: bool = True
     all_flagged: bool = False
-    """All images wait for review, in ten categories and with confidences of all sizes."""
+    """All images wait for review, in ten categories and with confidences of all sizes, and four are a product."""
 
     @property
     def held(self) -> int:
@@ -86,18 +86,19 @@ def fill(url: str, sizes: Sizes, say: Callable[[str], None]) -> None:
 
 def _done(first: int, last: int, all_flagged: bool) -> dict[str, str]:
     """Return a statement for each table that adds the rows of a range of images, which are tagged or skipped."""
-    is_flagged, category, confidence, reason = f"n % {REVIEWED_IN} = 3", "'Bag'", "9000", "NULL"
+    is_flagged, category, confidence, reason, product = f"n % {REVIEWED_IN} = 3", "'Bag'", "9000", "NULL", "NULL"
     if all_flagged:
         is_flagged, category, confidence = "true", f"({_CATEGORIES})[1 + n % 10]", "2000 + n % 7000 * 7919 % 7000"
-        reason = "'low_confidence'"
+        reason, product = "'low_confidence'", "'p' || n / 4"
     said = {"category": category, "confidence": confidence, "flagged": is_flagged, "reason": reason}
     images = f"FROM generate_series({first}, {last}) AS n"
     is_bad = f"n % {FAILED_IN} = 7"
     tagged = f"{images} WHERE NOT {is_bad}"
     return {
-        "source_object": "INSERT INTO source_object (id, bucket, key, version_token, size, last_modified, first_seen)"
+        "source_object": "INSERT INTO source_object (id, bucket, key, version_token, size, last_modified, first_seen,"
+        " product_id)"
         " SELECT n, 'generated', lpad(((n - 1) / 10000)::text, 4, '0') || '/' || lpad((n - 1)::text, 7, '0') || '.jpg',"
-        f" {_TOKEN}, 60000 + (n - 1) % 30000, '{SINCE}Z', now() {images}",
+        f" {_TOKEN}, 60000 + (n - 1) % 30000, '{SINCE}Z', now(), {product} {images}",
         "work_item": f"INSERT INTO {_ITEM} SELECT n, n, {_TOKEN}, 1, 'scan', 1, 'nightly', 100,"
         f" CASE WHEN {is_bad} THEN 'skipped' ELSE 'done' END, now(), 1,"
         f" CASE WHEN {is_bad} THEN 'corrupt' END, CASE WHEN {is_bad} THEN 'no image' END {images}",

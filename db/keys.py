@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, true
+from sqlalchemy import ColumnElement, Dialect, and_, true
 from sqlalchemy.orm import Session
 
 from db.schema import SourceObject
@@ -29,7 +29,7 @@ def among(bucket: str, keys: Collection[str]) -> ColumnElement[bool]:
     )
 
 
-def in_key_order(session: Session, key: Any) -> tuple[Any, ...]:
+def in_key_order(session: Session | Dialect, key: Any) -> tuple[Any, ...]:
     """Return what to order a bucket's keys by, as the index has it."""
     return (key,) if is_sqlite(session) else (key_head(key), key)
 

@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from db.review import images
 from db.session import reading
-from review.access.auth import Viewer
+from review.access.auth import allowed
 from review.api.conditions import is_known
 from review.parts import parts_of
 from review.problems import Problem
@@ -19,16 +19,16 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/images/{id}/{size}")
 def show_picture(
-    id: Annotated[int, Path(ge=1, le=2**63 - 1)],
-    size: Literal["small", "large"],
-    request: Request,
-    person: Viewer,  # noqa: ARG001 -- asked for so that nobody else may
-    v: str = "",
+    id: Annotated[int, Path(ge=1, le=2**63 - 1)], size: Literal["small", "large"], request: Request, v: str = ""
 ) -> Response:
-    """Show an image, small, as WebP. With its present version as `v` the browser may keep it for ever."""
+    """Show an image, small, as WebP. With its present version as `v` the browser may keep it for ever.
+
+    A screen is dozens of these requests, so who asks and what he asks for are read in one turn on one connection.
+    """
     from model.images.decoding import ImageRejected
 
     with reading(parts_of(request).sessions) as session:
+        allowed(request, session, "read")
         bucket, key, version_token = images.stored(session, id)
     links = parts_of(request).links
     if size == "large" and links is not None and (address := links.to(bucket, key)) is not None:

@@ -17,6 +17,7 @@ from review.access.oidc import SingleSignOn
 from review.board.comparisons import Comparisons
 from review.board.figures import Figures
 from review.categories import Categories
+from review.fronts import Fronts
 from review.metrics import Metrics
 from review.thumbnails import Thumbnails
 from review.trying.trials import Trials
@@ -49,6 +50,7 @@ class Parts:
         stores = Stores(settings)
         self.thumbnails, self.links = Thumbnails(settings, stores), links_of(settings, stores)
         self.metrics = Metrics()
+        self.fronts = Fronts()
         self.figures, self.comparisons = Figures(settings, sessions), Comparisons(settings, sessions)
         self.trials = Trials(settings, sessions)
         self.stopping: Callable[[], bool] = lambda: False

@@ -34,7 +34,7 @@ def propose(parts: Parts, user_id: int, filters: Filters, mode: str | None, limi
     if mode is not None and _is_complete(mode, filters):
         return Proposal(mode, filters)
     with reading(parts.sessions) as session:
-        head = screens.peek(session, user_id, filters, HEAD)
+        head = screens.peek(session, user_id, filters, HEAD, front=parts.fronts.of(filters, mode or "single"))
     if not head:
         return None
     if mode is None and (filters.unflagged or filters.plan is not None):

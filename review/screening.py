@@ -58,10 +58,11 @@ def open_screen(parts: Parts, person: Person, filters: Filters, *, mode: str | N
     if is_proposed and mode == "single":
         count = min(count, SIZES[mode])
     blind = (count if only_blind else mixing.by_chance(count * mixing.BLIND_SHARE)) if mode == "single" else None
+    front = parts.fronts.of(filters, mode)
 
     def claim(session: Session) -> tuple[screens.Screen, list[Item]] | None:
         options: dict[str, Any] = {"limit": count, "mode": mode, "blind": blind, "doubles": mixing.is_browser(person)}
-        screen = screens.claim(session, person.user_id, filters, **options)
+        screen = screens.claim(session, person.user_id, filters, front=front, **options)
         if screen is None:
             return None
         return screen, mixing.with_probes(parts, session, person, screen, mode, filters)
@@ -70,6 +71,8 @@ def open_screen(parts: Parts, person: Person, filters: Filters, *, mode: str | N
     if claimed is None:
         return None
     screen, claimed_items = claimed
+    seen = [item for item in screen.items if item.object_id not in screen.blind]
+    parts.fronts.note(filters, mode, filters.front(seen))
     described = {item.object_id: shown(parts, item) for item in claimed_items}
     _propose_changes(parts, filters, described)
     if mode == "product":
@@ -170,4 +173,11 @@ def undo(parts: Parts, person: Person, key: str, *, of_anybody: bool) -> Restore
             category=result.category,
             by=result.by,
         )
+    parts.fronts.forget()
     return result
+
+
+def give_back(parts: Parts, person: Person, screen_id: int) -> None:
+    """Give back what is not decided of a screen. Raises NoSuchScreen."""
+    in_transaction(parts.sessions, lambda session: screens.release(session, screen_id, person.user_id))
+    parts.fronts.forget()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 EDGES = {"small": 200, "large": 1000}
 """The longest edge of each size, in pixels."""
 _KEPT = 0.9
+_EFFORT = 0
+"""Of WebP's encoder, of 6: a picture is made while somebody waits for it."""
 
 
 class Thumbnails:
@@ -45,13 +47,15 @@ class Thumbnails:
         return made
 
     def _make(self, data: bytes, edge: int) -> bytes:
+        from PIL.Image import Resampling
+
         from model.images.decoding import DecodeHints, decode
 
         with self._at_once, self._room().lease() as reserve:
-            image = decode(data, DecodeHints(min_edge=edge), limits=self._settings.decode_limits, reserve=reserve)
-            image.thumbnail((edge, edge))
+            image = decode(data, DecodeHints(max_edge=edge), limits=self._settings.decode_limits, reserve=reserve)
+            image.thumbnail((edge, edge), Resampling.HAMMING)  # as sharp as bicubic, at half the cost
             written = io.BytesIO()
-            image.save(written, "WEBP", quality=80, method=2)
+            image.save(written, "WEBP", quality=80, method=_EFFORT)
         return written.getvalue()
 
     def _room(self) -> "MemoryBudget":

@@ -54,10 +54,10 @@ def reviewer(sessions: Sessions, port: int, name: str) -> Client:
     return Client(port, {"Authorization": f"Bearer {token}"})
 
 
-def in_browser(sessions: Sessions, port: int, name: str) -> Client:
-    """Make an operator who is logged in with a browser."""
+def in_browser(sessions: Sessions, port: int, name: str, role: str = "operator") -> Client:
+    """Make somebody who is logged in with a browser."""
     with sessions.begin() as session:
-        user = users.add(session, name, "operator")
+        user = users.add(session, name, role)
         secret = access.open_session(session, user.id)
     return Client(port, {"Cookie": f"{COOKIE}={secret}", "Accept": "text/html", "Sec-Fetch-Site": "same-origin"})
 

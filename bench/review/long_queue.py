@@ -20,14 +20,37 @@ SCREEN, TIMES = 48, 30
 CLAIM_MS, SAVE_MS, PAGE_MS, START_S = 30.0, 60.0, 50.0, 2.0
 LEFT = 2_000
 """What waits at the end of the queue."""
-PAGES = ("/", "/dashboard", "/screen", "/objects", "/objects/8", "/runs", "/sessions", "/quality", "/plans/new")
+PAGES = (
+    *(
+        "/",
+        "/dashboard",
+        "/screen",
+        "/one",
+        "/objects",
+        "/objects?category=Shirt",
+        "/objects?category=Shirt&waiting=true",
+    ),
+    *("/objects?waiting=true", "/objects?cursor=0.{half}", "/objects/{half}", "/api/v1/objects/{half}/history"),
+    *("/api/v1/objects/{half}/neighbours", "/api/v1/status", "/runs", "/runs/1", "/runs/1/cancel", "/plans/new"),
+    *("/plans/{plan}", "/sessions", "/quality", "/account", "/try", "/log"),
+)
 VIEWS: dict[str, dict[str, Any]] = {
     "all": {"mode": "single"},
     "category": {"mode": "sweep", "category": "Shirt"},
     "reason": {"mode": "single", "reason": "low_confidence"},
     "prefix": {"mode": "single", "prefix": "0007/"},
     "pair": {"mode": "pair", "pair": ["Shirt", "T-shirt/top"]},
+    "category_reason": {"mode": "sweep", "category": "Shirt", "reason": "low_confidence"},
+    "other_reason": {"mode": "single", "reason": "unlike_training"},
+    "day": {"mode": "single", "age": "day"},
+    "week": {"mode": "single", "age": "week"},
+    "older": {"mode": "single", "age": "older"},
+    "one_product": {"mode": "single", "product": "p200000"},
+    "products": {"mode": "product", "limit": SCREEN // 4},
+    "looked_through": {"mode": "sweep", "category": "Shirt", "unflagged": True},
+    "proposed": {},
 }
+"""Of a day, and of another reason, none waits."""
 _SETTLE = (
     "UPDATE image_tag SET needs_review = false, review_reason = NULL WHERE object_id IN"
     " (SELECT object_id FROM image_tag WHERE needs_review ORDER BY confidence, object_id"
@@ -49,7 +72,7 @@ def measure(images: int) -> dict[str, Any]:
         wait_until(lambda: answers(Client(port, {})), "the review", 60, 0.01)
         start = {"start_s": round(time.monotonic() - began, 2)}
         sessions = sessions_of(engine)
-        asking, looking = reviewer(sessions, port, "programme"), in_browser(sessions, port, "amina")
+        asking, looking = reviewer(sessions, port, "programme"), in_browser(sessions, port, "amina", "admin")
         try:
             return _measured(sessions, asking, looking, images, start)
         finally:
@@ -61,13 +84,16 @@ def _measured(
     sessions: Sessions, asking: Client, looking: Client, images: int, start: dict[str, float]
 ) -> dict[str, Any]:
     figures: dict[str, Any] = {"images": images, **start}
+    figures["first_claim"] = round(asking.ask("POST", "/api/v1/screens", {"mode": "single", "limit": 1})[0], 1)
+    _, plan = looking.ask("POST", "/api/v1/plans", {"prefixes": ["0007/"]})
+    pages = [page.format(half=images // 2, plan=plan["plan"]) for page in PAGES]
     for name, left in (("start", images), ("middle", images // 2), ("end", LEFT)):
         _settle(sessions, left)
         times = TIMES if name != "end" else 10
         figures[f"claim_{name}"] = {view: _claims(asking, wanted, times) for view, wanted in VIEWS.items()}
         if name != "end":
             figures[f"save_{name}"] = _saves(asking)
-            figures[f"pages_{name}"] = {page: _page(looking, page) for page in PAGES}
+            figures[f"pages_{name}"] = {page: _page(looking, page) for page in pages}
     return figures | {"missed": [*_missed(figures)]}
 
 
@@ -75,7 +101,7 @@ def _claims(client: Client, wanted: dict[str, Any], times: int) -> list[float]:
     """Claim screens and keep them, so that each is another one; the median and the 95th percentile."""
     took, screens = [], []
     for _ in range(times):
-        milliseconds, screen = client.ask("POST", "/api/v1/screens", wanted | {"limit": SCREEN})
+        milliseconds, screen = client.ask("POST", "/api/v1/screens", {"limit": SCREEN} | wanted)
         took.append(milliseconds)
         screens.append(screen["id"])
     for id in filter(None, screens):

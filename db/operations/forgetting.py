@@ -99,7 +99,7 @@ def forget_some(session: Session, meant: ColumnElement[bool], *, for_good: bool)
     run_ids = {run_id for _, run_id in session.execute(items)}
     if for_good:
         _remember(session, object_ids)
-    removed = (ImageComment, SecondOpinion, Probe, Decision, ReviewClaim, Classification, ImageTag, TagEvent, WorkItem)
+    removed = (ImageComment, SecondOpinion, Probe, Decision, Classification, ImageTag, ReviewClaim, TagEvent, WorkItem)
     for table in removed:
         rows = table_of(table)
         session.execute(delete(rows).where(rows.c.object_id.in_(object_ids)))

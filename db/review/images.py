@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, literal, select, tuple_
+from sqlalchemy import Select, bindparam, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import CatalogueError, actors
@@ -72,12 +73,18 @@ def one(session: Session, object_id: int) -> dict[str, Any]:
 
 def stored(session: Session, object_id: int) -> tuple[str, str, str]:
     """Return bucket, key and version token of an image that is there. Raises NoSuchImage."""
-    image = SourceObject
-    statement = select(image.bucket, image.key, image.version_token).where(image.id == object_id)
-    row = session.execute(statement.where(image.gone_at.is_(None))).one_or_none()
+    row = session.execute(_stored(), {"id": object_id}).one_or_none()
     if row is None:
         raise no_such(object_id)
     return row.bucket, row.key, row.version_token
+
+
+@cache
+def _stored() -> Select[str, str, str]:
+    """Select where an image is. Each picture asks so: the statement is built once."""
+    image = SourceObject
+    statement = select(image.bucket, image.key, image.version_token)
+    return statement.where(image.id == bindparam("id"), image.gone_at.is_(None))
 
 
 def history(session: Session, object_id: int) -> dict[str, Any]:

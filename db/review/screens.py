@@ -1,29 +1,26 @@
 """Screens: images that wait for review, claimed for one reviewer in one statement, for ten minutes at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, Row, Select, bindparam, delete, func, insert, select, true, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Insert, Row, delete, func, select, update
+from sqlalchemy.orm import Session
 
 from db import CatalogueError
-from db.review import filters as chosen
-from db.review.filters import Filters, Sought
+from db.review.filters import READER, Filters, Place, Sought, sought
 from db.review.items import Item
 from db.review.similar import stacks
 from db.review.truth import blind as blinds
 from db.review.truth.audit import AUDIT
-from db.schema import Classification, ImageTag, ReviewClaim, ReviewScreen, SourceObject
-from db.schema.columns import table_of
-from db.session import dialect_of, sql_now, upsert
+from db.review.waiting import statements, walks
+from db.schema import ImageTag, ReviewClaim, ReviewScreen
+from db.session import dialect_of, sql_now
 
 HOLD_S = 600.0
 """How long a screen is held for its reviewer, unless it is extended."""
-_KEPT = 256
-"""Statements that are kept: to build one takes longer than to run it, and reviewers go on with their filters."""
 
 
 class NoSuchScreen(CatalogueError):
@@ -55,25 +52,27 @@ def claim(
     hold_s: float = HOLD_S,
     blind: int | None = None,
     doubles: bool = False,
+    front: Place | None = None,
 ) -> Screen | None:
     """Claim up to `limit` images for a reviewer, in product mode as many stacks; None if nothing waits.
 
-    A stack is a product with all its images, or near-identical pictures of one category.
+    A stack is a product with all its images, or near-identical pictures of one category. What lies before `front` is
+    claimed only where too little lies behind it.
 
     No image is in two claims that last. Up to `blind` images are ones that are shown without a suggestion, and more
     where nothing else waits; None for none of them. With `doubles` some that somebody else has decided are among them.
     """
-    dialect, what = dialect_of(session), chosen.sought(session, filters)
+    dialect, what = dialect_of(session), sought(session, filters)
     held = {"user_id": user_id, "mode": mode, "filters": asdict(filters)}
-    screen_id, expires_at = session.execute(_opening(dialect, hold_s), held).one()
+    screen_id, expires_at = session.execute(statements.opening(dialect, hold_s), held).one()
     values = {"reader": user_id, "on_screen": screen_id}
-    hidden = _claiming_blind(what, hold_s, doubles=doubles)
+    hidden = statements.claiming_blind(what, hold_s, doubles=doubles)
     blind_ids = _take(session, hidden, values, min(blind or 0, limit))
     alike: dict[int, int] = {}
     if mode == "product":
-        ids, alike = _claim_stacks(session, what, values, limit, hold_s)
+        ids, alike = _claim_stacks(session, what, values, limit, hold_s, front)
     else:
-        ids = _take(session, _claiming(what, chosen.pick, hold_s), values, limit - len(blind_ids))
+        ids = _take_from(session, what, values, limit - len(blind_ids), hold_s, front)
     if blind is not None:
         blind_ids += _take(session, hidden, values, limit - len(ids) - len(blind_ids))
     if not ids and not blind_ids:
@@ -82,17 +81,19 @@ def claim(
     return Screen(screen_id, expires_at, items(session, [*ids, *blind_ids]), frozenset(blind_ids), alike)
 
 
-def peek(session: Session, user_id: int, filters: Filters, limit: int) -> list[Item]:
+def peek(session: Session, user_id: int, filters: Filters, limit: int, *, front: Place | None = None) -> list[Item]:
     """Read what a reviewer would be given next, without claiming it."""
-    return _peek(session, chosen.sought(session, filters), user_id, limit)
+    what = sought(session, filters)
+    found = _peek(session, replace(what, goes_on=True), user_id, limit, _from(front)) if front else []
+    return found if len(found) == limit else _peek(session, what, user_id, limit)
 
 
 def blind_wait(session: Session, user_id: int, filters: Filters, *, doubles: bool) -> bool:
     """Tell whether a reviewer could be given something without a suggestion."""
-    free = chosen.blind(chosen.sought(session, filters))
+    free = walks.blind(sought(session, filters))
     if free is None:
         return False
-    return session.execute(blinds.wait(free, chosen.READER, doubles=doubles), {"reader": user_id}).scalar_one()
+    return session.execute(blinds.wait(free, READER, doubles=doubles), {"reader": user_id}).scalar_one()
 
 
 def extend(session: Session, screen_id: int, user_id: int, *, hold_s: float = HOLD_S) -> datetime:
@@ -126,7 +127,7 @@ def find(session: Session, screen_id: int, user_id: int) -> ReviewScreen:
 
 def items(session: Session, object_ids: Sequence[int]) -> list[Item]:
     """Read images with their tags and the scores of their last classification, the least certain first."""
-    return [Item(*row) for row in session.execute(_describing(), {"ids": object_ids})]
+    return [Item(*row) for row in session.execute(statements.describing(), {"ids": object_ids})]
 
 
 def waiting(session: Session) -> Sequence[Row[str, str | None, int, float]]:
@@ -141,9 +142,26 @@ def waiting(session: Session) -> Sequence[Row[str, str | None, int, float]]:
     return session.execute(statement).all()
 
 
-def _peek(session: Session, what: Sought, user_id: int, limit: int) -> list[Item]:
-    ids = session.execute(_looking(what), {"reader": user_id, "at_most": limit}).scalars().all()
+def _peek(
+    session: Session, what: Sought, user_id: int, limit: int, begin: Mapping[str, int] = MappingProxyType({})
+) -> list[Item]:
+    ids = session.execute(statements.looking(what), {"reader": user_id, "at_most": limit, **begin}).scalars().all()
     return items(session, ids)
+
+
+def _from(front: Place) -> dict[str, int]:
+    return {"from_confidence": front.confidence, "from_object": front.object_id}
+
+
+def _take_from(
+    session: Session, what: Sought, values: Mapping[str, Any], at_most: int, hold_s: float, front: Place | None
+) -> list[int]:
+    """Claim what lies behind a front, and what lies before it where that is too little."""
+    ids: list[int] = []
+    if front is not None:
+        behind = statements.claiming(replace(what, goes_on=True), walks.pick, hold_s)
+        ids = _take(session, behind, {**values, **_from(front)}, at_most)
+    return ids + _take(session, statements.claiming(what, walks.pick, hold_s), values, at_most - len(ids))
 
 
 def _take(session: Session, statement: Insert | None, values: Mapping[str, Any], at_most: int) -> list[int]:
@@ -154,7 +172,7 @@ def _take(session: Session, statement: Insert | None, values: Mapping[str, Any],
 
 
 def _claim_stacks(
-    session: Session, what: Sought, values: Mapping[str, Any], limit: int, hold_s: float
+    session: Session, what: Sought, values: Mapping[str, Any], limit: int, hold_s: float, front: Place | None
 ) -> tuple[list[int], dict[int, int]]:
     """Claim near-identical pictures for up to half of the cells, or for all if no product waits, and products.
 
@@ -166,69 +184,16 @@ def _claim_stacks(
     def take(some: Sequence[Sequence[int]]) -> list[int]:
         alike.update({image: stack[0] for stack in some for image in stack})
         images = [image for stack in some for image in stack]
-        return _take(session, _claiming(what, chosen.these, hold_s), {**values, "images": images}, len(images))
+        return _take(session, statements.claiming(what, walks.these, hold_s), {**values, "images": images}, len(images))
 
     ids, left = take(found[: limit // 2]), limit - len(found[: limit // 2])
-    products = _take(session, _claiming(what, chosen.products, hold_s), values, left)
+    products: list[int] = []
+    if front is not None:
+        behind = statements.claiming(replace(what, goes_on=True), walks.products, hold_s)
+        products = _take(session, behind, {**values, **_from(front)}, left)
+    products = products or _take(session, statements.claiming(what, walks.products, hold_s), values, left)
     ids += products or take(found[limit // 2 : limit])
     return ids, alike
-
-
-@lru_cache(_KEPT)
-def _opening(dialect: Dialect, hold_s: float) -> Insert:
-    screen, times = table_of(ReviewScreen), {"created_at": sql_now(dialect), "expires_at": sql_now(dialect, hold_s)}
-    return insert(screen).values(times).returning(screen.c.id, screen.c.expires_at)
-
-
-@lru_cache(_KEPT)
-def _claiming(what: Sought, pick: Callable[[Sought], Select[int]], hold_s: float) -> Insert:
-    return _claim(what.dialect, pick(what), hold_s)
-
-
-@lru_cache(_KEPT)
-def _claiming_blind(what: Sought, hold_s: float, *, doubles: bool) -> Insert | None:
-    """Claim what colleagues are asked, then what is audited, as far as it may be among what the filters mean."""
-    free = chosen.blind(what)
-    if free is None:
-        return None
-    return _claim(what.dialect, blinds.pick(free, chosen.AT_MOST, chosen.READER, doubles=doubles), hold_s)
-
-
-def _claim(dialect: Dialect, picked_rows: Select[int], hold_s: float) -> Insert:
-    """Claim in one statement. Who comes second to a row finds it locked, or its claim in the way: both are skipped."""
-    picked = picked_rows.cte("pick")
-    claims = table_of(ReviewClaim)
-    screen_id = bindparam("on_screen", type_=claims.c.screen_id.type)
-    rows = select(picked.c.object_id, screen_id, sql_now(dialect, hold_s)).where(true())
-    statement = upsert(dialect, claims).from_select(["object_id", "screen_id", "expires_at"], rows)
-    ours = {name: statement.excluded[name] for name in ("screen_id", "expires_at")}
-    is_over = claims.c.expires_at <= sql_now(dialect)
-    claimed = statement.on_conflict_do_update(index_elements=[claims.c.object_id], set_=ours, where=is_over)
-    return claimed.returning(claims.c.object_id)
-
-
-@lru_cache(_KEPT)
-def _looking(what: Sought) -> Select[int] | Select[int, int]:
-    return chosen.look(what)
-
-
-@cache
-def _describing() -> Select[*tuple[Any, ...]]:
-    """Select what an Item has, in its order."""
-    tag, image, made = ImageTag, SourceObject, aliased(Classification)
-    last = select(func.max(made.id)).where(made.object_id == tag.object_id).correlate(tag).scalar_subquery()
-    return (
-        select(
-            *(image.id, image.bucket, image.key, image.version_token, image.product_id),
-            *(tag.version, tag.category, tag.confidence, tag.review_reason),
-            *(Classification.model_version_id, Classification.scores, Classification.ood_score),
-            Classification.fingerprint,
-        )
-        .join(tag, tag.object_id == image.id)
-        .outerjoin(Classification, Classification.id == last)
-        .where(image.id.in_(bindparam("ids", expanding=True)))
-        .order_by(tag.confidence, image.id)
-    )
 
 
 def _no_such(screen_id: int) -> NoSuchScreen:

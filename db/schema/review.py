@@ -25,13 +25,16 @@ class ReviewScreen(Base):
 
 
 class ReviewClaim(Base):
-    """An image that is with a reviewer until then. A row whose time is over is free for anybody."""
+    """An image that is with a reviewer until then. A row whose time is over is free for anybody.
+
+    It has no foreign keys: to check both for each image of a screen took longer than to write the rows.
+    """
 
     __tablename__ = "review_claim"
     __table_args__ = (Index("ix_review_claim_screen_id", "screen_id"),)
 
-    object_id: Mapped[int] = mapped_column(ForeignKey("source_object.id"), primary_key=True, autoincrement=False)
-    screen_id: Mapped[int] = mapped_column(ForeignKey("review_screen.id"))
+    object_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    screen_id: Mapped[int]
     expires_at: Mapped[datetime]
 
 

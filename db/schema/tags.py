@@ -44,6 +44,8 @@ class ImageTag(Base):
         CheckConstraint("source IN ('model', 'human')", name="source"),
         _of_flagged("ix_image_tag_review", "confidence", "object_id"),
         _of_flagged("ix_image_tag_review_category", "category", "confidence", "object_id"),
+        _of_flagged("ix_image_tag_review_reason", "review_reason", "confidence", "object_id"),
+        _of_flagged("ix_image_tag_review_age", "tagged_at", "object_id"),
         partial_index("needs_review AND review_reason = 'audit'", "ix_image_tag_audit", "object_id"),
         Index("ix_image_tag_category", "category", "object_id"),
     )

@@ -38,6 +38,9 @@ class SourceObject(Base):
             postgresql_using="hash",
             postgresql_where=text("product_id IS NOT NULL"),
         ),
+        partial_index(
+            "product_id IS NOT NULL", "ix_source_object_of_product", "id"
+        ),  # tells that there are few, or none
         Index("ix_source_object_missing_in_run", "missing_in_run"),
         NEVER_AGAIN,
     )

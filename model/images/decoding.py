@@ -81,11 +81,12 @@ class ImageRejected(ModelError):
 class DecodeHints:
     """What the caller needs of an image, so that a JPEG can be decoded at less cost.
 
-    With `min_edge` it may come smaller (by 2, 4 or 8), no edge under that many pixels. With `grey` besides, its colours
-    may be left out.
+    With `min_edge` it may come smaller (by 2, 4 or 8), no edge under that many pixels; with `max_edge`, only the longer
+    one not under that many. With `grey` besides, its colours may be left out.
     """
 
     min_edge: int | None = None
+    max_edge: int | None = None
     grey: bool = False
 
 
@@ -154,8 +155,8 @@ def _loaded(data: bytes, file_type: str, hints: DecodeHints, limits: DecodeLimit
             size = image.size
             _check_size(size, limits)
             besides = bytes_of_scans(image) if isinstance(image, JpegImageFile) and contents.scans > 1 else 0
-            if hints.min_edge is not None and file_type == "JPEG":
-                _shrink_while_decoding(image, hints.min_edge, grey=hints.grey)
+            if file_type == "JPEG":
+                _shrink_while_decoding(image, hints)
             _make_room(besides + bytes_of(image, turned=_turn(image) is not None), size, reserve)
             image.load()
             return image
@@ -228,10 +229,14 @@ def _check_size(size: tuple[int, int], limits: DecodeLimits) -> None:
         raise ImageRejected("too_many_pixels", f"{width}×{height}: an edge is over {limits.max_edge:,} pixels")
 
 
-def _shrink_while_decoding(image: Image.Image, min_edge: int, *, grey: bool) -> None:
+def _shrink_while_decoding(image: Image.Image, hints: DecodeHints) -> None:
     """Let libjpeg leave out detail; the mode stays, so that CMYK still meets its colour profile."""
-    brightness_is_enough = grey and image.mode == "RGB" and "icc_profile" not in image.info
-    image.draft("L" if brightness_is_enough else None, (min_edge, min_edge))
+    if (edge := hints.min_edge or hints.max_edge) is None:
+        return
+    sides = image.size if hints.min_edge is None else (1, 1)
+    width, height = (max(1, side * edge // max(sides)) for side in sides)
+    brightness_is_enough = hints.grey and image.mode == "RGB" and "icc_profile" not in image.info
+    image.draft("L" if brightness_is_enough else None, (width, height))
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -6,6 +6,7 @@ from typing import Annotated
 import structlog
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPBearer
+from sqlalchemy.orm import Session
 
 from db import actors
 from db.reporting import acts
@@ -41,29 +42,30 @@ def needs(scope: str) -> Callable[[Request], Person]:
     """Make a dependency that returns who asks, and refuses everybody who may not."""
 
     def person(request: Request) -> Person:
-        found = identify(request)
-        if scope not in scopes_of(found):
-            raise Problem(403, f"this needs the scope {scope!r}, which your role or token does not have")
-        return found
+        with reading(parts_of(request).sessions) as session:
+            return allowed(request, session, scope)
 
     return person
 
 
-def identify(request: Request) -> Person:
-    """Return who asks. Raises LoginNeeded."""
-    parts = parts_of(request)
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    cookie = request.cookies.get(COOKIE)
-    with reading(parts.sessions) as session:
-        if scheme.lower() == "bearer":
-            person = access.by_token(session, secret.strip())
-        else:
-            person = access.by_session(session, cookie) if cookie else None
+def allowed(request: Request, session: Session, scope: str) -> Person:
+    """Return who asks. Raises LoginNeeded if nobody known does, and Problem if he may not."""
+    person = _known(request, session)
     if person is None:
         raise LoginNeeded
-    _limit(parts, person)
+    _limit(parts_of(request), person)
     request.state.person = person
+    if scope not in scopes_of(person):
+        raise Problem(403, f"this needs the scope {scope!r}, which your role or token does not have")
     return person
+
+
+def _known(request: Request, session: Session) -> Person | None:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return access.by_token(session, secret.strip())
+    cookie = request.cookies.get(COOKIE)
+    return access.by_session(session, cookie) if cookie else None
 
 
 def scopes_of(person: Person) -> set[str]:

@@ -29,7 +29,7 @@ from review.api.bodies import (
 from review.api.conditions import check_unchanged
 from review.parts import parts_of
 from review.problems import responses
-from review.screening import decide, open_screen, undo
+from review.screening import decide, give_back, open_screen, undo
 
 router = APIRouter(tags=["review"])
 _JSON = TypeAdapter(dict[str, Any])
@@ -64,7 +64,7 @@ def extend_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> Ext
 @router.delete("/screens/{id}", status_code=204, responses=responses(404))
 def give_back_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> None:
     """Give back what you have not decided of a screen."""
-    in_transaction(parts_of(request).sessions, lambda session: screens.release(session, id, person.user_id))
+    give_back(parts_of(request), person, id)
 
 
 @router.post("/screens/{id}/undo", responses=responses(404))
@@ -77,6 +77,7 @@ def undo_screen(id: ScreenId, request: Request, person: ReviewerPerson) -> Scree
         return undoing.undo_screen(session, reviewer, id)
 
     results = in_transaction(parts_of(request).sessions, work)
+    parts_of(request).fronts.forget()
     return ScreenUndone(
         undone=[_undone(result) for result in results if isinstance(result, Restored)],
         conflicts=[_conflict(result) for result in results if isinstance(result, Conflict)],

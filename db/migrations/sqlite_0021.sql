@@ -57,6 +57,12 @@ CREATE TABLE "plan_item" (
 	state TEXT, 
 	CONSTRAINT pk_plan_item PRIMARY KEY (plan_id, position, object_id)
 );
+CREATE TABLE "review_claim" (
+	object_id INTEGER NOT NULL, 
+	screen_id INTEGER NOT NULL, 
+	expires_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT pk_review_claim PRIMARY KEY (object_id)
+);
 CREATE TABLE "run" (
 	id INTEGER NOT NULL, 
 	logical_key TEXT NOT NULL, 
@@ -297,14 +303,6 @@ CREATE TABLE retention (
 	until VARCHAR(26) NOT NULL, 
 	CONSTRAINT pk_retention PRIMARY KEY ("of")
 );
-CREATE TABLE review_claim (
-	object_id INTEGER NOT NULL, 
-	screen_id INTEGER NOT NULL, 
-	expires_at VARCHAR(26) NOT NULL, 
-	CONSTRAINT fk_review_claim_object_id_source_object FOREIGN KEY(object_id) REFERENCES source_object (id), 
-	CONSTRAINT fk_review_claim_screen_id_review_screen FOREIGN KEY(screen_id) REFERENCES review_screen (id), 
-	CONSTRAINT pk_review_claim PRIMARY KEY (object_id)
-);
 CREATE TABLE review_screen (
 	id INTEGER NOT NULL, 
 	user_id INTEGER NOT NULL, 
@@ -439,7 +437,9 @@ CREATE INDEX ix_image_comment_object_id ON image_comment (object_id, id);
 CREATE INDEX ix_image_tag_audit ON image_tag (object_id) WHERE needs_review AND review_reason = 'audit';
 CREATE INDEX ix_image_tag_category ON image_tag (category, object_id);
 CREATE INDEX ix_image_tag_review ON image_tag (confidence, object_id) WHERE needs_review = 1;
+CREATE INDEX ix_image_tag_review_age ON image_tag (tagged_at, object_id) WHERE needs_review = 1;
 CREATE INDEX ix_image_tag_review_category ON image_tag (category, confidence, object_id) WHERE needs_review = 1;
+CREATE INDEX ix_image_tag_review_reason ON image_tag (review_reason, confidence, object_id) WHERE needs_review = 1;
 CREATE INDEX ix_plan_change_becomes ON plan_change (plan_id, becomes, confidence, object_id);
 CREATE INDEX ix_probe_object_id ON probe (object_id);
 CREATE INDEX ix_probe_session_id ON probe (session_id);
@@ -454,6 +454,7 @@ CREATE INDEX ix_second_opinion_first_id ON second_opinion (first_id);
 CREATE INDEX ix_second_opinion_object_id ON second_opinion (object_id);
 CREATE INDEX ix_second_opinion_second_id ON second_opinion (second_id);
 CREATE INDEX ix_source_object_missing_in_run ON source_object (missing_in_run);
+CREATE INDEX ix_source_object_of_product ON source_object (id) WHERE product_id IS NOT NULL;
 CREATE INDEX ix_source_object_product_id ON source_object (product_id);
 CREATE INDEX ix_tag_event_actor ON tag_event (actor, id);
 CREATE INDEX ix_user_session_user_id ON user_session (user_id);
@@ -507,4 +508,4 @@ SELECT r.bucket, r.product_id, r.category,
        n.images, n.images_to_review, n.tagged_at
 FROM ranked r JOIN totals n ON n.bucket = r.bucket AND n.product_id = r.product_id
 WHERE r.place = 1;
-INSERT INTO "alembic_version" VALUES('0020');
+INSERT INTO "alembic_version" VALUES('0021');

@@ -1,0 +1,1 @@
+"""What waits for review: the walks by which screens are claimed, and their conditions."""
