@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 
-from sqlalchemy import Dialect, Row, Select, bindparam, func, insert, or_, select
+from sqlalchemy import Dialect, Row, Select, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from db import actors
@@ -15,11 +16,15 @@ from db.queue.leases import ClaimedItem
 from db.schema import Classification, ImageTag, SourceObject, TagEvent, WorkItem
 from db.schema.bulk import write
 from db.schema.columns import table_of
+from db.schema.lists import in_list
 from db.session import dialect_of, now, upsert
 
 TAGS = table_of(ImageTag)
+_ADDING_RESULTS = insert(table_of(Classification))
 ADDING_EVENTS = insert(table_of(TagEvent))
 TAG_FIELDS = ("category", "confidence", "needs_review", "review_reason", "source", "model_version_id")
+_KEPT = 16
+"""Statements are kept for so many engines, of which a process has a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +76,39 @@ def lock(session: Session, items: Sequence[ClaimedItem]) -> None:
 
 def lock_objects(session: Session, object_ids: Sequence[int]) -> dict[int, str]:
     """Lock objects in id order, before any item, as every writer does; returns version tokens by object id."""
-    return dict(session.execute(_locking(), {"ids": sorted(object_ids)}).all())
+    return dict(session.execute(_locking(dialect_of(session)), {"ids": sorted(object_ids)}).all())
 
 
-@cache
-def _locking() -> Select[int, str]:
-    these = SourceObject.id.in_(bindparam("ids", expanding=True))
+@lru_cache(_KEPT)
+def _locking(dialect: Dialect) -> Select[int, str]:
+    these = in_list(dialect, SourceObject.id, "ids")
     tokens = select(SourceObject.id, SourceObject.version_token).where(these).order_by(SourceObject.id)
     return tokens.with_for_update(key_share=True)
 
 
 def tags_of(session: Session, object_ids: Collection[int]) -> dict[int, Row[*tuple[Any, ...]]]:
     """Return tags by image, as they are now."""
-    return {tag.object_id: tag for tag in session.execute(_tags(), {"ids": sorted(object_ids)})}
+    tags = session.execute(_tags(dialect_of(session)), {"ids": sorted(object_ids)})
+    return {tag.object_id: tag for tag in tags}
 
 
-@cache
-def _tags() -> Select[*tuple[Any, ...]]:
-    return select(TAGS).where(TAGS.c.object_id.in_(bindparam("ids", expanding=True)))
+@lru_cache(_KEPT)
+def _tags(dialect: Dialect) -> Select[*tuple[Any, ...]]:
+    return select(TAGS).where(in_list(dialect, TAGS.c.object_id, "ids"))
 
 
 def _newest_runs(session: Session, results: Sequence[Tagged]) -> dict[tuple[int, str], int]:
     """Return the newest run that has classified each of these object versions, if any has."""
+    ids = sorted(result.item.object_id for result in results)
+    rows = session.execute(_classified(dialect_of(session)), {"ids": ids}) if ids else ()
+    return {(object_id, token): run_id for object_id, token, run_id in rows}
+
+
+@lru_cache(_KEPT)
+def _classified(dialect: Dialect) -> Select[int, str, int]:
     version = WorkItem.object_id, WorkItem.version_token
     classified = select(*version, func.max(WorkItem.run_id)).join_from(Classification, WorkItem)
-    of_these = Classification.object_id.in_([result.item.object_id for result in results])
-    rows = session.execute(classified.where(of_these).group_by(*version)) if results else ()
-    return {(object_id, token): run_id for object_id, token, run_id in rows}
+    return classified.where(in_list(dialect, Classification.object_id, "ids")).group_by(*version)
 
 
 def _version_of(result: Tagged) -> tuple[int, str]:
@@ -114,14 +125,19 @@ def _append_classifications(
             "object_id": result.item.object_id,
             "fence": result.item.fence,
             "scores": result.scores,
-            "ood_score": result.ood_score,
+            "ood_score": _finite(result.ood_score),
             "audit_share": result.audit_share,
             "fingerprint": result.fingerprint,
             "created_at": tagged_at,
         }
         for result in results
     ]
-    session.execute(insert(table_of(Classification)), rows)
+    write(session, _ADDING_RESULTS, rows)
+
+
+def _finite(score: float | None) -> float | None:
+    """Return a score as both databases and JSON can hold it."""
+    return score if score is not None and isfinite(score) else None
 
 
 def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, tagged_at: datetime) -> None:
@@ -155,9 +171,15 @@ def _tag(session: Session, results: Sequence[Tagged], model_version_id: int, tag
 
 def last_seqs(session: Session, object_ids: Collection[int]) -> dict[int, int]:
     """Return the number of each image's last event; 0 if it has none. For a tag that is there, see its version."""
-    newest = select(TagEvent.object_id, func.max(TagEvent.seq)).where(TagEvent.object_id.in_(sorted(object_ids)))
-    known = dict(session.execute(newest.group_by(TagEvent.object_id)).all()) if object_ids else {}
+    ids = sorted(object_ids)
+    known = dict(session.execute(_newest(dialect_of(session)), {"ids": ids}).all()) if ids else {}
     return {object_id: known.get(object_id, 0) for object_id in object_ids}
+
+
+@lru_cache(_KEPT)
+def _newest(dialect: Dialect) -> Select[int, int]:
+    newest = select(TagEvent.object_id, func.max(TagEvent.seq)).where(in_list(dialect, TagEvent.object_id, "ids"))
+    return newest.group_by(TagEvent.object_id)
 
 
 def put_tags(session: Session, rows: Sequence[Mapping[str, Any]], *, unless_human: bool = False) -> set[int]:

@@ -3,15 +3,16 @@
 import random
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, tuple_, update
+from sqlalchemy import ColumnElement, Dialect, Select, case, select, update
 from sqlalchemy.orm import Session
 
 from db.schema import WorkItem
-from db.session import sql_now
+from db.schema.lists import in_list, pair_in_list
+from db.session import dialect_of, sql_now
 
 LEASE_S = 180.0
 MAX_FAILURES = 5
@@ -38,18 +39,25 @@ class ClaimedItem:
     alone: bool
 
 
-def held(items: Collection[ClaimedItem]) -> ColumnElement[bool]:
-    """Match items still leased under this very claim: the fence, which every write of a result checks."""
-    claims = [(item.id, item.fence) for item in items]
-    return tuple_(WorkItem.id, WorkItem.fence).in_(claims) & (WorkItem.state == "leased")
+def held(dialect: Dialect) -> ColumnElement[bool]:
+    """Match items still leased under the `claims` that are given: the fence, which every write of a result checks."""
+    return pair_in_list(dialect, WorkItem.id, WorkItem.fence, "claims") & (WorkItem.state == "leased")
 
 
 def lock_held(session: Session, items: Collection[ClaimedItem]) -> set[int]:
     """Lock the items still ours, in id order; returns their ids. The others were taken over or cancelled."""
     if not items:
         return set()
-    ours = select(WorkItem.id).where(held(items)).order_by(WorkItem.id).with_for_update()
-    return set(session.execute(ours).scalars())
+    return set(session.execute(_locking(dialect_of(session)), _of_claims(items)).scalars())
+
+
+@lru_cache(16)
+def _locking(dialect: Dialect) -> Select[int]:
+    return select(WorkItem.id).where(held(dialect)).order_by(WorkItem.id).with_for_update()
+
+
+def _of_claims(items: Collection[ClaimedItem]) -> dict[str, list[tuple[int, int]]]:
+    return {"claims": [(item.id, item.fence) for item in items]}
 
 
 def renew(session: Session, items: Collection[ClaimedItem], lease_s: float = LEASE_S) -> set[int]:
@@ -61,7 +69,7 @@ def renew(session: Session, items: Collection[ClaimedItem], lease_s: float = LEA
 
 def finish(session: Session, item_ids: Collection[int]) -> None:
     """Set leased -> done, in the transaction that records the classifications, for ids from `lock_held`."""
-    _set(session, item_ids, state="done", lease_owner=None, reason=None, detail=None)
+    session.execute(_finishing(dialect_of(session)), {"item_ids": sorted(item_ids)})
 
 
 def skip(session: Session, item: ClaimedItem, reason: str, detail: str, cap: int | None = None) -> str | None:
@@ -120,8 +128,9 @@ def _struck(session: Session) -> dict[str, Any]:
 
 def _end(session: Session, item: ClaimedItem, **values: Any) -> str | None:
     values |= {"lease_owner": None, "failed_under": _program()}
-    ended = update(WorkItem).where(held([item])).values(values).returning(WorkItem.state)
-    return session.execute(ended.execution_options(synchronize_session=False)).scalar_one_or_none()
+    ended = update(WorkItem).where(held(dialect_of(session))).values(values).returning(WorkItem.state)
+    ended = ended.execution_options(synchronize_session=False)
+    return session.execute(ended, _of_claims([item])).scalar_one_or_none()
 
 
 @cache
@@ -130,8 +139,17 @@ def _program() -> str:
     return version("catalogue-tagger")
 
 
+@lru_cache(16)
+def _finishing(dialect: Dialect) -> Any:
+    done = {"state": "done", "lease_owner": None, "reason": None, "detail": None}
+    return _changing(dialect).values(done)
+
+
 def _set(session: Session, item_ids: Collection[int], **values: Any) -> None:
-    if not item_ids:
-        return
-    statement = update(WorkItem).where(WorkItem.id.in_(sorted(item_ids))).values(values)
-    session.execute(statement.execution_options(synchronize_session=False))
+    if item_ids:
+        session.execute(_changing(dialect_of(session)).values(values), {"item_ids": sorted(item_ids)})
+
+
+def _changing(dialect: Dialect) -> Any:
+    some = update(WorkItem).where(in_list(dialect, WorkItem.id, "item_ids"))
+    return some.execution_options(synchronize_session=False)

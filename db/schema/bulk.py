@@ -41,7 +41,12 @@ def write_together(
 
 
 def _as_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, default=str, allow_nan=False)
+    return json.dumps(rows, default=_as_text, allow_nan=False)
+
+
+def _as_text(value: object) -> str:
+    """Write what JSON has no form for as PostgreSQL reads it."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 @lru_cache(256)

@@ -19,16 +19,16 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "a write is checked by its claim's fence",
-        "db/queue/leases.py",
-        '    return tuple_(WorkItem.id, WorkItem.fence).in_(claims) & (WorkItem.state == "leased")',
-        '    return WorkItem.id.in_([claim[0] for claim in claims]) & (WorkItem.state == "leased")',
+        "db/schema/lists.py",
+        "    return tuple_(first, second).in_(select(*numbers))",
+        "    return first.in_(select(numbers[0]))",
         ("tests/db/test_tags.py", "tests/db/test_queue.py"),
     ),
     Mutation(
         "a write is checked by the item's state",
         "db/queue/leases.py",
-        '    return tuple_(WorkItem.id, WorkItem.fence).in_(claims) & (WorkItem.state == "leased")',
-        "    return tuple_(WorkItem.id, WorkItem.fence).in_(claims)",
+        '    return pair_in_list(dialect, WorkItem.id, WorkItem.fence, "claims") & (WorkItem.state == "leased")',
+        '    return pair_in_list(dialect, WorkItem.id, WorkItem.fence, "claims")',
         ("tests/worker/test_tagging.py", "tests/db/test_tags.py"),
     ),
     Mutation(
