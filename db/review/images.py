@@ -56,7 +56,8 @@ def page(
             statement = statement.where(tuple_(tag.confidence, tag.object_id) > place)
     else:
         statement = statement.order_by(tag.object_id)
-        statement = statement if after is None else statement.where(tag.object_id > after.object_id)
+        if after is not None:  # said of both tables: else one of them may be read from its beginning
+            statement = statement.where(tag.object_id > after.object_id, SourceObject.id > after.object_id)
     rows = session.execute(statement).mappings().all()
     found = [_plain(dict(row)) for row in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None

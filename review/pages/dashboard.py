@@ -19,7 +19,7 @@ EVERY_S = 2.0
 LONGEST_S = 60.0
 """How long a stream lasts before the browser asks again, and its session is looked at anew."""
 _PULSE_S = 6.0
-_AT_ONCE_S = 10.0
+_AT_ONCE_S = 60.0
 """Figures of that age do to begin with, as the page's stream brings newer ones two seconds later."""
 
 

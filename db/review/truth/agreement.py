@@ -1,9 +1,10 @@
 """Agreement: what two people said of the same image, neither of whom knew the other's answer."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Integer, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.schema import Decision, ImageTag, SecondOpinion, SourceObject, User
@@ -11,22 +12,32 @@ from db.schema import Decision, ImageTag, SecondOpinion, SourceObject, User
 
 def pairs(session: Session) -> list[tuple[str, str, int]]:
     """Count the images that were read twice by what the first said and what the second said."""
+    return [(said, heard, count) for said, heard, count in session.execute(_pairs())]
+
+
+@cache
+def _pairs() -> Select[str, str, int]:
+    """Select such counts. To build a statement of aliases takes longer than to run it, so each is built once."""
     first, second = aliased(Decision), aliased(Decision)
     one, other = (func.coalesce(made.category, made.outcome) for made in (first, second))
-    statement = (
+    return (
         select(one, other, func.count())
         .join_from(SecondOpinion, first, first.id == SecondOpinion.first_id)
         .join(second, second.id == SecondOpinion.second_id)
         .where(SecondOpinion.kind == "double", first.undone_at.is_(None), second.undone_at.is_(None))
         .group_by(one, other)
     )
-    return [(said, heard, count) for said, heard, count in session.execute(statement)]
 
 
 def unsettled(session: Session, limit: int = 50) -> Sequence[Row[*tuple[Any, ...]]]:
     """List the images on which two differ and whose tag is still the first's, the newest first."""
+    return session.execute(_unsettled(), {"at_most": limit}).all()
+
+
+@cache
+def _unsettled() -> Select[*tuple[Any, ...]]:
     first, second, one, other = aliased(Decision), aliased(Decision), aliased(User), aliased(User)
-    statement = (
+    return (
         select(
             *(SecondOpinion.object_id, SourceObject.key, one.name.label("first"), other.name.label("second")),
             func.coalesce(first.category, first.outcome).label("first_said"),
@@ -41,6 +52,5 @@ def unsettled(session: Session, limit: int = 50) -> Sequence[Row[*tuple[Any, ...
         .where(SecondOpinion.agreed.is_(False), first.undone_at.is_(None), second.undone_at.is_(None))
         .where(SourceObject.gone_at.is_(None))
         .order_by(SecondOpinion.id.desc())
-        .limit(limit)
+        .limit(bindparam("at_most", type_=Integer()))
     )
-    return session.execute(statement).all()

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select
@@ -45,6 +46,7 @@ def shares(session: Session, object_ids: Collection[int]) -> dict[int, float]:
     return {object_id: float(share or 0) for object_id, share in session.execute(statement)}
 
 
+@cache
 def outcomes(drawn: str = AUDIT) -> Select[*tuple[Any, ...]]:
     """Select by model and category, as the model had it, how what was drawn came out; weighted by one over the
     probability. Audits are all counted, flagged images among the RECENT decisions.
