@@ -3,8 +3,8 @@
     make chaos ARGS="--minutes 20 --seed 7 --json"
 
 Two workers and two schedulers on real servers from wheels. A shop's photographs are overwritten round after round, and
-files made to harm a decoder lie between them. Exit code 1 if an image was lost or tagged twice, an invariant is broken,
-or the work stood still for longer than a lease and 30 s.
+files made to harm a decoder lie between them. Exit code 1 if an image was lost or tagged twice, a person was overruled,
+an invariant is broken, or the work stood still for longer than a lease and 30 s.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+from sqlalchemy import select
 
+from db.review.human_tags import set_human_tags
+from db.schema import SourceObject
+from db.session import connect, sessions_of
 from stack.processes import Child, temporary_folder
 from stack.topology import Topology, topology
 from tests.e2e.bombs import bombs
 from tests.e2e.drawn import drawings, numbered
+from tests.faults import counters
 from tests.faults.kills import SCHEDULERS, WORKERS, Kills, start
 from tests.faults.standstill import StandStill
 
@@ -34,6 +39,7 @@ LEASE_S = 20.0
 SETTINGS = {"TAGGER_LEASE_S": f"{LEASE_S:.0f}", "TAGGER_IMAGE_DEADLINE_S": "2"}
 BETWEEN_FAULTS_S = (3.0, 12.0)
 BOMBS_A_ROUND = 3
+DECIDED_A_ROUND, BY_HAND = 5, "decided by hand"
 SHORTEST_ROUND_S = 15.0
 """No further round begins if less is left."""
 ROUND_S = 900.0
@@ -53,6 +59,8 @@ class Chaos:
     faults: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     tagged: int = 0
+    decided: dict[str, str] = field(default_factory=dict)  # by people: key -> category
+    overruled: list[str] = field(default_factory=list)
     bombs_at_first: int | None = None  # None: all
 
     def rounds(self, minutes: float) -> int:
@@ -63,6 +71,7 @@ class Chaos:
             self.upload(number)
             self.follow_a_run(ends_at)
             self.check()
+            self.decide()
             number += 1
             say(f"round {number}: {self.tagged:,} tagged, {self.lost} lost, {self.faults.total()} faults{self.slow()}")
         return number
@@ -109,21 +118,27 @@ class Chaos:
         return self.running.start("run", "run", "--json")
 
     def check(self) -> None:
-        """Count the photographs of this round that have no tag for exactly these bytes."""
+        """Count this round's photographs without a tag for exactly these bytes, and where people were overruled."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            rows = connection.execute(
-                "SELECT o.key, o.version_token FROM source_object o JOIN work_item w ON w.object_id = o.id"
-                " AND w.version_token = o.version_token AND w.state = 'done'"
-                " JOIN classification c ON c.work_item_id = w.id JOIN image_tag t ON t.object_id = o.id"
-            ).fetchall()
-            waiting = "SELECT count(*) FROM work_item WHERE state IN ('pending', 'leased')"
-            left = connection.execute(waiting).fetchone()
-        done = {key for key, token in rows if key in self.uploaded and self.uploaded[key] in token}
+            done = counters.tagged(connection, self.uploaded)
+            self.lost += counters.left_open(connection)
+            self.overruled = counters.overruled(connection, self.decided)
         missing = self.uploaded.keys() - done
-        self.lost += len(missing) + left[0]  # type: ignore[index]
+        self.lost += len(missing)
         self.tagged += len(done)
         for key in sorted(missing)[:3]:
             say(f"lost: {key}")
+
+    def decide(self) -> None:
+        """Let a person decide on some photographs, which are overwritten in the next round."""
+        engine = connect(self.running.environment["TAGGER_DATABASE_URL"])
+        chosen = self.chance.sample(sorted(self.uploaded), min(DECIDED_A_ROUND, len(self.uploaded)))
+        with sessions_of(engine).begin() as session:
+            ids = select(SourceObject.id, SourceObject.key).where(SourceObject.key.in_(chosen))
+            keys = dict(session.execute(ids).all())
+            set_human_tags(session, dict.fromkeys(keys, BY_HAND), person="amina", why="it is one")
+        engine.dispose()
+        self.decided |= dict.fromkeys(keys.values(), BY_HAND)
 
     def slow(self) -> str:
         """Say how long the work has stood still at most, once that is longer than a lease."""
@@ -131,15 +146,8 @@ class Chaos:
         return f", stood still for {longest_s:.0f} s" if longest_s > LEASE_S else ""
 
     def doubled(self) -> int:
-        """Count results beyond the first for one version of an image."""
-        twice = (
-            "SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM classification c"
-            " JOIN work_item w ON w.id = c.work_item_id GROUP BY w.object_id, w.version_token, w.request_id) AS x"
-        )
         with psycopg.connect(self.url, autocommit=True) as connection:
-            row = connection.execute(twice).fetchone()
-        assert row is not None
-        return int(row[0])
+            return counters.doubled(connection)
 
     @property
     def url(self) -> str:
@@ -161,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say(json.dumps(result, indent=2))
     if options.json:
         print(json.dumps(result))
-    is_good = not (result["lost"] or result["doubled"] or result["violations"])
+    is_good = not (result["lost"] or result["doubled"] or result["overruled"] or result["violations"])
     return 0 if is_good and result["longest_recovery_s"] <= LEASE_S + 30 else 1
 
 
@@ -180,6 +188,7 @@ def measure(running: Topology, options: argparse.Namespace) -> dict[str, Any]:
         "faults": chaos.faults.total(),
         "lost": chaos.lost,
         "doubled": chaos.doubled(),
+        "overruled": len(chaos.overruled),
         "longest_recovery_s": round(stand_still.longest_s, 1),
         "lease_s": LEASE_S,
         "violations": len(violations),
