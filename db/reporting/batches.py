@@ -86,6 +86,16 @@ def stretches(batches: Iterable[Batch], images: int) -> Iterable[Batch]:
     yield current if complete is None else complete + current
 
 
+def beginning(batches: Iterable[Batch], images: int) -> Batch:
+    """Sum up the first batches, of at least so many images, or all of them."""
+    first = Batch()
+    for batch in batches:
+        if first.images >= images:
+            break
+        first = first + batch
+    return first
+
+
 def _rows(session: Session, condition: ColumnElement[bool]) -> Sequence[Any]:
     columns = [_TABLE.c[name] for name in ("id", "run_id", *_COLUMNS)]
     return session.execute(select(*columns).where(condition).order_by(_TABLE.c.run_id, _TABLE.c.id)).all()

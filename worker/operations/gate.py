@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from db import runs
 from db.operations import control, notes
 from db.reporting import gate
-from db.reporting.batches import BANDS, LEAST, Batch, stretches
+from db.reporting.batches import BANDS, LEAST, Batch, beginning, stretches
 from db.reporting.gate import GATE, Progress
 from db.schema import Run
 from worker.operations.report import LARGE_SHIFT
@@ -146,10 +146,11 @@ def as_detail(far: Progress, nights: int, deviations: Sequence[Deviation]) -> di
 def judge(tonight: Batch, nights: Sequence[Sequence[Batch]]) -> list[Deviation]:
     """Return the figures of a night that are outside the band of the good nights, of which there is at least one.
 
-    A night so far is compared with stretches of as many images of the good ones, as images that follow each other are
-    alike: a folder, a product. So the band holds all that was seen of so few images, by chance or not, and a margin.
+    A night so far is compared with stretches of as many images of the good ones, and with their beginnings, as images
+    that follow each other are alike: a folder, a product. So the band holds all that was seen of so few images, by
+    chance or not, and a margin.
     """
-    parts = [list(stretches(night, tonight.images)) for night in nights]
+    parts = [[beginning(night, tonight.images), *stretches(night, tonight.images)] for night in nights]
     wholes = [sum(night, Batch()) for night in nights]
     found = [*(_share(figure, tonight, parts, wholes) for figure in _SHARES), _shift(tonight, parts)]
     return [deviation for deviation in found if deviation is not None]
@@ -166,8 +167,9 @@ def _share(
     seen = [_share_of(figure, stretch) for night in parts for stretch in night if getattr(stretch, whole)]
     spread = _spread([_share_of(figure, night) for night in wholes if getattr(night, whole)])
     sigmas = _sigmas(len(wholes))
+    drawn = sum(getattr(night, whole) for night in wholes) / len(wholes) / images
     low, high = (
-        edge + sign * max(WIDTH, sigmas * math.sqrt(spread**2 + _variance(edge, images)))
+        edge + sign * max(WIDTH, sigmas * math.sqrt(spread**2 + _variance(edge, images, drawn)))
         for edge, sign in ((min(seen), -1), (max(seen), 1))
     )
     value, low = _share_of(figure, tonight), max(0.0, low) if figure == "flagged" else 0.0
@@ -184,10 +186,14 @@ def _sigmas(nights: int) -> float:
     return SIGMAS * (1 + 5 / nights)
 
 
-def _variance(share: float, images: int) -> float:
-    """Return the variance by chance of a share, which is not zero where none of so few images has counted yet."""
+def _variance(share: float, images: int, drawn: float) -> float:
+    """Return the variance by chance of a share, which is not zero where none of so few images has counted yet.
+
+    The share is the least or the most of those that a good night drew so many times, which lies far out by chance
+    already; the more there are, the less it varies: as 1 / (1 + log n), nearly, if they vary like a normal.
+    """
     share = (share * images + 2) / (images + 4)
-    return share * (1 - share) / images
+    return share * (1 - share) / images / (1 + math.log(max(1, math.floor(drawn))))
 
 
 def _shift(tonight: Batch, parts: Sequence[Sequence[Batch]]) -> Deviation | None:

@@ -64,6 +64,27 @@ def test_each_figure_alone_can_tell(of: tuple[float, float, float, float], figur
     assert figure in {deviation.figure for deviation in found}
 
 
+def test_a_mild_shift_of_a_whole_night_is_found_at_the_first_look() -> None:
+    chance = random.Random(7)
+    sure, milder = (6.0, 1.2, 0.01, 0.0), (6.0, 1.2, 0.09, 0.0)
+    nights = [list(stretches(drawn(5_000, sure, chance), 200)) for _ in range(14)]
+
+    found = judge(sum(drawn(256, milder, chance), Batch()), nights)
+
+    assert "unlike_training" in {deviation.figure for deviation in found}
+
+
+def test_more_than_half_of_a_night_is_compared_with_beginnings_as_long() -> None:
+    """Where bags come first, the rest of a night cannot tell whether its first half is like others' first halves."""
+    chance = random.Random(4)
+    bags, rest = (3.0, 3.0, 0.03, 0.0), (30.0, 1.0, 0.01, 0.0)
+    nights = [
+        [*stretches(drawn(960, bags, chance), 200), *stretches(drawn(1040, rest, chance), 200)] for _ in range(14)
+    ]
+
+    assert judge(sum([*drawn(960, bags, chance), *drawn(128, rest, chance)], Batch()), nights) == []
+
+
 def test_a_night_is_compared_with_stretches_as_long_as_it_is_so_far() -> None:
     """Bags come first in the order of keys, and no network is sure of them: neither tonight nor before."""
     chance = random.Random(2)
