@@ -1,5 +1,6 @@
 """CPU seconds and peak memory of processes, read from the kernel's counters while they run."""
 
+import os
 import platform
 import resource
 import sys
@@ -107,15 +108,21 @@ def machine() -> dict[str, Any]:
     }
 
 
+def peak_mb(pid: int) -> float | None:
+    """Return the peak memory of a process in MB, as Linux keeps it; None elsewhere."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    peaks = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(peaks[0]) * 1024 / _MB if peaks else None
+
+
 def own_peak_mb() -> float:
     """Return the peak memory of this process in MB.
 
-    From VmHWM where it exists: ru_maxrss survives exec, so in a child it is never less than its parent's.
+    ru_maxrss survives exec, so in a child it is never less than its parent's.
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        peaks = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        if peaks:
-            return int(peaks[0]) * 1024 / _MB
+    kept = peak_mb(os.getpid())
+    if kept is not None:
+        return kept
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return (peak if sys.platform == "darwin" else peak * 1024) / _MB

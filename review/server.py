@@ -28,8 +28,8 @@ CONNECTIONS = 10
 """To the database, at once; requests are short, and those of 20 reviewers share them."""
 _TURN_S = 0.0005
 """How long a thread computes while others wait to go on; Python's 5 ms come at each answer of the database."""
-_WARM_AFTER_S = 2.0
-"""After the start, which it would delay."""
+_WARM_AFTER_S = 0.5
+"""After the start, which it would delay; and before anybody has decided anything."""
 _PROXIES = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
 

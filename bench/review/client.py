@@ -22,6 +22,8 @@ class Client:
 
     port: int
     headers: Mapping[str, str]
+    served_ms: float = 0.0
+    """How long the server says that the last answer took."""
     _connection: http.client.HTTPConnection | None = field(default=None, repr=False)
     _used_at: float = 0.0
 
@@ -37,6 +39,7 @@ class Client:
         data = answer.read()
         self._used_at = time.monotonic()
         took = 1000 * (time.perf_counter() - began)
+        self.served_ms = float(answer.headers.get("Server-Timing", "app;dur=0").partition("dur=")[2])
         assert answer.status < 400, (method, path, answer.status, data[:500])
         is_json = answer.headers.get_content_type() == "application/json"
         return took, json.loads(data) if is_json and data else data

@@ -1,4 +1,8 @@
-"""Many reviewers at once, each with a program, while workers classify everything again and again."""
+"""Many reviewers at once, each with a program, while workers classify everything again and again.
+
+Nothing here computes beside the reviewers, who wait for answers at the same two cores: what they measure is to be the
+server's time, which it also tells itself.
+"""
 
 import threading
 import time
@@ -10,7 +14,7 @@ from typing import Any
 from sqlalchemy import text
 
 from bench.images import make_small
-from bench.measure import Sampler
+from bench.measure import peak_mb
 from bench.review.client import Client, answers, decisions, reviewer
 from db.session import Sessions, connect, sessions_of
 from stack.processes import free_ports, temporary_folder, wait_until
@@ -29,6 +33,7 @@ class Seen:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     took: list[float] = field(default_factory=list)
+    served: list[float] = field(default_factory=list)
     claims: list[float] = field(default_factory=list)
     conflicts: int = 0
     decided: dict[int, str] = field(default_factory=dict)
@@ -57,30 +62,28 @@ def _measure(running: Topology, reviewers: int, seconds: int) -> dict[str, Any]:
     clients = [reviewer(sessions, port, f"reviewer-{number}") for number in range(reviewers)]
     wait_until(lambda: answers(clients[0]), "the review", 60, 0.2)
     seen, ends_at = Seen(), time.monotonic() + seconds
-    with Sampler({"review": review.pid}) as sampler:
-        threads = [
-            threading.Thread(target=_review, args=(client, seen, ends_at, n)) for n, client in enumerate(clients)
-        ]
-        for thread in threads:
-            thread.start()
-        re_runs = 0
-        while time.monotonic() < ends_at:
-            done = running.tagger("reprocess", "--all", "--wait", "--why", "measured", "--json")
-            re_runs += done.returncode == 0
-        for thread in threads:
-            thread.join()
+    threads = [threading.Thread(target=_review, args=(client, seen, ends_at, n)) for n, client in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    re_runs = 0
+    while time.monotonic() < ends_at:
+        done = running.tagger("reprocess", "--all", "--wait", "--why", "measured", "--json")
+        re_runs += done.returncode == 0
+    for thread in threads:
+        thread.join()
     figures: dict[str, Any] = {
         "reviewers": reviewers,
         "seconds": seconds,
         "decisions": len(seen.took),
         "decision_ms": _shown(seen.took),
+        "decision_in_server_ms": _shown(seen.served),
         "screen_ms": _shown(seen.claims),
         "conflicts": seen.conflicts,
         "re_runs": re_runs,
         "given_twice": seen.given_twice,
         "lost_or_changed": _lost(sessions, seen),
         "errors": seen.errors[:3],
-        "memory_mb": round(sampler.usage()["review"].peak_mb, 1),
+        "memory_mb": round(peak_mb(review.pid) or 0.0, 1),
         "violations": running.tagger("verify").returncode,
     }
     wrong = [name for name in ("given_twice", "lost_or_changed", "errors", "violations") if figures[name]]
@@ -122,6 +125,7 @@ def _decide(client: Client, seen: Seen, screen: int, item: dict[str, Any]) -> No
     took, answer = client.ask("POST", "/api/v1/decisions", batch)
     with seen.lock:
         seen.took.append(took)
+        seen.served.append(client.served_ms)
         if answer["recorded"]:
             seen.decided[item["object_id"]] = category
         seen.conflicts += len(answer.get("conflicts", ()))

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from db import runs
 from db.operations import notes, plans
-from db.operations.plans import STEP
 from db.schema import ImageTag, ModelVersion, Plan, PlanItem, Run, SourceObject, WorkItem
 from db.schema.columns import table_of
 from db.schema.vocabulary import REPROCESS
@@ -17,6 +16,8 @@ from db.schema.work import SEVERAL
 from db.session import sql_now, upsert
 
 PRIORITY = 10
+STEP = 400
+"""Images of a step; whoever decides about one of them meanwhile waits until the step is committed."""
 LEFT_OUT = ("left_gone", "left_changed", "left_decided", "left_waiting", "left_new")
 """Counts of a run: what of its plan is gone, overwritten, decided by people or waits anyway; and what came since."""
 

@@ -158,3 +158,9 @@ def test_what_warms_the_review_up_leaves_nothing_claimed(review_on_both: Review)
 
     assert review_on_both.catalogue.value("SELECT count(*) FROM review_screen") == 0
     assert len(review_on_both.screen(mode="single", limit=6)["items"]) == len(review_on_both.ids)
+
+
+def test_an_answer_tells_how_long_the_server_took_but_not_to_whoever_is_unknown(review: Review) -> None:
+    assert review.ask("GET", "status").headers["server-timing"].startswith("app;dur=")
+    assert "server-timing" not in review.log_in(password="wrong").headers
+    assert "server-timing" not in review.client.get("/api/v1/status").headers
