@@ -164,9 +164,8 @@ def undo(
 
     begin, end = (datetime.fromisoformat(text) if text else None for text in (moment(since), moment(until)))
     sessions = open_catalogue(load_settings())
-    with sessions.begin() as session:
+    with sessions() as session:
         user_id = users.find(session, name).id
-        _note(session, "decisions_undone", name)
     result = withdraw(sessions, Reviewer(user_id, actors.name_of(actor())), Chosen(user_id, since=begin, until=end))
     if as_json:
         print(json.dumps(asdict(result)))

@@ -42,7 +42,7 @@ class Tagged:
     needs_review: bool
     review_reason: str | None
     audit_share: float | None = None
-    fingerprint: bytes | None = None  # of the picture as the network saw it
+    fingerprint: bytes | None = None  # of the picture as the network saw it, kept only of what needs review
 
 
 def record(session: Session, tagged: Sequence[Tagged], *, model_version_id: int) -> int:

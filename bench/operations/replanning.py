@@ -1,7 +1,6 @@
 """A re-run of a whole catalogue: planned, opened while people decide, cancelled, resumed, worked off and undone."""
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,11 +10,11 @@ import psycopg
 from sqlalchemy import Engine
 
 from bench.catalogue_rows import Sizes, fill
+from bench.operations.deciding import Deciding
 from bench.operations.watching import Watch
 from db import catalogue, invariants, runs
 from db.operations import control
 from db.operations.selection import Selection
-from db.review import human_tags
 from db.schema import Plan, Run
 from db.session import Sessions, reading, sessions_of
 from worker.operations import control as commands
@@ -23,8 +22,8 @@ from worker.operations.reprocess import make_plan, open_plan
 from worker.operations.undo import undo
 
 BENCH = "person:bench"
-DECIDED_IN = 100
-"""One image in so many is decided by people while the plan is opened."""
+DECIDED_SHARE = 0.009
+"""What share of the images people must have decided before the opening ends; they are asked for one in a hundred."""
 TARGETS_S = {"plan": 2.0, "open": 10.0, "cancel": 10.0, "undo": 60.0, "undo of the undo": 60.0}
 LONGEST_S = 0.5
 """What no statement may take."""
@@ -54,7 +53,9 @@ def measure(watch: Watch, url: str, images: int) -> dict[str, Any]:
     _end_night(sessions)
     plan = watch.measure("plan", lambda: _plan(sessions))
     watch.measure("plan of the newest first", lambda: _plan(sessions, newest_first=True))
-    run = watch.measure("open", lambda: _open_while_people_decide(sessions, plan, images))
+    with Deciding(watch.engine, url, images) as people:
+        run, _ = watch.measure("open", lambda: open_plan(sessions, plan, actor=BENCH, why="measured"))
+    decided = people.as_json()
     watch.measure("cancel", lambda: commands.cancel(sessions, run.id, actor=BENCH, why="measured"))
     watch.measure("resume", lambda: commands.resume(sessions, run.id, actor=BENCH, why="measured"))
     before = _export(sessions)
@@ -66,10 +67,11 @@ def measure(watch: Watch, url: str, images: int) -> dict[str, Any]:
     return {
         "images": images,
         "counts": run.counts,
+        "decisions": decided,
         "same_after_undo": before == back != after,
         "same_after_undo_of_the_undo": after == _export(sessions),
         "violations": sum(1 for _ in _violations(sessions)),
-        "missed": [*_missed(watch)],
+        "missed": [*_missed(watch), *([] if decided["while_opening"] >= images * DECIDED_SHARE else ["decisions"])],
     }
 
 
@@ -85,20 +87,6 @@ def _plan(sessions: Sessions, *, newest_first: bool = False) -> Plan:
     bundle: Any = SimpleNamespace(name="bench", version="1", folder=Path("/bundles/bench"))
     everything = Selection(everything=True)
     return make_plan(sessions, everything, bundle, requested_by=BENCH, newest_first=newest_first)
-
-
-def _open_while_people_decide(sessions: Sessions, plan: Plan, images: int) -> Run:
-    people = threading.Thread(target=_decide, args=(sessions, range(DECIDED_IN // 2, images, DECIDED_IN)))
-    people.start()
-    run, _ = open_plan(sessions, plan, actor=BENCH, why="measured")
-    people.join()
-    return run
-
-
-def _decide(sessions: Sessions, object_ids: range) -> None:
-    for object_id in object_ids:
-        with sessions.begin() as session:
-            human_tags.set_human_tag(session, object_id, "Coat", person="bench", why="measured")
 
 
 def _end_night(sessions: Sessions) -> None:

@@ -17,7 +17,7 @@ INVARIANTS = {
     "I4": "the fence only grows, and a result carries its claim's",
     "I5": "a human tag changes only by a human",
     "I6": "every open item becomes claimable within one lease or back-off",
-    "I7": "the trail of tag events only grows and leads to the tag",
+    "I7": "the trail of tag events only grows, each event from where the last one ended, and leads to the tag",
     "I8": "the states of a run's items add up to its counts",
     "I9": "no item is claimed again and again without a count against it, and none waits where nobody claims",
 }
@@ -87,6 +87,7 @@ def _checks(session: Session) -> Iterator[tuple[str, str, InstrumentedAttribute[
     yield "I5", "image_tag", TagEvent.object_id, by_object, trail.human_decisions_lost()
     yield "I6", "work_item", WorkItem.id, by_item, items.stuck(session)
     yield "I7", "tag_event", TagEvent.object_id, by_object, trail.gaps_in_trail()
+    yield "I7", "tag_event", TagEvent.object_id, by_object, trail.broken_chain()
     yield "I7", "image_tag", ImageTag.object_id, by_object, trail.trail_ends_elsewhere()
     yield "I8", "run", Run.id, by_run, totals.finished_with_open_items()
     yield "I8", "run", Run.id, by_run, totals.counts_off()

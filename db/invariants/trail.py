@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from db import actors
 from db.schema import ImageTag, Retention, TagEvent
+from db.tags import TAG_FIELDS
 
 
 def human_decisions_lost() -> Select[Any, Any]:
@@ -39,12 +40,26 @@ def gaps_in_trail() -> Select[Any, Any]:
     until = select(Retention.until).where(Retention.of == TagEvent.__tablename__).scalar_subquery()
     beginning_lost = and_(func.min(TagEvent.seq) != 1, or_(until.is_(None), func.min(TagEvent.at) >= until))
     gap = func.max(TagEvent.seq) - func.min(TagEvent.seq) + 1 != func.count()
-    untagged = and_(~exists().where(ImageTag.object_id == TagEvent.object_id), ~withdrawn)
-    return (
-        select(func.max(TagEvent.id), literal("events, or the tag they lead to, are missing from an object's trail"))
-        .group_by(TagEvent.object_id)
-        .having(or_(gap, beginning_lost, untagged))
-    )
+    of_tag = select(ImageTag.version).where(ImageTag.object_id == TagEvent.object_id).scalar_subquery()
+    led_to = func.coalesce(of_tag, case((withdrawn, func.max(TagEvent.seq)), else_=0))
+    detail = literal("an object's trail has gaps, or more events than the tag it leads to counts")
+    grouped = select(func.max(TagEvent.id), detail).group_by(TagEvent.object_id)
+    return grouped.having(or_(gap, beginning_lost, led_to < func.max(TagEvent.seq)))
+
+
+def broken_chain() -> Select[Any, Any]:
+    """Select events that do not begin where the one before them ended. One that is missing is a gap."""
+    former = aliased(TagEvent)
+    before = former.object_id == TagEvent.object_id, former.seq == TagEvent.seq - 1
+    differs = or_(*(_text(TagEvent.old, name).is_distinct_from(_text(former.new, name)) for name in TAG_FIELDS))
+    # A subquery of one row is asked by the index for each event; of a join PostgreSQL makes one of the whole table.
+    is_broken = select(differs).where(*before).correlate(TagEvent).scalar_subquery()
+    detail = literal("what it says was before is not what the event before it left")
+    return select(TagEvent.id, detail).where(TagEvent.seq > 1, is_broken)
+
+
+def _text(value: Any, name: str) -> ColumnElement[Any]:
+    return value[name].as_string()  # type: ignore[no-any-return]
 
 
 def trail_ends_elsewhere() -> Select[Any, Any]:

@@ -49,9 +49,9 @@ def queue_some(session: Session, run_id: int) -> bool:
         run.state, run.updated_at = "running", sql_now(session)
         run.counts = run.counts | {"left_new": plans.count_new(session, plan)}
         return False
-    counted = _count(session, page)
-    _note_store(session, run, page)
+    counted, stores = _count(session, page)
     queued = _queue(session, run, page)
+    _note_store(run, stores)
     counted |= {"left_waiting": counted.pop("unchanged") - queued, "queued": queued}
     run.counts = run.counts | {name: run.counts.get(name, 0) + count for name, count in counted.items()}
     run.state, run.cursor, run.updated_at = "scanning", page.cursor, sql_now(session)
@@ -63,7 +63,7 @@ def changes(session: Session, plan: Plan, cursor: str) -> tuple[Counter[str], st
     page = _page(session, plan, cursor)
     if page is None:
         return Counter({"left_new": plans.count_new(session, plan)}), None
-    left = _count(session, page)
+    left, _ = _count(session, page)
     del left["unchanged"]
     return Counter(left), page.cursor
 
@@ -101,8 +101,11 @@ def _place(cursor: str) -> Tuple:
     return tuple_(literal(position), literal(object_id))
 
 
-def _count(session: Session, page: _Page) -> dict[str, int]:
-    """Lock the images of a page, and count those that are as the plan knew them, and the others by what changed."""
+def _count(session: Session, page: _Page) -> tuple[dict[str, int], set[str]]:
+    """Lock the images of a page, and count those that are as the plan knew them, and the others by what changed.
+
+    Returns besides the first and the last of the stores in which they lie.
+    """
     image, tag = SourceObject, ImageTag
     of_page = select(PlanItem.object_id).where(page.items)
     locked = select(image.id).where(image.id.in_(of_page)).order_by(image.id).with_for_update(key_share=True)
@@ -113,18 +116,21 @@ def _count(session: Session, page: _Page) -> dict[str, int]:
         (tag.source == "human", "left_decided"),
         else_="unchanged",
     )
-    rows = select(what, func.count()).select_from(PlanItem).outerjoin(image, image.id == PlanItem.object_id)
-    counted = rows.outerjoin(tag, tag.object_id == PlanItem.object_id).where(page.items).group_by(what)
-    return {"unchanged": 0} | dict(session.execute(counted).all())
+    columns = what, func.count(), func.min(image.bucket), func.max(image.bucket)
+    rows = select(*columns).select_from(PlanItem).outerjoin(image, image.id == PlanItem.object_id)
+    grouped = rows.outerjoin(tag, tag.object_id == PlanItem.object_id).where(page.items).group_by(what)
+    counts, stores = {"unchanged": 0}, set[str]()
+    for name, count, *ends in session.execute(grouped):
+        counts[name] = count
+        stores.update(end for end in ends if end is not None)
+    return counts, stores
 
 
-def _note_store(session: Session, run: Run, page: _Page) -> None:
+def _note_store(run: Run, stores: set[str]) -> None:
     """Note in which store the run's items lie, by which claims leave out those of stores that are held."""
-    bucket = SourceObject.bucket
-    ends = select(func.min(bucket), func.max(bucket)).join(PlanItem, PlanItem.object_id == SourceObject.id)
-    first, last = session.execute(ends.where(page.items)).one()
-    if first is not None and (run.bucket is not None or not run.cursor):
-        run.bucket = first if first == last and run.bucket in (None, first) else SEVERAL
+    if stores and (run.bucket is not None or not run.cursor):
+        known = stores if run.bucket is None else stores | {run.bucket}
+        run.bucket = next(iter(known)) if len(known) == 1 else SEVERAL
 
 
 def _queue(session: Session, run: Run, page: _Page) -> int:

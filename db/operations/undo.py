@@ -7,11 +7,11 @@ came from: undo run 8, then run 7, and the tags are as they were before both. An
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Row, delete, func, insert, or_, select
+from sqlalchemy import JSON, ColumnElement, case, cast, delete, exists, func, insert, literal, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
 from db import actors, runs
@@ -21,14 +21,14 @@ from db.operations.selection import WINDOW
 from db.schema import ImageTag, ModelVersion, Run, TagEvent
 from db.schema.columns import table_of
 from db.schema.vocabulary import UNDO
-from db.session import now, sql_now, upsert
+from db.session import is_sqlite, sql_now, upsert
 from db.tags import TAG_FIELDS, TAGS, lock_objects
 
 COUNTS = ("restored", "withdrawn", "left_human", "left_changed")
 """Tags that got their former value; of these, those that had none; and what was left: decided or changed since."""
-Event = Row[*tuple[Any, ...]]
+Event = type[TagEvent]
+_EVENTS = table_of(TagEvent)
 _ENDED = ("finished", "cancelled", "failed")
-_AT_ONCE = 250  # events in one statement, so that it is short where a database has much to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,18 @@ class Target:
     model_id: int | None = None
     is_undo: bool = False
 
-    def has(self, event: Event) -> bool:
-        return bool(event.actor == self.actor if self.actor else event.new["model_version_id"] == self.model_id)
+    def has(self, event: Event) -> ColumnElement[bool]:
+        if self.actor is not None:
+            return event.actor == self.actor
+        said: ColumnElement[bool] = event.new["model_version_id"].as_integer().is_not_distinct_from(self.model_id)
+        return said
 
-    def former(self, trail: Sequence[Event]) -> tuple[bool, Event | None]:
-        """Tell whether the last change is to be undone, and return the event whose value the tag had before.
-
-        It is not if that value is no longer known, as the beginning of the trail was removed.
-        """
-        last, by_seq = trail[-1], {event.seq: event for event in trail}
-        origin = last if self.is_undo else by_seq[last.new.get("origin", last.seq)]
-        if not self.has(origin):
-            return False, None
-        before = (event for event in reversed(trail) if event.seq < origin.seq and not self.has(event))
-        former = next(before, None)
-        return former is not None or trail[0].seq == 1, former
+    def is_met_in(self, last: Event, origin: Event) -> ColumnElement[bool]:
+        """Tell whether an image's last change is to be undone, as the event says from which its value came."""
+        is_origin = origin.seq == (
+            last.seq if self.is_undo else func.coalesce(last.new["origin"].as_integer(), last.seq)
+        )
+        return (origin.object_id == last.object_id) & is_origin & self.has(origin)
 
 
 def check(run: Run) -> None:
@@ -136,48 +133,67 @@ def _tagged_by_model(session: Session, target: Target, after: int) -> tuple[list
 
 def _restore(session: Session, run: Run, object_ids: Sequence[int], target: Target) -> dict[str, int]:
     """Give these images' tags, as far as their last change is to be undone, the value from before it."""
-    ids = sorted(set(object_ids))
+    ids, me = sorted(set(object_ids)), actors.of_run(run.id)
     lock_objects(session, ids)
-    columns = TagEvent.object_id, TagEvent.seq, TagEvent.actor, TagEvent.new
-    of_images = select(*columns).where(TagEvent.object_id.in_(ids)).order_by(TagEvent.object_id, TagEvent.seq)
     counts = dict.fromkeys(COUNTS, 0)
-    events: list[dict[str, Any]] = []
-    me, at = actors.of_run(run.id), now(session)
-    for object_id, group in groupby(session.execute(of_images), key=lambda event: event.object_id):
-        trail = list(group)
-        is_ours, before = target.former(trail)
-        if not is_ours:
-            _count_left(trail, target, me, counts)
-            continue
-        last, former = trail[-1], _value(before)
-        counts["restored"] += 1
-        counts["withdrawn"] += former is None
-        change = {"old": _value(last), "new": former or dict.fromkeys(TAG_FIELDS), "actor": me, "at": at}
-        events.append(change | {"object_id": object_id, "seq": last.seq + 1, "why": "undone"})
-    _write(session, me, events)
+    restored = _append(session, target, ids, me)
+    if restored:
+        counts["restored"] = len(restored)
+        counts["withdrawn"] = sum(restored.values())
+        _follow(session, me, min(restored))
+    if len(restored) < len(ids):
+        counts |= _left(session, target, ids, me)
     return counts
 
 
-def _count_left(trail: Sequence[Event], target: Target, me: str, counts: dict[str, int]) -> None:
-    if any(map(target.has, trail)) and not any(event.actor == me for event in trail):
-        counts["left_human" if trail[-1].new["source"] == "human" else "left_changed"] += 1
+def _append(session: Session, target: Target, object_ids: Sequence[int], me: str) -> dict[int, bool]:
+    """Append an event for each tag to restore; returns by its id whether the tag is withdrawn.
+
+    A tag is left if its former value is no longer known, as the beginning of the trail was removed.
+    """
+    last, origin, former, trail = (aliased(TagEvent) for _ in range(4))
+    of_image = trail.object_id == last.object_id
+    newest_before = select(func.max(trail.seq)).where(of_image, trail.seq < origin.seq, ~target.has(trail))
+    is_former = former.seq == newest_before.correlate(last, origin).scalar_subquery()
+    begins = exists().where(of_image, trail.seq == 1)
+    values: dict[str, Any] = {
+        "object_id": last.object_id,
+        "seq": last.seq + 1,
+        "old": _value(session, last),
+        "new": func.coalesce(_value(session, former), literal(dict.fromkeys(TAG_FIELDS), JSON())),
+        "actor": literal(me),
+        "why": literal("undone"),
+        "at": sql_now(session),
+    }
+    rows = select(*values.values()).join(origin, target.is_met_in(last, origin))
+    rows = rows.outerjoin(former, (former.object_id == last.object_id) & is_former)
+    meant = last.object_id.in_(object_ids), _is_last(last), or_(former.id.is_not(None), begins)
+    adding = insert(_EVENTS).from_select(list(values), rows.where(*meant).order_by(last.object_id))
+    return dict(session.execute(adding.returning(_EVENTS.c.id, _is_withdrawn(_EVENTS.c.new))).all())
 
 
-def _value(event: Event | None) -> dict[str, Any] | None:
-    """Return what an event made of the tag, and the number of the event it came from; None if there was none then."""
-    if event is None or event.new["category"] is None:
-        return None
-    value: dict[str, Any] = {"origin": event.seq} | event.new
-    return value
+def _is_last(event: Event) -> ColumnElement[bool]:
+    newer = aliased(TagEvent)
+    newest = select(func.max(newer.seq)).where(newer.object_id == event.object_id)
+    return event.seq == newest.correlate(event).scalar_subquery()
 
 
-def _write(session: Session, me: str, events: list[dict[str, Any]]) -> None:
-    """Append the events, and make the tags what these say: in the database, as thousands of rows would travel twice."""
-    if not events:
-        return
-    for start in range(0, len(events), _AT_ONCE):
-        session.execute(insert(table_of(TagEvent)), events[start : start + _AT_ONCE])
-    object_ids = [event["object_id"] for event in events]
+def _is_withdrawn(value: Any) -> ColumnElement[bool]:
+    return value["category"].as_string().is_(None)  # type: ignore[no-any-return]
+
+
+def _value(session: Session, event: Event) -> ColumnElement[Any]:
+    """Return what an event made of the tag, and the number of the event it came from; NULL if there was none then."""
+    value = (
+        func.json_insert(event.new, "$.origin", event.seq)
+        if is_sqlite(session)
+        else cast(func.jsonb_build_object("origin", event.seq).concat(cast(event.new, JSONB)), JSON)
+    )
+    return case((_is_withdrawn(event.new), None), else_=value)
+
+
+def _follow(session: Session, me: str, first: int) -> None:
+    """Make the tags what the events from this one on say."""
     undone, origin = aliased(TagEvent), aliased(TagEvent)
     values: dict[str, Any] = {
         "object_id": undone.object_id,
@@ -190,10 +206,21 @@ def _write(session: Session, me: str, events: list[dict[str, Any]]) -> None:
         "version": undone.seq,
         "tagged_at": origin.at,
     }
+    is_ours = (undone.actor == me) & (undone.id >= first)
     came_from = (origin.object_id == undone.object_id) & (origin.seq == undone.new["origin"].as_integer())
-    rows = select(*values.values()).join(origin, came_from).where(undone.object_id.in_(object_ids), undone.actor == me)
+    rows = select(*values.values()).join(origin, came_from).where(is_ours).order_by(undone.object_id)
     statement = upsert(session, TAGS).from_select(list(values), rows)
     restored = {name: statement.excluded[name] for name in values if name != "object_id"}
     session.execute(statement.on_conflict_do_update(index_elements=[TAGS.c.object_id], set_=restored))
-    withdrawn = [event["object_id"] for event in events if event["new"]["category"] is None]
-    session.execute(delete(ImageTag).where(ImageTag.object_id.in_(withdrawn)))
+    withdrawn = select(undone.object_id).where(is_ours, _is_withdrawn(undone.new))
+    session.execute(delete(TAGS).where(TAGS.c.object_id.in_(withdrawn)))
+
+
+def _left(session: Session, target: Target, object_ids: Sequence[int], me: str) -> dict[str, int]:
+    """Count the tags that were the target's and were left, by what they are now. The caller has restored the others."""
+    last, trail = aliased(TagEvent), aliased(TagEvent)
+    of_image = trail.object_id == last.object_id
+    was_ours, restored = exists().where(of_image, target.has(trail)), exists().where(of_image, trail.actor == me)
+    what = case((last.new["source"].as_string() == "human", "left_human"), else_="left_changed")
+    left = last.object_id.in_(object_ids), _is_last(last), was_ours, ~restored
+    return dict(session.execute(select(what, func.count()).where(*left).group_by(what)).all())

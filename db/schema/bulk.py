@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import JSON, Delete, Insert, Result, Text, bindparam, cast, column, func, select
 from sqlalchemy.orm import Session
 
+from db.session import is_sqlite
+
 
 def write(session: Session, statement: Any, rows: Sequence[Mapping[str, Any]]) -> Result[*tuple[Any, ...]]:
     """Run an INSERT, of a table and without values, for all rows, which have the same columns.
@@ -18,7 +20,7 @@ def write(session: Session, statement: Any, rows: Sequence[Mapping[str, Any]]) -
     The caller keeps the statement and gives the same one each time. No number may be infinite or none, as JSON has
     no word for it.
     """
-    if session.get_bind().dialect.name != "postgresql":
+    if is_sqlite(session):
         return session.execute(statement, list(rows))
     return session.execute(_of_one_parameter(statement, tuple(rows[0])), {"given_rows": _as_json(rows)})
 

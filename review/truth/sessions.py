@@ -1,8 +1,5 @@
 """Sessions of reviewing as the pages and the API both show and undo them."""
 
-from db import actors
-from db.reporting import acts
-from db.review import users
 from db.review.access import Person
 from db.review.decisions import Reviewer
 from db.review.truth import sittings
@@ -17,6 +14,4 @@ def withdraw_session(parts: Parts, person: Person, session_id: int, *, of_anybod
     with reading(parts.sessions) as session:
         found = sittings.find(session, session_id, None if of_anybody else person.user_id)
     chosen = Chosen(found.user_id, session_id=found.id)
-    with parts.sessions.begin() as session:
-        acts.note(session, actors.of_person(person.name), "decisions_undone", users.name_of(session, found.user_id))
     return withdraw(parts.sessions, Reviewer(person.user_id, person.name), chosen)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from db.review import undoing
+from db import actors
+from db.reporting import acts
+from db.review import undoing, users
 from db.review.decisions import Conflict, Reviewer
 from db.review.undoing import Chosen, Restored
 from db.session import Sessions, in_transaction
@@ -19,7 +21,7 @@ class Withdrawn:
 
 
 def withdraw(sessions: Sessions, by: Reviewer, chosen: Chosen) -> Withdrawn:
-    """Undo decisions, the newest first. When it is interrupted, the rest is undone by asking again."""
+    """Undo decisions, the newest first, and note it. When it is interrupted, the rest is undone by asking again."""
     undone = conflicts = 0
     before: int | None = None
     while True:
@@ -31,4 +33,13 @@ def withdraw(sessions: Sessions, by: Reviewer, chosen: Chosen) -> Withdrawn:
         undone += sum(isinstance(result, Restored) for result in results)
         conflicts += sum(isinstance(result, Conflict) for result in results)
         if before is None:
-            return Withdrawn(undone, conflicts)
+            break
+    result = Withdrawn(undone, conflicts)
+    if undone:
+        in_transaction(sessions, lambda session: _note(session, by, chosen, result))
+    return result
+
+
+def _note(session: Session, by: Reviewer, chosen: Chosen, result: Withdrawn) -> None:
+    about = f"{users.name_of(session, chosen.user_id)}: {result.undone} undone, {result.conflicts} left"
+    acts.note(session, actors.of_person(by.name), "decisions_undone", about)

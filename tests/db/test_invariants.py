@@ -125,10 +125,10 @@ def test_i5_reports_a_model_that_overruled_a_person_by_the_book(healthy: Catalog
 
 def test_i5_allows_a_person_to_give_an_image_back_to_the_models(healthy: Catalogue) -> None:
     human = object_of(healthy, "human")
-    for seq, actor in ((3, "person:amina"), (4, "run:1")):
+    for seq, actor, old in ((3, "person:amina", "new"), (4, "run:1", "old")):
         healthy.sql(
             "INSERT INTO tag_event (object_id, seq, old, new, actor, why, at)"
-            " SELECT object_id, :seq, new, old, :actor, 'undo', at FROM tag_event WHERE object_id = :id AND seq = 2",
+            f" SELECT object_id, :seq, {old}, old, :actor, 'undo', at FROM tag_event WHERE object_id = :id AND seq = 2",
             id=human,
             seq=seq,
             actor=actor,
@@ -185,6 +185,23 @@ def test_i7_reports_a_tag_that_was_deleted(healthy: Catalogue) -> None:
 
     last = healthy.value("SELECT id FROM tag_event WHERE object_id = :id", id=done)
     assert broken_rows(healthy) == {("I7", "tag_event", last)}
+
+
+def test_i7_reports_an_event_that_was_written_twice_and_counted_by_its_tag_or_not(healthy: Catalogue) -> None:
+    ids = [object_of(healthy, key) for key in ("done", "human")]
+    healthy.sql(
+        "INSERT INTO tag_event (object_id, seq, old, new, actor, why, at)"
+        " SELECT object_id, seq + 1, old, new, actor, why, at FROM tag_event e WHERE object_id IN (:done, :human)"
+        " AND seq = (SELECT version FROM image_tag t WHERE t.object_id = e.object_id)",
+        done=ids[0],
+        human=ids[1],
+    )
+    doubled = [row[0] for row in healthy.sql("SELECT max(id) FROM tag_event GROUP BY object_id ORDER BY object_id")]
+    events = {("I7", "tag_event", doubled[ids.index(object_id)]) for object_id in ids}
+
+    assert broken_rows(healthy) == events
+    healthy.sql("UPDATE image_tag SET version = version + 1 WHERE object_id = :id", id=ids[0])
+    assert broken_rows(healthy) == events
 
 
 def test_i8_reports_a_finished_run_with_open_items(healthy: Catalogue) -> None:

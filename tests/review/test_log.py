@@ -121,7 +121,10 @@ def test_a_session_that_was_undone_is_in_the_log(review: Review) -> None:
     review.ask("POST", "decisions", json={"decisions": [{"id": "d", "object_id": 1, "version": 1, "category": "Bag"}]})
     review.ask("POST", "sessions/1/undo", role="operator")
 
-    assert logged(review)[0] == ("a-operator", "decisions_undone", "a-reviewer")
+    assert logged(review)[0] == ("a-operator", "decisions_undone", "a-reviewer: 1 undone, 0 left")
+
+    review.ask("POST", "sessions/1/undo", role="operator")  # of which nothing stands any more
+    assert [act for _, act, _ in logged(review)].count("decisions_undone") == 1
 
 
 def test_only_administrators_see_the_log_or_the_way_to_it(review: Review) -> None:

@@ -37,7 +37,8 @@ _NEW = """json_build_object('category', category, 'confidence', confidence, 'nee
  'review_reason', review_reason, 'source', source, 'model_version_id', model_version_id)"""
 EVENTS = f"""
 INSERT INTO tag_event (object_id, seq, old, new, actor, why, at)
-SELECT object_id, version, NULL, {_NEW}, :actor, 'classified', tagged_at FROM image_tag t
+SELECT object_id, version, (SELECT new FROM tag_event b WHERE b.object_id = t.object_id AND b.seq = t.version - 1),
+       {_NEW}, :actor, 'classified', tagged_at FROM image_tag t
 WHERE NOT EXISTS (SELECT 1 FROM tag_event e WHERE e.object_id = t.object_id AND e.seq = t.version)
 """
 
