@@ -16,8 +16,10 @@ from db import CatalogueError, runs
 from db.operations import notes
 from db.reporting import gate
 from db.schema import Run, SourceObject, WorkItem
+from db.schema.columns import table_of
+from db.schema.lists import in_list
 from db.schema.vocabulary import OPEN_STATES
-from db.session import sql_now
+from db.session import dialect_of, sql_now
 from db.tags import lock_objects
 
 STEP = 1000
@@ -120,8 +122,9 @@ def revive_some(session: Session, run_id: int, after: int) -> int | None:
     newer = and_(other.run_id == run_id, other.state == "cancelled", other.id > WorkItem.id)
     replaced = exists().where(*same_work, or_(other.state.in_(OPEN_STATES), newer))
     opened: dict[str, Any] = {"state": "pending", "eligible_at": sql_now(session), "claimed_alone": False}
-    statement = update(WorkItem).where(WorkItem.id.in_(items), *of_run, is_current, ~replaced).values(opened)
-    session.execute(statement.execution_options(synchronize_session=False))
+    these = in_list(dialect_of(session), WorkItem.id, "ids"), *of_run, is_current, ~replaced
+    reviving = update(table_of(WorkItem)).where(*these).values(opened)
+    session.execute(reviving, {"ids": list(items)})
     return max(items)
 
 

@@ -20,8 +20,9 @@ from db.operations.control import STEP, RunRefused
 from db.operations.selection import WINDOW
 from db.schema import ImageTag, ModelVersion, Run, TagEvent
 from db.schema.columns import table_of
+from db.schema.lists import in_list
 from db.schema.vocabulary import UNDO
-from db.session import is_sqlite, sql_now, upsert
+from db.session import dialect_of, is_sqlite, sql_now, upsert
 from db.tags import TAG_FIELDS, TAGS, lock_objects
 
 COUNTS = ("restored", "withdrawn", "left_human", "left_changed")
@@ -167,9 +168,10 @@ def _append(session: Session, target: Target, object_ids: Sequence[int], me: str
     }
     rows = select(*values.values()).join(origin, target.is_met_in(last, origin))
     rows = rows.outerjoin(former, (former.object_id == last.object_id) & is_former)
-    meant = last.object_id.in_(object_ids), _is_last(last), or_(former.id.is_not(None), begins)
+    meant = in_list(dialect_of(session), last.object_id, "ids"), _is_last(last), or_(former.id.is_not(None), begins)
     adding = insert(_EVENTS).from_select(list(values), rows.where(*meant).order_by(last.object_id))
-    return dict(session.execute(adding.returning(_EVENTS.c.id, _is_withdrawn(_EVENTS.c.new))).all())
+    appended = adding.returning(_EVENTS.c.id, _is_withdrawn(_EVENTS.c.new))
+    return dict(session.execute(appended, {"ids": object_ids}).all())
 
 
 def _is_last(event: Event) -> ColumnElement[bool]:
@@ -222,5 +224,6 @@ def _left(session: Session, target: Target, object_ids: Sequence[int], me: str) 
     of_image = trail.object_id == last.object_id
     was_ours, restored = exists().where(of_image, target.has(trail)), exists().where(of_image, trail.actor == me)
     what = case((last.new["source"].as_string() == "human", "left_human"), else_="left_changed")
-    left = last.object_id.in_(object_ids), _is_last(last), was_ours, ~restored
-    return dict(session.execute(select(what, func.count()).where(*left).group_by(what)).all())
+    left = in_list(dialect_of(session), last.object_id, "ids"), _is_last(last), was_ours, ~restored
+    counted = select(what, func.count()).where(*left).group_by(what)
+    return dict(session.execute(counted, {"ids": object_ids}).all())

@@ -33,7 +33,7 @@ def write_together(
     An INSERT without rows is left out; the last one has some.
     """
     inserts, (delete, values) = [(statement, rows) for statement, rows in inserts if rows], also
-    if session.get_bind().dialect.name != "postgresql":
+    if is_sqlite(session):
         *_, result = [session.execute(statement, list(rows)) for statement, rows in inserts]
         session.execute(delete, values)
         return result
