@@ -65,13 +65,16 @@ def begin_cancel(session: Session, run_id: int) -> bool:
     return True
 
 
-def cancel_some(session: Session, run_id: int) -> int:
-    """Cancel up to STEP open items of a run that is held; returns how many. A result for one of them is refused."""
-    is_open = WorkItem.run_id == run_id, WorkItem.state.in_(OPEN_STATES)
+def cancel_some(session: Session, run_id: int, after: int) -> int | None:
+    """Cancel up to STEP open items, above the id `after`, of a run that is held; a result for one of them is refused.
+
+    Returns the id to go on above; at the end that is 0, and None once none is open from there on.
+    """
+    is_open = WorkItem.run_id == run_id, WorkItem.state.in_(OPEN_STATES), WorkItem.id > after
     some = select(WorkItem.id).where(*is_open).order_by(WorkItem.id).limit(STEP).with_for_update().cte("some")
     cancelled = update(WorkItem).where(WorkItem.id.in_(select(some.c.id))).values(state="cancelled", lease_owner=None)
-    counted = cancelled.returning(WorkItem.id).execution_options(synchronize_session=False)
-    return len(session.execute(counted).all())  # SQLite's driver counts no rows of a statement that begins with WITH
+    told = cancelled.returning(WorkItem.id).execution_options(synchronize_session=False)
+    return max(session.execute(told).scalars(), default=0 if after else None)
 
 
 def end_cancel(session: Session, run_id: int, *, actor: str, why: str) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Tuple, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import runs
@@ -83,22 +83,27 @@ class _Page:
 
 
 def _page(session: Session, plan: Plan, cursor: str) -> _Page | None:
-    """Return the page behind a cursor; None at the plan's end. Its rows never change, so neither does the page."""
+    """Return the page behind a cursor; None at the plan's end. Its rows never change, so neither does the page.
+
+    Its end is looked for in the order of the index, whatever plan comes next: of this plan alone PostgreSQL, which
+    takes a new plan for a short one, would sort all that is left, for each page.
+    """
     place = PlanItem.position, PlanItem.object_id
-    rest = PlanItem.plan_id == plan.id
-    if cursor:
-        rest &= tuple_(*place) > _place(cursor)
-    step = select(*place).where(rest).order_by(*place).limit(STEP).subquery()
-    last = session.execute(select(step).order_by(step.c.position.desc(), step.c.object_id.desc()).limit(1)).first()
+    in_order = PlanItem.plan_id, *place
+    rest = tuple_(*in_order) > tuple_(literal(plan.id), *_place(cursor)) if cursor else PlanItem.plan_id >= plan.id
+    step = select(*in_order).where(rest).order_by(*in_order).limit(STEP).subquery()
+    of_plan = select(step.c.position, step.c.object_id).where(step.c.plan_id == plan.id)
+    last = session.execute(of_plan.order_by(step.c.position.desc(), step.c.object_id.desc()).limit(1)).first()
     if last is None:
         return None
     end = f"{last.position}:{last.object_id}"
-    return _Page(rest & (tuple_(*place) <= _place(end)), end)
+    page = (PlanItem.plan_id == plan.id) & (tuple_(*place) <= tuple_(*_place(end)))
+    return _Page(page & (tuple_(*place) > tuple_(*_place(cursor))) if cursor else page, end)
 
 
-def _place(cursor: str) -> Tuple:
+def _place(cursor: str) -> tuple[ColumnElement[int], ColumnElement[int]]:
     position, object_id = map(int, cursor.split(":"))
-    return tuple_(literal(position), literal(object_id))
+    return literal(position), literal(object_id)
 
 
 def _count(session: Session, page: _Page) -> tuple[dict[str, int], set[str]]:

@@ -10,7 +10,23 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, ColumnElement, case, cast, delete, exists, func, insert, literal, or_, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Row,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
@@ -22,7 +38,7 @@ from db.schema import ImageTag, ModelVersion, Run, TagEvent
 from db.schema.columns import table_of
 from db.schema.lists import in_list
 from db.schema.vocabulary import UNDO
-from db.session import dialect_of, is_sqlite, sql_now, upsert
+from db.session import dialect_of, is_sqlite, sql_now
 from db.tags import TAG_FIELDS, TAGS, lock_objects
 
 COUNTS = ("restored", "withdrawn", "left_human", "left_changed")
@@ -115,8 +131,12 @@ def _target(session: Session, run: Run) -> Target:
 
 
 def _changed_by_run(session: Session, target: Target, after: int) -> tuple[list[int], int | None]:
-    changed = select(TagEvent.id, TagEvent.object_id).where(TagEvent.actor == target.actor, TagEvent.id > after)
-    events = session.execute(changed.order_by(TagEvent.id).limit(STEP)).all()
+    """Look through the run's next events, in the order of the index; see `db.operations.reprocess`."""
+    place = TagEvent.actor, TagEvent.id
+    rest = tuple_(*place) > tuple_(literal(target.actor), literal(after))
+    step = select(*place, TagEvent.object_id).where(rest).order_by(*place).limit(STEP).subquery()
+    of_run = select(step.c.id, step.c.object_id).where(step.c.actor == target.actor).order_by(step.c.id)
+    events = session.execute(of_run).all()
     return [event.object_id for event in events], events[-1].id if events else None
 
 
@@ -136,19 +156,17 @@ def _restore(session: Session, run: Run, object_ids: Sequence[int], target: Targ
     """Give these images' tags, as far as their last change is to be undone, the value from before it."""
     ids, me = sorted(set(object_ids)), actors.of_run(run.id)
     lock_objects(session, ids)
-    counts = dict.fromkeys(COUNTS, 0)
-    restored = _append(session, target, ids, me)
-    if restored:
-        counts["restored"] = len(restored)
-        counts["withdrawn"] = sum(restored.values())
-        _follow(session, me, min(restored))
-    if len(restored) < len(ids):
+    appended, counts = _append(session, target, ids, me), dict.fromkeys(COUNTS, 0)
+    if appended:
+        counts["restored"], counts["withdrawn"] = len(appended), sum(event.withdraws for event in appended)
+        _follow(session, me, appended)
+    if len(appended) < len(ids):
         counts |= _left(session, target, ids, me)
     return counts
 
 
-def _append(session: Session, target: Target, object_ids: Sequence[int], me: str) -> dict[int, bool]:
-    """Append an event for each tag to restore; returns by its id whether the tag is withdrawn.
+def _append(session: Session, target: Target, object_ids: Sequence[int], me: str) -> Sequence[Row[int, bool, bool]]:
+    """Append an event for each tag to restore; returns their ids, and whether each gives a tag anew or withdraws it.
 
     A tag is left if its former value is no longer known, as the beginning of the trail was removed.
     """
@@ -170,8 +188,8 @@ def _append(session: Session, target: Target, object_ids: Sequence[int], me: str
     rows = rows.outerjoin(former, (former.object_id == last.object_id) & is_former)
     meant = in_list(dialect_of(session), last.object_id, "ids"), _is_last(last), or_(former.id.is_not(None), begins)
     adding = insert(_EVENTS).from_select(list(values), rows.where(*meant).order_by(last.object_id))
-    appended = adding.returning(_EVENTS.c.id, _is_withdrawn(_EVENTS.c.new))
-    return dict(session.execute(appended, {"ids": object_ids}).all())
+    told = _EVENTS.c.id, _is_withdrawn(_EVENTS.c.old).label("gives"), _is_withdrawn(_EVENTS.c.new).label("withdraws")
+    return session.execute(adding.returning(*told), {"ids": object_ids}).all()
 
 
 def _is_last(event: Event) -> ColumnElement[bool]:
@@ -191,11 +209,11 @@ def _value(session: Session, event: Event) -> ColumnElement[Any]:
         if is_sqlite(session)
         else cast(func.jsonb_build_object("origin", event.seq).concat(cast(event.new, JSONB)), JSON)
     )
-    return case((_is_withdrawn(event.new), None), else_=value)
+    return case((_is_withdrawn(event.new), null()), else_=value)
 
 
-def _follow(session: Session, me: str, first: int) -> None:
-    """Make the tags what the events from this one on say."""
+def _follow(session: Session, me: str, appended: Sequence[Row[int, bool, bool]]) -> None:
+    """Make the tags what the appended events say."""
     undone, origin = aliased(TagEvent), aliased(TagEvent)
     values: dict[str, Any] = {
         "object_id": undone.object_id,
@@ -208,14 +226,16 @@ def _follow(session: Session, me: str, first: int) -> None:
         "version": undone.seq,
         "tagged_at": origin.at,
     }
-    is_ours = (undone.actor == me) & (undone.id >= first)
+    is_ours = (undone.actor == me) & (undone.id >= min(event.id for event in appended))
     came_from = (origin.object_id == undone.object_id) & (origin.seq == undone.new["origin"].as_integer())
-    rows = select(*values.values()).join(origin, came_from).where(is_ours).order_by(undone.object_id)
-    statement = upsert(session, TAGS).from_select(list(values), rows)
-    restored = {name: statement.excluded[name] for name in values if name != "object_id"}
-    session.execute(statement.on_conflict_do_update(index_elements=[TAGS.c.object_id], set_=restored))
-    withdrawn = select(undone.object_id).where(is_ours, _is_withdrawn(undone.new))
-    session.execute(delete(TAGS).where(TAGS.c.object_id.in_(withdrawn)))
+    changed = {name: value for name, value in values.items() if name != "object_id"}
+    session.execute(update(TAGS).values(changed).where(TAGS.c.object_id == undone.object_id, is_ours, came_from))
+    if any(event.gives for event in appended):
+        rows = select(*values.values()).join(origin, came_from).where(is_ours, _is_withdrawn(undone.old))
+        session.execute(insert(TAGS).from_select(list(values), rows.order_by(undone.object_id)))
+    if any(event.withdraws for event in appended):
+        withdrawn = select(undone.object_id).where(is_ours, _is_withdrawn(undone.new))
+        session.execute(delete(TAGS).where(TAGS.c.object_id.in_(withdrawn)))
 
 
 def _left(session: Session, target: Target, object_ids: Sequence[int], me: str) -> dict[str, int]:

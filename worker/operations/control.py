@@ -43,8 +43,9 @@ def cancel(sessions: Sessions, run_id: int, *, actor: str, why: str) -> bool:
     """Cancel a run's open items; whether it was not cancelled before. Killed on the way, it leaves the run paused."""
     if not in_transaction(sessions, lambda session: control.begin_cancel(session, run_id)):
         return False
-    while in_transaction(sessions, lambda session: control.cancel_some(session, run_id)):
-        pass
+    after: int | None = 0
+    while after is not None:
+        after = in_transaction(sessions, partial(control.cancel_some, run_id=run_id, after=after))
     in_transaction(sessions, lambda session: control.end_cancel(session, run_id, actor=actor, why=why))
     return True
 

@@ -91,7 +91,7 @@ def test_a_cancellation_that_was_killed_leaves_a_paused_run_and_is_ended_by_the_
     catalogue.items("a", "b", "c")
     monkeypatch.setattr(control, "STEP", 1)
     ask(catalogue, control.begin_cancel, catalogue.run_id)
-    ask(catalogue, control.cancel_some, catalogue.run_id)
+    ask(catalogue, control.cancel_some, catalogue.run_id, 0)
 
     assert sorted(catalogue.states().values()) == ["cancelled", "pending", "pending"]
     assert state(catalogue, catalogue.run_id) == "paused"
@@ -107,7 +107,7 @@ def test_a_cancellation_that_was_killed_leaves_a_paused_run_and_is_ended_by_the_
 def test_a_cancellation_stopped_halfway_can_be_resumed_from(catalogue: Catalogue) -> None:
     catalogue.items("a", "b")
     ask(catalogue, control.begin_cancel, catalogue.run_id)
-    ask(catalogue, control.cancel_some, catalogue.run_id)
+    ask(catalogue, control.cancel_some, catalogue.run_id, 0)
 
     assert change("resume", catalogue)
 
