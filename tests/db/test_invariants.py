@@ -187,23 +187,6 @@ def test_i7_reports_a_tag_that_was_deleted(healthy: Catalogue) -> None:
     assert broken_rows(healthy) == {("I7", "tag_event", last)}
 
 
-def test_i7_reports_an_event_that_was_written_twice_and_counted_by_its_tag_or_not(healthy: Catalogue) -> None:
-    ids = [object_of(healthy, key) for key in ("done", "human")]
-    healthy.sql(
-        "INSERT INTO tag_event (object_id, seq, old, new, actor, why, at)"
-        " SELECT object_id, seq + 1, old, new, actor, why, at FROM tag_event e WHERE object_id IN (:done, :human)"
-        " AND seq = (SELECT version FROM image_tag t WHERE t.object_id = e.object_id)",
-        done=ids[0],
-        human=ids[1],
-    )
-    doubled = [row[0] for row in healthy.sql("SELECT max(id) FROM tag_event GROUP BY object_id ORDER BY object_id")]
-    events = {("I7", "tag_event", doubled[ids.index(object_id)]) for object_id in ids}
-
-    assert broken_rows(healthy) == events
-    healthy.sql("UPDATE image_tag SET version = version + 1 WHERE object_id = :id", id=ids[0])
-    assert broken_rows(healthy) == events
-
-
 def test_i8_reports_a_finished_run_with_open_items(healthy: Catalogue) -> None:
     item = item_of(healthy, "pending")
     finished = healthy.value("SELECT id FROM run WHERE state = 'finished'")
