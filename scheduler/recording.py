@@ -16,7 +16,7 @@ from db.operations import forgetting
 from db.queue.leases import MAX_FAILURES
 from db.queue.retries import touched_since
 from db.schema import Run
-from model.data.photographs import product_of
+from model.data.products import product_of
 from scheduler.differences import Difference, compare
 from scheduler.scan_requests import ScanRequest
 from worker.storage.store import StoredObject

@@ -46,6 +46,19 @@ def test_a_bundle_is_found_and_read_without_arrays_or_pictures() -> None:
     assert not loaded_by(code) & {"numpy", "PIL"}
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import scheduler.service, cli.processes",
+        "import cli.tagging.run, scheduler.discovery, worker.run_requests, worker.bootstrap",
+        "import cli.operations.status, cli.operations.failures, cli.operations.runs, worker.watching.watched",
+    ],
+    ids=["the scheduler", "a scan", "looking"],
+)
+def test_what_tags_nothing_loads_neither_arrays_nor_pictures(code: str) -> None:
+    assert not loaded_by(code) & {"numpy", "PIL", "ai_edge_litert"}
+
+
 def test_the_review_listens_before_it_loads_arrays_pictures_or_a_store() -> None:
     loaded = loaded_by("import cli.review, cli.context, review.server; from review.app import create_app")
 

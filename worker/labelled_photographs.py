@@ -6,7 +6,8 @@ from pathlib import Path
 from db.review.human_tags import human_tags
 from db.session import Sessions, reading
 from model.data import tables
-from model.data.photographs import DataUnusable, Photograph, of_folder, product_of
+from model.data.photographs import DataUnusable, Photograph, of_folder
+from model.data.products import product_of
 from model.images.decoding import ImageRejected
 from worker.bootstrap import Stores, source_store
 from worker.settings import Settings

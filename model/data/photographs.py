@@ -1,13 +1,13 @@
 """Labelled photographs, and folders of them: a sub-folder for each category."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
 from model.data.dataset import DataMissing
+from model.data.products import product_of
 
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -110,12 +110,6 @@ def folders_in(folder: Path) -> list[Path]:
 def files_below(folder: Path) -> list[Path]:
     """List all files, sorted; hidden files and folders are left out. Raises DataUnusable as `folders_in` does."""
     return sorted(_walk(folder))
-
-
-def product_of(name: str, pattern: str | None) -> str | None:
-    """Find the group `product` of the pattern in `name`; None without a pattern or a match."""
-    match = re.search(pattern, name) if pattern else None
-    return match["product"] if match else None
 
 
 def name_of(path: Path, folder: Path) -> str:

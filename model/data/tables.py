@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from model.data.photographs import SPLITS, DataUnusable, Photograph, SplitName, product_of
+from model.data.photographs import SPLITS, DataUnusable, Photograph, SplitName
+from model.data.products import product_of
 
 REQUIRED = ("key", "category")
 KNOWN = (*REQUIRED, "split", "product")

@@ -5,13 +5,14 @@ have held. While too few images are done to tell, and if the night could be held
 handed out.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import structlog
 from sqlalchemy.orm import Session
 
@@ -23,6 +24,9 @@ from db.reporting.gate import GATE, Progress
 from db.schema import Run
 from worker.operations.report import LARGE_SHIFT
 from worker.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
 
 log = structlog.get_logger()
 
@@ -62,7 +66,7 @@ class Deviation:
         return f"{self.figure.replace('_', ' ')} {self.value:.1%} (good nights: {self.low:.1%} to {self.high:.1%})"
 
 
-def gate_of(settings: Settings) -> "Gate | None":
+def gate_of(settings: Settings) -> Gate | None:
     """Return the gate that the settings ask for; None if it is off."""
     return None if settings.gate == "off" else Gate(holds=settings.gate == "hold")
 
@@ -203,6 +207,8 @@ def _shift(tonight: Batch, parts: Sequence[Sequence[Batch]]) -> Deviation | None
     """
     if tonight.results < LEAST / 2:
         return None
+    import numpy as np  # only to judge: the scheduler starts without it
+
     of_night = np.repeat(np.arange(len(parts)), [len(night) for night in parts])
     seen = np.array([stretch.bands for night in parts for stretch in night])
     value = float(shifts(np.array([tonight.bands]), seen).min())
@@ -217,11 +223,15 @@ def _shift(tonight: Batch, parts: Sequence[Sequence[Batch]]) -> Deviation | None
 
 def shifts(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Compute the population stability index of each of some histograms, int[N, B], with others: float[N, M]."""
+    import numpy as np
+
     (p, log_p), (q, log_q) = _shares_and_logs(some), _shares_and_logs(others)
     return np.asarray((p * log_p).sum(1)[:, None] + (q * log_q).sum(1)[None, :] - p @ log_q.T - log_p @ q.T)
 
 
 def _shares_and_logs(histograms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import numpy as np
+
     shares = np.maximum(histograms, 0.5) / np.maximum(histograms.sum(axis=1, keepdims=True), 1)
     return shares, np.log(shares)
 

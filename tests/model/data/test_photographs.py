@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from model.data.photographs import DataUnusable, of_folder, product_of
+from model.data.photographs import DataUnusable, of_folder
+from model.data.products import product_of
 from tests.model.data.described import described
 
 
