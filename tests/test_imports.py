@@ -59,6 +59,18 @@ def test_what_tags_nothing_loads_neither_arrays_nor_pictures(code: str) -> None:
     assert not loaded_by(code) & {"numpy", "PIL", "ai_edge_litert"}
 
 
+def test_a_scan_of_a_folder_loads_no_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAGGER_DATABASE_URL", f"sqlite:///{tmp_path}/catalogue.db")
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    (photographs / "shirt.jpg").write_bytes(b"photo")
+
+    report = modules_after(f"from cli.app import app; app(['scan', '{photographs}'], standalone_mode=False)")
+
+    assert {"new", "scheduler.discovery"} <= report
+    assert not {"numpy", "PIL"} & report
+
+
 def test_the_review_listens_before_it_loads_arrays_pictures_or_a_store() -> None:
     loaded = loaded_by("import cli.review, cli.context, review.server; from review.app import create_app")
 

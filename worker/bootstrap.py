@@ -82,17 +82,19 @@ def _catalogue_files(database_url: str) -> list[Path]:
 
 def taxonomy_of(settings: Settings) -> Taxonomy | None:
     """Read the shop's own categories, if the settings name a file of them. Raises TaxonomyWrong."""
+    if settings.taxonomy is None:
+        return None
     from model.decisions.taxonomy import Taxonomy
 
-    return Taxonomy.read(settings.taxonomy) if settings.taxonomy else None
+    return Taxonomy.read(settings.taxonomy)
 
 
 def check_taxonomy(settings: Settings, bundle: Bundle) -> None:
     """Raise TaxonomyWrong if there is a taxonomy that the bundle cannot tag with."""
-    from model.decisions.category_mapping import CategoryMapping
-
     taxonomy = taxonomy_of(settings)
     if taxonomy is not None:
+        from model.decisions.category_mapping import CategoryMapping
+
         CategoryMapping.from_taxonomy(taxonomy, bundle.categories)
 
 
