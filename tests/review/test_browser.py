@@ -162,3 +162,26 @@ def test_no_key_acts_on_what_is_decided_while_the_next_screen_is_fetched(
     expect(page.locator("#question")).to_have_text("Nothing waits here any more")
     expect(page.locator("#notices")).to_be_empty()
     assert decided(review) == [("category", review.tag(review.ids[0])[0])] * len(review.ids)
+
+
+def test_one_key_decides_all_pictures_that_are_nearly_one_each_by_an_event_of_its_own(
+    review: Review, opened: Callable[..., Page]
+) -> None:
+    *copies, one, another = review.ids
+    for image, bits in {**dict.fromkeys(copies, b"x"), one: b"\x87", another: None}.items():
+        review.catalogue.sql("UPDATE classification SET fingerprint = :bits WHERE object_id = :id", bits=bits, id=image)
+    name = review.client.app.state.parts.categories.names()[3]  # type: ignore[attr-defined]
+    page = opened("/screen?mode=product")
+    expect(page.locator(".cell")).to_have_count(1)
+    expect(page.locator(".cell .count")).to_have_text(f"×{len(copies)}")
+
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+
+    until(lambda: decided(review), [("category", name)] * len(copies))
+    events = "SELECT object_id FROM tag_event WHERE actor = 'person:a-reviewer' ORDER BY id"
+    assert sorted(row[0] for row in review.catalogue.sql(events)) == copies
+    assert review.catalogue.sql("SELECT DISTINCT how FROM decision")[0][0] == "product"
+    page.keyboard.press("z")
+    until(lambda: decided(review), [])
+    assert {review.tag(image)[2] for image in review.ids} == {"model"}
