@@ -8,7 +8,7 @@ PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 IN_PARALLEL := --numprocesses $(PROCESSES) --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test browser monitors lint check docs schema messages requirements bench scale chaos failpoints mutants stack clean
+.PHONY: demo test browser monitors lint check docs schema messages pictures requirements bench scale chaos failpoints mutants stack clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -54,6 +54,9 @@ schema: $(BIN)/python       ## db/migrations/sqlite_*.sql: the tables of a new S
 
 messages: $(VENV)/.full    ## review/locale/*.po: add the pages' new texts, which are then to be translated
 	$(BIN)/python -m tests.review.messages
+
+pictures: $(VENV)/.full    ## docs/images/review-*.png: the guide's pictures, from the pages as they are, of drawn garments
+	$(BIN)/python -m tests.review.guide
 
 requirements: $(BIN)/python ## requirements.txt: what the image installs, pinned by constraints.txt, with hashes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
