@@ -428,6 +428,7 @@ CREATE TABLE worker_heartbeat (
 	CONSTRAINT pk_worker_heartbeat PRIMARY KEY (name)
 );
 CREATE INDEX ix_classification_object_id ON classification (object_id);
+CREATE INDEX ix_decision_audit ON decision (id) WHERE drawn = 'audit';
 CREATE INDEX ix_decision_key ON decision ("key");
 CREATE INDEX ix_decision_object_id ON decision (object_id, id);
 CREATE INDEX ix_decision_screen_id ON decision (screen_id);

@@ -67,6 +67,7 @@ class Decision(Base):
         Index("ix_decision_key", "key"),
         Index("ix_decision_session_id", "session_id"),
         Index("ix_decision_user_id", "user_id", "decided_at"),
+        partial_index("drawn = 'audit'", "ix_decision_audit", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

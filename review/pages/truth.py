@@ -24,9 +24,9 @@ def sessions_page(request: Request, person: Viewer) -> Response:
     own = None if "operate" in scopes_of(person) else person.user_id
     with reading(parts_of(request).sessions) as session:
         since = now(session) - timedelta(days=SHOWN_DAYS)
-        recent = [
-            {"by": name, **sittings.figures(session, one)} for one, name in sittings.recent(session, since, user_id=own)
-        ]
+        found = sittings.recent(session, since, user_id=own)
+        counted = sittings.figures_of(session, [one for one, _ in found])
+    recent = [figures | {"by": name} for figures, (_, name) in zip(counted, found, strict=True)]
     return render(request, "sessions.html", sessions=recent, days=SHOWN_DAYS)
 
 

@@ -57,6 +57,7 @@ def outcomes(drawn: str = AUDIT) -> Select[*tuple[Any, ...]]:
     right = (Decision.outcome == "category") & (Decision.category == said)
     newest = select(func.coalesce(func.max(Decision.id), 0)).scalar_subquery()
     recent = [Decision.id > newest - RECENT] if drawn == FLAG else []
+    is_drawn_so = Decision.drawn == literal_column(f"'{drawn}'")  # in the very words of the index of audits
     return (
         select(
             (ModelVersion.name + "@" + ModelVersion.version).label("model"),
@@ -68,6 +69,6 @@ def outcomes(drawn: str = AUDIT) -> Select[*tuple[Any, ...]]:
         )
         .join(TagEvent, (TagEvent.object_id == Decision.object_id) & (TagEvent.seq == Decision.seq))
         .outerjoin(ModelVersion, ModelVersion.id == old["model_version_id"].as_integer())
-        .where(Decision.drawn == drawn, Decision.undone_at.is_(None), Decision.probability > 0, *recent)
+        .where(is_drawn_so, Decision.undone_at.is_(None), Decision.probability > 0, *recent)
         .group_by(ModelVersion.name, ModelVersion.version, said, right)
     )

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Row, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Dialect, Row, Select, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
@@ -96,16 +96,37 @@ def recent(
 
 def figures(session: Session, of: ReviewSession) -> dict[str, Any]:
     """Count what was decided in a session and not undone, what was corrected, and which probes were found."""
+    return figures_of(session, [of])[0]
+
+
+def figures_of(session: Session, some: Sequence[ReviewSession]) -> list[dict[str, Any]]:
+    """Return the figures of sessions, which are counted together."""
+    counted = session.execute(_counts(), {"ids": [one.id for one in some]})
+    counts = {id: (decisions, corrections, undone) for id, decisions, corrections, undone in counted}
+    return [_figures(one, *counts.get(one.id, (0, 0, 0))) for one in some]
+
+
+@cache
+def _counts() -> Select[int, int, int, int]:
+    """Count decisions, corrections and what was undone by session. The statement is built once."""
     made = Decision
     counted = and_(made.undone_at.is_(None), made.outcome != "skip")
     other = or_(made.outcome != "category", made.category != made.suggested)
     corrected = and_(counted, made.suggested.is_not(None), other)
-    statement = select(
-        func.coalesce(func.sum(case((counted, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((corrected, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((made.undone_at.is_not(None), 1), else_=0)), 0),
-    ).where(made.session_id == of.id)
-    decisions, corrections, undone = map(int, session.execute(statement).one())
+    number = func.count()
+    return (
+        select(
+            func.coalesce(made.session_id, 0),
+            number.filter(counted),
+            number.filter(corrected),
+            number.filter(made.undone_at.is_not(None)),
+        )
+        .where(made.session_id.in_(bindparam("ids", expanding=True)))
+        .group_by(made.session_id)
+    )
+
+
+def _figures(of: ReviewSession, decisions: int, corrections: int, undone: int) -> dict[str, Any]:
     seconds = (of.last_at - of.started_at).total_seconds()
     return {
         "id": of.id,

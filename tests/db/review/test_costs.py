@@ -10,6 +10,7 @@ from sqlalchemy import event, select, text
 
 from db import tags
 from db.review.filters import Filters
+from db.review.truth import sittings
 from db.session import engine_of, sql_now
 from tests.db.catalogues import Catalogue
 from tests.db.review.reviewing import a_reviewer, claim, decide, flagged, given
@@ -75,6 +76,26 @@ def test_a_batch_of_any_size_is_recorded_by_the_same_few_statements(catalogue: C
 
         assert len(recorded.recorded) == len(batch)
         assert len(sent) <= OF_BATCH[engine_of(catalogue.sessions).dialect.name], sent
+
+
+def test_figures_of_any_number_of_sessions_are_counted_together(catalogue: Catalogue) -> None:
+    ids = flagged(catalogue, *"abc")
+    people = [a_reviewer(catalogue, name) for name in ("amina", "juma", "zawadi")]
+    for person, id in zip(people[:2], ids, strict=False):
+        decide(catalogue, person, given(id, "Dress"))
+    decide(catalogue, people[2], given(ids[2], None, outcome="skip"))
+
+    with catalogue.sessions() as session, counted(catalogue) as sent:
+        sessions = [sittings.last_of(session, person.id) for person in people]
+        sent.clear()
+        figures = sittings.figures_of(session, [one for one in sessions if one])
+
+    assert [(one["decisions"], one["corrections"], one["undone"]) for one in figures] == [
+        (1, 1, 0),
+        (1, 1, 0),
+        (0, 0, 0),
+    ]
+    assert len(sent) == 1
 
 
 def test_a_statement_that_is_kept_tells_the_time_at_which_it_runs(catalogue: Catalogue) -> None:
