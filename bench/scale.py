@@ -106,7 +106,7 @@ def _claims(sessions: Sessions, model_version_id: int | None) -> float:
     taken, held = [], list[list[ClaimedItem]]()
     for _ in range(CLAIMS):
         began = time.perf_counter()
-        with sessions.begin() as session:
+        with reading(sessions) as session:
             model = claims.next_model(session, "nightly") if model_version_id is None else model_version_id
         if model is None:
             break

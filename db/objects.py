@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from db.keys import among, before_end_of, in_key_order, is_key, under
@@ -20,6 +20,8 @@ from db.session import now, sql_now, upsert
 _PRESENT: dict[str, Any] = {"gone_at": None, "missing_in_run": None}
 STEP = 500
 """The most rows that one statement changes."""
+_FIRST_BUCKET = select(func.min(SourceObject.bucket))
+_NEXT_BUCKET = _FIRST_BUCKET.where(SourceObject.bucket > bindparam("last"))
 LATELY_S = 12 * 3600.0  # two nights are two removals, two scans in one night are not
 
 
@@ -89,11 +91,10 @@ def known_between(
 
 def buckets(session: Session) -> Iterator[str]:
     """Yield the catalogue's buckets, with a step in the index each."""
-    bucket = SourceObject.bucket
-    found = session.execute(select(func.min(bucket))).scalar_one()
+    found = session.execute(_FIRST_BUCKET).scalar_one()
     while found is not None:
         yield found
-        found = session.execute(select(func.min(bucket)).where(bucket > found)).scalar_one()
+        found = session.execute(_NEXT_BUCKET, {"last": found}).scalar_one()
 
 
 def known_among(

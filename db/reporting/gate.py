@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import exists, insert, select
+from sqlalchemy import Select, exists, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from db import actors, counts
@@ -33,9 +34,15 @@ class Progress:
 
 def at_work(session: Session, run_id: int | None = None) -> Sequence[Run]:
     """List the nights that are worked on, or this run if it is one, without those of which something was found."""
+    return session.execute(_at_work(run_id)).scalars().all()
+
+
+@lru_cache(64)
+def _at_work(run_id: int | None) -> Select[Run]:
+    """Keep the statement, which is sent with each claim."""
     nights = select(Run).where(Run.kind == NIGHTLY, Run.state.in_(("scanning", "running")))
     nights = nights.where(~exists().where(GateFinding.run_id == Run.id)).order_by(Run.id)
-    return session.execute(nights if run_id is None else nights.where(Run.id == run_id)).scalars().all()
+    return nights if run_id is None else nights.where(Run.id == run_id)
 
 
 def progress(session: Session, run_id: int) -> Progress:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.queue import claims
 from db.queue.leases import ClaimedItem
-from db.session import Sessions, in_transaction
+from db.session import Sessions, in_transaction, reading
 from model.classifier import Classifier
 from worker.operations.gate import Gate
 
@@ -57,7 +57,7 @@ class Claiming:
 
     def _look(self, queue: str, run_id: int | None) -> Claimed | None:
         began = time.monotonic()
-        with self.sessions.begin() as session:
+        with reading(self.sessions) as session:
             model_version_id = claims.next_model(session, queue, run_id)
         took = time.monotonic() - began
         if model_version_id is None:
