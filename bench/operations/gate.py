@@ -163,7 +163,7 @@ def _pictures(folder: Path) -> dict[str, tuple[Results, Results]]:
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:
     written = BytesIO()
-    Image.fromarray(image).save(written, "PNG")
+    Image.fromarray(image.squeeze()).save(written, "PNG")
     return written.getvalue()
 
 
