@@ -13,7 +13,7 @@ from review import health, images, problems
 from review.access.acts import Acts
 from review.access.auth import bearer
 from review.access.protection import Protection
-from review.api import classify, objects, operations, screens, truth
+from review.api import classify, objects, operations, screens, truth, watching
 from review.api.conditions import Conditional
 from review.locale.languages import Language
 from review.metrics import Measured
@@ -55,7 +55,7 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
         dependencies=[Depends(bearer)],
         responses=problems.responses(404, 409, 412, 413, 503) | _NOT_CHANGED,
     )
-    for routes in (screens, objects, operations, classify, truth):
+    for routes in (screens, objects, operations, watching, classify, truth):
         api.include_router(routes.router)
     for router in (api, images.router, health.router, *(page.router for page in _PAGES)):
         app.include_router(router)

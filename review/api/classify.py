@@ -1,8 +1,8 @@
 """The route that classifies a photograph; nothing of it is stored."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
@@ -16,7 +16,9 @@ _IMAGE = {"content": {"application/octet-stream": {"schema": {"type": "string", 
 
 
 @router.post("/classify", responses=responses(413), openapi_extra={"requestBody": _IMAGE})
-async def classify(request: Request, person: Viewer) -> dict[str, Any]:
+async def classify(
+    request: Request, person: Viewer, model: Annotated[str | None, Query(max_length=200)] = None
+) -> dict[str, Any]:
     """Classify a photograph, sent as the body or as the file of a form, as `tagger model classify --json` does."""
     name, data = "", b""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
@@ -26,15 +28,15 @@ async def classify(request: Request, person: Viewer) -> dict[str, Any]:
                 name, data = files[0].filename or "", await files[0].read()
     else:
         data = await request.body()
-    return {"file": name} | await run_in_threadpool(_classified, parts_of(request), person.user_id, data)
+    return {"file": name} | await run_in_threadpool(_classified, parts_of(request), person.user_id, data, model)
 
 
-def _classified(parts: Parts, user_id: int, data: bytes) -> dict[str, Any]:
+def _classified(parts: Parts, user_id: int, data: bytes, model: str | None) -> dict[str, Any]:
     from model.images.decoder_pool import DecoderKilled
     from model.images.decoding import ImageRejected
 
     try:
-        return parts.trials.classify(user_id, data)
+        return parts.trials.classify(user_id, data, model)
     except (ImageRejected, DecoderKilled) as error:
         raise Problem(422, error.detail, error=error.reason) from None
     except ModelError as error:

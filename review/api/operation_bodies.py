@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from review.api.bodies import BIGGEST, Body
 
+WRITTEN = r"^[^\x00]*\S[^\x00]*$"
+"""A text that says something, and that every database can hold."""
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Key = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -14,6 +16,19 @@ class Why(Body):
     """Why a run is paused, resumed, cancelled or undone; it is noted at the run."""
 
     why: str | None = Field(None, max_length=1000, description="Needed for more than 1,000 images.")
+
+
+class NoteWritten(Body):
+    """A note at a run."""
+
+    text: str = Field(min_length=1, max_length=1000, pattern=WRITTEN)
+
+
+class NightsPaused(Body):
+    """A pause of the nights: why, and until when if that is known."""
+
+    why: str = Field(min_length=1, max_length=1000, pattern=WRITTEN)
+    until: AwareDatetime | None = Field(None, description="With a zone. Left out: until somebody resumes.")
 
 
 class PlanAsked(Body):

@@ -6,13 +6,23 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from db import status
+from db.operations import control
 from db.operations.selection import Selection
 from db.reporting import overview
 from db.schema import Plan
 from db.session import reading
 from review.access.auth import Operator, Viewer
 from review.api.bodies import Page
-from review.api.operation_bodies import PlanAsked, PlanMade, RunAsked, RunChanged, RunOpened, RunUndone, Why
+from review.api.operation_bodies import (
+    NoteWritten,
+    PlanAsked,
+    PlanMade,
+    RunAsked,
+    RunChanged,
+    RunOpened,
+    RunUndone,
+    Why,
+)
 from review.board import acts
 from review.board.acts import Change
 from review.parts import Parts, parts_of
@@ -35,6 +45,19 @@ def list_runs(request: Request, person: Viewer, limit: Annotated[int, Query(ge=1
     """List the newest runs with their counts."""
     with reading(parts_of(request).sessions) as session:
         return Page(items=overview.list_runs(session, limit), next=None)
+
+
+@router.get("/runs/{id}", responses=responses(404))
+def show_run(id: RunId, request: Request, person: Viewer) -> dict[str, Any]:  # noqa: ARG001
+    """Show what a run came to, with its notes, as `tagger runs show --json` does."""
+    with reading(parts_of(request).sessions) as session:
+        return overview.show(session, control.find(session, str(id)))
+
+
+@router.post("/runs/{id}/note", status_code=204, responses=responses(404))
+def note_run(id: RunId, written: NoteWritten, request: Request, person: Operator) -> None:
+    """Write a note at a run."""
+    acts.write_note(parts_of(request), person, id, written.text.strip())
 
 
 @router.post("/runs", responses=responses(404, 409) | {201: {"model": RunOpened}})
@@ -85,6 +108,14 @@ def make_plan(asked: PlanAsked, request: Request, person: Operator) -> PlanMade:
 def show_plan(code: Annotated[str, Path(max_length=40)], request: Request, person: Viewer) -> PlanMade:  # noqa: ARG001
     """Show a plan, and how far its comparison is, as long as that is under way."""
     parts = parts_of(request)
+    return _as_made(parts, acts.find_plan(parts, code))
+
+
+@router.post("/plans/{code}/compare", responses=responses(404))
+def compare_plan(code: Annotated[str, Path(max_length=40)], request: Request, person: Operator) -> PlanMade:  # noqa: ARG001
+    """Classify a sample of a plan's images behind the request, to see which categories change."""
+    parts = parts_of(request)
+    acts.compare_plan(parts, code)
     return _as_made(parts, acts.find_plan(parts, code))
 
 

@@ -11,11 +11,17 @@ from review.api.bodies import Withdrawn
 from review.parts import parts_of
 from review.problems import Problem, responses
 from review.truth import quality
-from review.truth.sessions import withdraw_session
+from review.truth.sessions import recent_sessions, withdraw_session
 
 router = APIRouter(tags=["truth"])
 _PATIENCE_S = 10.0
 SessionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+@router.get("/sessions", responses=responses())
+def list_sessions(request: Request, person: Viewer) -> list[dict[str, Any]]:
+    """List the sessions of the last week in the order of time: your own, or to an operator everybody's."""
+    return recent_sessions(parts_of(request), person)
 
 
 @router.get("/sessions/last", responses=responses(404))

@@ -35,7 +35,8 @@ def show_run(id: RunId, request: Request, person: Viewer) -> Response:
     """Show what a run came to, and its notes."""
     with reading(parts_of(request).sessions) as session:
         run = overview.show(session, control.find(session, str(id)))
-    return render(request, "run.html", run=run, may_operate="operate" in scopes_of(person))
+    scopes = scopes_of(person)
+    return render(request, "run.html", run=run, may_review="review" in scopes, may_operate="operate" in scopes)
 
 
 @router.post("/runs/{id}/note")

@@ -1,32 +1,24 @@
 """The pages of sessions of reviewing, and of how true the tags are."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from db.review.truth import sittings
-from db.session import now, reading
+from db.session import reading
 from review.access.auth import ReviewerPerson, Viewer, scopes_of
 from review.parts import parts_of
 from review.templates import render
 from review.truth.quality import quality
-from review.truth.sessions import withdraw_session
+from review.truth.sessions import SHOWN_DAYS, recent_sessions, withdraw_session
 
 router = APIRouter(include_in_schema=False)
-SHOWN_DAYS = 7
 
 
 @router.get("/sessions")
 def sessions_page(request: Request, person: Viewer) -> Response:
     """Show one's own sessions of the last days, or as an operator everybody's, in the order of time."""
-    own = None if "operate" in scopes_of(person) else person.user_id
-    with reading(parts_of(request).sessions) as session:
-        since = now(session) - timedelta(days=SHOWN_DAYS)
-        found = sittings.recent(session, since, user_id=own)
-        counted = sittings.figures_of(session, [one for one, _ in found])
-    recent = [figures | {"by": name} for figures, (_, name) in zip(counted, found, strict=True)]
+    recent = recent_sessions(parts_of(request), person)
     return render(request, "sessions.html", sessions=recent, days=SHOWN_DAYS)
 
 

@@ -33,7 +33,7 @@ REVIEW = (
 )
 OPERATE = (
     *("POST /api/v1/runs", "POST /api/v1/plans", "POST /runs", "GET /runs/1/", "POST /plans", "GET /plans/new"),
-    "POST /schedule",
+    *("POST /schedule", "POST /api/v1/schedule"),
 )
 FILLED_IN = {"{id}": "1", "{size}": "small", "{change}": "pause", "{code}": "P-1"}
 

@@ -145,3 +145,30 @@ def test_viewers_see_runs_and_plans_without_buttons(review: Review) -> None:
         assert "/pause" not in page, path
     assert review.client.get("/runs/1/pause", headers=SAME_ORIGIN).status_code == 403
     assert review.client.get("/plans/new", headers=SAME_ORIGIN).status_code == 403
+
+
+def test_programs_pause_the_nights_note_runs_and_see_failures(review: Review) -> None:
+    review.catalogue.items("a.jpg")
+    review.catalogue.sql("UPDATE work_item SET state = 'skipped', reason = 'corrupt' WHERE state = 'pending'")
+    later, over = "2999-01-01T00:00:00Z", "2000-01-01T00:00:00Z"
+
+    refused = review.ask("POST", "schedule/pause", role="operator", json={"why": "stocktaking", "until": over})
+    paused = review.ask("POST", "schedule/pause", role="operator", json={"why": "stocktaking", "until": later}).json()
+    resumed = review.ask("POST", "schedule/resume", role="operator").json()
+    noted = review.ask("POST", "runs/1/note", role="operator", json={"text": "the lens is dirty"})
+
+    assert refused.status_code == 422
+    assert (paused["paused"]["why"], paused["paused"]["by"], resumed["paused"]) == ("stocktaking", "a-operator", None)
+    assert review.ask("GET", "schedule", role="viewer").json()["cron"] == "0 2 * * *"
+    assert noted.status_code == 204
+    assert review.ask("GET", "runs/1", role="viewer").json()["notes"][-1]["text"] == "the lens is dirty"
+    (failure,) = review.ask("GET", "failures", role="viewer").json()
+    assert (failure["reason"], failure["images"]) == ("corrupt", 1)
+    assert failure["remedy"]
+
+
+def test_a_run_leads_to_the_images_it_has_tagged_and_flagged(review: Review) -> None:
+    for role, shown in (("reviewer", True), ("viewer", False)):
+        review.log_in(f"a-{role}")
+        page = review.client.get("/runs/1").text
+        assert ('"/screen?run=1&amp;unflagged=1"' in page) == ('"/screen?run=1"' in page) == shown
