@@ -6,23 +6,30 @@ import json
 import socket
 import ssl
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from structlog.testing import capture_logs
 
 from scheduler.hints.counters import HintCounters
 from scheduler.hints.endpoint import application
+from scheduler.hints.service import Hints
 from scheduler.hints.sns import Forged, Topic, Unreachable
+from stack.processes import free_ports
+from tests.db.catalogues import Catalogue
 from tests.faults.tls import Authority
 from tests.scheduler.hints import posting
 from tests.scheduler.hints.messages import event
-from tests.scheduler.hints.posting import Answer
+from tests.scheduler.hints.posting import Answer, counted
 from tests.scheduler.hints.signing import ARN, CERTIFICATE_URL, CONFIRM_URL, SERVER, Server, certificate, signed
 from tests.scheduler.hints.test_endpoint import BASIC, SECRET, Takes
+from worker.settings import Settings
 
 SUBSCRIPTION = {"Type": "SubscriptionConfirmation", "Message": "You have chosen to subscribe to the topic."}
 
@@ -144,6 +151,26 @@ def test_the_password_is_asked_for_in_the_way_that_sns_understands() -> None:
 
     assert answer.status == "401 Unauthorized"
     assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
+
+
+def test_a_scheduler_with_a_topic_checks_what_sns_posts(catalogue: Catalogue, app: Celery) -> None:
+    [port] = free_ports(1)
+    given = {"source": "s3://photos/", "s3_endpoint_url": "http://127.0.0.1:9", "events_secret": SECRET}
+    settings = Settings(events_port=port, events_topic_arn=ARN, **given)  # type: ignore[arg-type]
+    hints = Hints(settings, catalogue.sessions, app)
+    forged = json.dumps({"Type": "Notification", "TopicArn": "arn:of:another", "Message": event("a.jpg")}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/events", forged, {"Authorization": BASIC})
+
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(request, timeout=30)
+    finally:
+        hints.close(1)
+
+    assert counted(hints.counters) == {
+        ("tagger_hints_received_total", "http"): 1,
+        ("tagger_hints_refused_total", "signature"): 1,
+    }
 
 
 def test_other_senders_who_know_the_secret_are_heard_as_before() -> None:
