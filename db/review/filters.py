@@ -1,8 +1,8 @@
 """Filters: which images a reviewer wants to see, and in which order those are walked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Dialect, Integer, bindparam
 from sqlalchemy.orm import Session
@@ -23,6 +23,7 @@ class Place:
 
     confidence: int
     object_id: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,16 @@ class Filters:
         return "confidence" if self.age is None else "time"
 
     def front(self, claimed: Sequence[Item]) -> Place | None:
-        """Return the first of these in the order of the walk; None where the order is not one of tags."""
-        if not claimed or self.order not in ("confidence", "object"):
+        """Return the first of these in the order of the walk; None where that is of other things than an item tells."""
+        orders: dict[Order, Callable[[Item], tuple[Any, ...]]] = {
+            "confidence": lambda item: (item.confidence, item.object_id),
+            "object": lambda item: (item.object_id,),
+            "key": lambda item: (item.key,),
+        }
+        if not claimed or self.order not in orders:
             return None
-        is_by_object = self.order == "object"
-        first = min(claimed, key=lambda item: (0 if is_by_object else item.confidence, item.object_id))
-        return Place(first.confidence, first.object_id)
+        first = min(claimed, key=orders[self.order])
+        return Place(first.confidence, first.object_id, first.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Sought:
     """Filters with what else their statements depend on, so that each is built once.
 
     They run with the id of the reviewer as `reader`, and with the size of the screen as `at_most`; those that go on
-    with a Place, too, as `from_confidence` and `from_object`.
+    with a Place, too, as `from_confidence`, `from_object` and `from_key`.
     """
 
     dialect: Dialect

@@ -143,14 +143,14 @@ def waiting(session: Session) -> Sequence[Row[str, str | None, int, float]]:
 
 
 def _peek(
-    session: Session, what: Sought, user_id: int, limit: int, begin: Mapping[str, int] = MappingProxyType({})
+    session: Session, what: Sought, user_id: int, limit: int, begin: Mapping[str, Any] = MappingProxyType({})
 ) -> list[Item]:
     ids = session.execute(statements.looking(what), {"reader": user_id, "at_most": limit, **begin}).scalars().all()
     return items(session, ids)
 
 
-def _from(front: Place) -> dict[str, int]:
-    return {"from_confidence": front.confidence, "from_object": front.object_id}
+def _from(front: Place) -> dict[str, Any]:
+    return {"from_confidence": front.confidence, "from_object": front.object_id, "from_key": front.key}
 
 
 def _take_from(

@@ -9,9 +9,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.schema.columns import NEVER_AGAIN, Base, partial_index
 
 
-def _of_flagged(name: str, *columns: str) -> Index:
-    """Index what waits for review. SQLite uses such an index only for the very words of the query."""
-    return Index(name, *columns, postgresql_where=text("needs_review"), sqlite_where=text("needs_review = 1"))
+def _of_flagged(name: str, *columns: str, asked: str | None = None) -> Index:
+    """Index what waits for review. SQLite uses such an index only for the very words of the query.
+
+    With `asked` only a condition on that column leads to it: else, where little waits, PostgreSQL reads all of it.
+    """
+    also = "" if asked is None else f" AND {asked} IS NOT NULL"
+    postgresql, sqlite = (text(flagged + also) for flagged in ("needs_review", "needs_review = 1"))
+    return Index(name, *columns, postgresql_where=postgresql, sqlite_where=sqlite)
 
 
 class Classification(Base):
@@ -44,8 +49,8 @@ class ImageTag(Base):
         CheckConstraint("source IN ('model', 'human')", name="source"),
         _of_flagged("ix_image_tag_review", "confidence", "object_id"),
         _of_flagged("ix_image_tag_review_category", "category", "confidence", "object_id"),
-        _of_flagged("ix_image_tag_review_reason", "review_reason", "confidence", "object_id"),
-        _of_flagged("ix_image_tag_review_age", "tagged_at", "object_id"),
+        _of_flagged("ix_image_tag_review_reason", "review_reason", "confidence", "object_id", asked="review_reason"),
+        _of_flagged("ix_image_tag_review_age", "tagged_at", "object_id", asked="tagged_at"),
         partial_index("needs_review AND review_reason = 'audit'", "ix_image_tag_audit", "object_id"),
         Index("ix_image_tag_category", "category", "object_id"),
     )

@@ -27,8 +27,8 @@ def upgrade() -> None:
             name,
             "image_tag",
             columns,
-            postgresql_where=sa.text("needs_review"),
-            sqlite_where=sa.text("needs_review = 1"),
+            postgresql_where=sa.text(f"needs_review AND {columns[0]} IS NOT NULL"),
+            sqlite_where=sa.text(f"needs_review = 1 AND {columns[0]} IS NOT NULL"),
         )
     op.create_index(
         "ix_source_object_of_product", "source_object", ["id"], postgresql_where=OF_PRODUCT, sqlite_where=OF_PRODUCT

@@ -12,6 +12,7 @@ from db.schema import ImageTag, PlanChange, SourceObject, TagEvent
 
 MOST_OF_PRODUCTS = 480
 _FROM = tuple(bindparam(name, type_=ImageTag.object_id.type) for name in ("from_confidence", "from_object"))
+_FROM_KEY = bindparam("from_key", type_=SourceObject.key.type)
 
 
 def pick(what: Sought) -> Select[int]:
@@ -78,7 +79,9 @@ def _walk(what: Sought) -> Select[int, int]:
         statement = statement.where(change.plan_id == conditions.plan(filters.plan))
         statement = statement.order_by(change.becomes, change.confidence, change.object_id)
     elif filters.order == "key":
-        statement = statement.order_by(in_key_order(what.dialect, image.key)[0])
+        head = in_key_order(what.dialect, image.key)[0]
+        statement = statement.order_by(head)
+        statement = statement.where(head >= in_key_order(what.dialect, _FROM_KEY)[0]) if what.goes_on else statement
     elif filters.order == "event" and filters.run is not None:
         statement = statement.join(TagEvent, conditions.written_by(filters.run)).order_by(TagEvent.id)
     elif filters.order == "object":
