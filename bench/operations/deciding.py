@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, event
 
-from db.operations.plans import STEP
+from db.operations.reprocess import STEP
 from db.review import human_tags
 from db.session import Sessions, connect, in_transaction, sessions_of
 

@@ -87,7 +87,7 @@ def _checks(session: Session) -> Iterator[tuple[str, str, InstrumentedAttribute[
     yield "I5", "image_tag", TagEvent.object_id, by_object, trail.human_decisions_lost()
     yield "I6", "work_item", WorkItem.id, by_item, items.stuck(session)
     yield "I7", "tag_event", TagEvent.object_id, by_object, trail.gaps_in_trail()
-    yield "I7", "tag_event", TagEvent.object_id, by_object, trail.broken_chain()
+    yield "I7", "tag_event", TagEvent.object_id, by_object, trail.broken_chain(session)
     yield "I7", "image_tag", ImageTag.object_id, by_object, trail.trail_ends_elsewhere()
     yield "I8", "run", Run.id, by_run, totals.finished_with_open_items()
     yield "I8", "run", Run.id, by_run, totals.counts_off()

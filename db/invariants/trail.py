@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, and_, case, cast, exists, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session, aliased
 
 from db import actors
 from db.schema import ImageTag, Retention, TagEvent
+from db.session import is_sqlite
 from db.tags import TAG_FIELDS
 
 
@@ -47,19 +49,23 @@ def gaps_in_trail() -> Select[Any, Any]:
     return grouped.having(or_(gap, beginning_lost, led_to < func.max(TagEvent.seq)))
 
 
-def broken_chain() -> Select[Any, Any]:
+def broken_chain(session: Session) -> Select[Any, Any]:
     """Select events that do not begin where the one before them ended. One that is missing is a gap."""
     former = aliased(TagEvent)
     before = former.object_id == TagEvent.object_id, former.seq == TagEvent.seq - 1
-    differs = or_(*(_text(TagEvent.old, name).is_distinct_from(_text(former.new, name)) for name in TAG_FIELDS))
+    differs = _fields(session, TagEvent.old) != _fields(session, former.new)
     # A subquery of one row is asked by the index for each event; of a join PostgreSQL makes one of the whole table.
     is_broken = select(differs).where(*before).correlate(TagEvent).scalar_subquery()
     detail = literal("what it says was before is not what the event before it left")
     return select(TagEvent.id, detail).where(TagEvent.seq > 1, is_broken)
 
 
-def _text(value: Any, name: str) -> ColumnElement[Any]:
-    return value[name].as_string()  # type: ignore[no-any-return]
+def _fields(session: Session, value: Any) -> ColumnElement[Any]:
+    """Return the fields of a tag, to compare them. PostgreSQL reads JSON anew for each field that is asked for."""
+    if is_sqlite(session):
+        return func.json_array(*(value[name].as_string() for name in TAG_FIELDS))
+    untagged = literal(dict.fromkeys(TAG_FIELDS), JSONB())
+    return func.coalesce(cast(value, JSONB), untagged).op("-")("origin")
 
 
 def trail_ends_elsewhere() -> Select[Any, Any]:

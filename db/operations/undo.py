@@ -15,35 +15,32 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     case,
-    cast,
     delete,
     exists,
     func,
     insert,
     literal,
-    null,
     or_,
     select,
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
 from db import actors, runs
 from db.operations import notes
 from db.operations.control import STEP, RunRefused
 from db.operations.selection import WINDOW
+from db.operations.trails import Event, by, is_last, is_withdrawn, value_of
 from db.schema import ImageTag, ModelVersion, Run, TagEvent
 from db.schema.columns import table_of
 from db.schema.lists import in_list
 from db.schema.vocabulary import UNDO
-from db.session import dialect_of, is_sqlite, sql_now
+from db.session import dialect_of, sql_now
 from db.tags import TAG_FIELDS, TAGS, lock_objects
 
 COUNTS = ("restored", "withdrawn", "left_human", "left_changed")
 """Tags that got their former value; of these, those that had none; and what was left: decided or changed since."""
-Event = type[TagEvent]
 _EVENTS = table_of(TagEvent)
 _ENDED = ("finished", "cancelled", "failed")
 
@@ -58,7 +55,7 @@ class Target:
 
     def has(self, event: Event) -> ColumnElement[bool]:
         if self.actor is not None:
-            return event.actor == self.actor
+            return by(event) == self.actor
         said: ColumnElement[bool] = event.new["model_version_id"].as_integer().is_not_distinct_from(self.model_id)
         return said
 
@@ -178,38 +175,18 @@ def _append(session: Session, target: Target, object_ids: Sequence[int], me: str
     values: dict[str, Any] = {
         "object_id": last.object_id,
         "seq": last.seq + 1,
-        "old": _value(session, last),
-        "new": func.coalesce(_value(session, former), literal(dict.fromkeys(TAG_FIELDS), JSON())),
+        "old": value_of(session, last),
+        "new": func.coalesce(value_of(session, former), literal(dict.fromkeys(TAG_FIELDS), JSON())),
         "actor": literal(me),
         "why": literal("undone"),
         "at": sql_now(session),
     }
     rows = select(*values.values()).join(origin, target.is_met_in(last, origin))
     rows = rows.outerjoin(former, (former.object_id == last.object_id) & is_former)
-    meant = in_list(dialect_of(session), last.object_id, "ids"), _is_last(last), or_(former.id.is_not(None), begins)
+    meant = in_list(dialect_of(session), last.object_id, "ids"), is_last(last), or_(former.id.is_not(None), begins)
     adding = insert(_EVENTS).from_select(list(values), rows.where(*meant).order_by(last.object_id))
-    told = _EVENTS.c.id, _is_withdrawn(_EVENTS.c.old).label("gives"), _is_withdrawn(_EVENTS.c.new).label("withdraws")
+    told = _EVENTS.c.id, is_withdrawn(_EVENTS.c.old).label("gives"), is_withdrawn(_EVENTS.c.new).label("withdraws")
     return session.execute(adding.returning(*told), {"ids": object_ids}).all()
-
-
-def _is_last(event: Event) -> ColumnElement[bool]:
-    newer = aliased(TagEvent)
-    newest = select(func.max(newer.seq)).where(newer.object_id == event.object_id)
-    return event.seq == newest.correlate(event).scalar_subquery()
-
-
-def _is_withdrawn(value: Any) -> ColumnElement[bool]:
-    return value["category"].as_string().is_(None)  # type: ignore[no-any-return]
-
-
-def _value(session: Session, event: Event) -> ColumnElement[Any]:
-    """Return what an event made of the tag, and the number of the event it came from; NULL if there was none then."""
-    value = (
-        func.json_insert(event.new, "$.origin", event.seq)
-        if is_sqlite(session)
-        else cast(func.jsonb_build_object("origin", event.seq).concat(cast(event.new, JSONB)), JSON)
-    )
-    return case((_is_withdrawn(event.new), null()), else_=value)
 
 
 def _follow(session: Session, me: str, appended: Sequence[Row[int, bool, bool]]) -> None:
@@ -231,10 +208,10 @@ def _follow(session: Session, me: str, appended: Sequence[Row[int, bool, bool]])
     changed = {name: value for name, value in values.items() if name != "object_id"}
     session.execute(update(TAGS).values(changed).where(TAGS.c.object_id == undone.object_id, is_ours, came_from))
     if any(event.gives for event in appended):
-        rows = select(*values.values()).join(origin, came_from).where(is_ours, _is_withdrawn(undone.old))
+        rows = select(*values.values()).join(origin, came_from).where(is_ours, is_withdrawn(undone.old))
         session.execute(insert(TAGS).from_select(list(values), rows.order_by(undone.object_id)))
     if any(event.withdraws for event in appended):
-        withdrawn = select(undone.object_id).where(is_ours, _is_withdrawn(undone.new))
+        withdrawn = select(undone.object_id).where(is_ours, is_withdrawn(undone.new))
         session.execute(delete(TAGS).where(TAGS.c.object_id.in_(withdrawn)))
 
 
@@ -242,8 +219,8 @@ def _left(session: Session, target: Target, object_ids: Sequence[int], me: str) 
     """Count the tags that were the target's and were left, by what they are now. The caller has restored the others."""
     last, trail = aliased(TagEvent), aliased(TagEvent)
     of_image = trail.object_id == last.object_id
-    was_ours, restored = exists().where(of_image, target.has(trail)), exists().where(of_image, trail.actor == me)
+    was_ours, restored = exists().where(of_image, target.has(trail)), exists().where(of_image, by(trail) == me)
     what = case((last.new["source"].as_string() == "human", "left_human"), else_="left_changed")
-    left = in_list(dialect_of(session), last.object_id, "ids"), _is_last(last), was_ours, ~restored
+    left = in_list(dialect_of(session), last.object_id, "ids"), is_last(last), was_ours, ~restored
     counted = select(what, func.count()).where(*left).group_by(what)
     return dict(session.execute(counted, {"ids": object_ids}).all())
