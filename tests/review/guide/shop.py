@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from db import migrations, objects, runs
 from db.objects import NewObject
 from db.operations import control
+from db.queue import leases
 from db.review import users
 from db.session import connect, sessions_of
 from model import bundle as bundles
@@ -152,6 +153,10 @@ def _tag(catalogue: Catalogue, photos: Path, names: tuple[str, ...]) -> list[int
     for name, count in SURE.items():
         catalogue.items(*(f"sure/{name}/{number}" for number in range(count)))
         catalogue.record(catalogue.claim(count), name)
+    catalogue.items(*(f"broken/{number}" for number in range(7)))
+    with catalogue.sessions.begin() as session:
+        for item in catalogue.claim(7):
+            leases.skip(session, item, "corrupt" if item.id % 3 else "too_large", "")
     return list(ids.values())
 
 
@@ -172,9 +177,9 @@ def _nights(catalogue: Catalogue) -> None:
     today = datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0)
     for before, tagged_, flagged in zip(range(len(NIGHTS), 0, -1), NIGHTS, _FLAGGED, strict=True):
         at = today - timedelta(days=before)
-        counts = {"tagged": tagged_, "needs_review": flagged, "skipped": before % 4, "quarantined": 0, "open": 0}
+        counts = {"tagged": tagged_, "needs_review": flagged, "skipped": 0, "quarantined": 0, "open": 0}
         run = _run(catalogue, f"nightly:{at:%Y-%m-%d}", "nightly", "finished", at, counts=counts)
-        for name, items in (("done", tagged_), ("needs_review", flagged), ("skipped", before % 4)):
+        for name, items in (("done", tagged_), ("needs_review", flagged)):
             catalogue.sql(_COUNT, run=run, name=name, items=items)
 
 
@@ -188,7 +193,8 @@ def _work(catalogue: Catalogue) -> None:
     for name, items in (("done", 8312), ("pending", 5400), ("needs_review", 604)):
         catalogue.sql(_COUNT, run=again, name=name, items=items)
     held = _run(catalogue, "scan:summer-shoot", "scan", "running", now - timedelta(minutes=30))
-    catalogue.sql(_COUNT, run=held, name="pending", items=900)
+    for name, items in (("done", 900), ("pending", 1200), ("needs_review", 279)):
+        catalogue.sql(_COUNT, run=held, name=name, items=items)
     why = "31 % of the first 900 results are flagged, against 8 % before: look at the photographs, then resume"
     with catalogue.sessions.begin() as session:
         control.pause(session, held, actor="person:gate", why=why)
