@@ -21,8 +21,9 @@ class Fronts:
         return place if time.monotonic() < until else None
 
     def note(self, filters: Filters, mode: str, place: Place | None) -> None:
-        """Note the first image that was claimed."""
+        """Note the first image of a full screen; None where there was too little for one, of which all is looked at."""
         if place is None:
+            self._places.pop(_what(filters, mode), None)
             return
         if len(self._places) >= _MOST:
             self.forget()

@@ -72,7 +72,7 @@ def open_screen(parts: Parts, person: Person, filters: Filters, *, mode: str | N
         return None
     screen, claimed_items = claimed
     seen = [item for item in screen.items if item.object_id not in screen.blind]
-    parts.fronts.note(filters, mode, filters.front(seen))
+    parts.fronts.note(filters, mode, filters.front(seen) if len(screen.items) >= count else None)
     described = {item.object_id: shown(parts, item) for item in claimed_items}
     _propose_changes(parts, filters, described)
     if mode == "product":
