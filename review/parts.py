@@ -6,14 +6,11 @@ import time
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
-
 from db.review import pairs, screens
 from db.session import reading
 from review.access.links import links_of
 from review.access.oidc import SingleSignOn
+from review.access.rates import Rate
 from review.board.comparisons import Comparisons
 from review.board.figures import Figures
 from review.categories import Categories
@@ -33,8 +30,8 @@ if TYPE_CHECKING:
     from db.session import Sessions
     from worker.settings import Settings
 
-_REQUESTS = RateLimitItemPerMinute(6000)
-"""Of one user; a screen of 96 pictures is 98 of them."""
+_REQUESTS = 6000
+"""Of one user in a minute; a screen of 96 pictures is 98 of them."""
 
 
 _COUNT_AGE_S = 5.0
@@ -59,11 +56,11 @@ class Parts:
         self._pairs: list[Pair] = []
         self._paired_at = -_PAIRS_AGE_S - 1
         self.single_sign_on = SingleSignOn(settings) if settings.oidc_issuer else None
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._rate = Rate(_REQUESTS)
 
     def may_ask(self, user_id: int) -> bool:
         """Count a request; whether it is within the limit."""
-        return self._limiter.hit(_REQUESTS, str(user_id))
+        return self._rate.allows(user_id)
 
     def waiting(self) -> Sequence[Row[str, str | None, int, float]]:
         """Count what waits by category and reason; a count that is a few seconds old is good enough."""

@@ -104,6 +104,7 @@ def warm_up(parts: Parts) -> None:
     """
     with suppress(CatalogueError, ModelError, SQLAlchemyError), parts.sessions() as session:
         parts.categories.names()
+        parts.may_ask(0)
         access.by_token(session, "")
         access.by_session(session, "")
         owners.turn_of(session, 0, away_s=3600 * parts.settings.owner_away_h)

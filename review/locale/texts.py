@@ -1,15 +1,20 @@
-"""Texts in the language of the request, from gettext catalogues that are compiled when they are first needed."""
+"""Texts in the language of the request, from gettext catalogues that are compiled when they are first needed.
+
+English needs none, so the half of Babel that reads them is imported for the first text in another language.
+"""
+
+from __future__ import annotations
 
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
-
-from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
+from typing import TYPE_CHECKING
 
 from review.locale.languages import DEFAULT, current
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
 
 _FOLDER = Path(__file__).parent
 _SHOWN_BY_SCRIPTS = (".js", "vocabulary.py")
@@ -51,6 +56,8 @@ def _script_texts(language: str) -> dict[str, str | list[str]]:
 @cache
 def catalogue(language: str) -> Catalog:
     """Read a language's catalogue."""
+    from babel.messages.pofile import read_po
+
     with (_FOLDER / f"{language}.po").open("rb") as file:
         return read_po(file, locale=language)
 
@@ -59,6 +66,8 @@ def catalogue(language: str) -> Catalog:
 def _translations(language: str) -> NullTranslations:
     if language == DEFAULT:
         return NullTranslations()
+    from babel.messages.mofile import write_mo
+
     compiled = BytesIO()
     write_mo(compiled, catalogue(language))
     compiled.seek(0)

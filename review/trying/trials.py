@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
-
+from review.access.rates import Rate
 from review.problems import Problem
 from worker.bootstrap import load_classifier, taxonomy_of
 
@@ -50,8 +47,7 @@ class Trials:
         self._lock = Lock()
         self._loaded: OrderedDict[str, Classifier] = OrderedDict()
         self._decoders: Decoders | None = None
-        self._limit = RateLimitItemPerMinute(A_MINUTE)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._rate = Rate(A_MINUTE)
 
     def bundles(self) -> list[str]:
         """List the bundles there are, the one that workers tag with first."""
@@ -81,7 +77,7 @@ class Trials:
     def _classified(self, user_id: int, data: bytes, model: str | None) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
         from model.summary import of_prediction
 
-        if not self._limiter.hit(self._limit, str(user_id)):
+        if not self._rate.allows(user_id):
             raise Problem(429, "too many photographs; wait a minute", headers={"Retry-After": "60"})
         classifier = self._classifier(model)
         pixels = self._prepare(data, classifier.bundle.preprocessing)

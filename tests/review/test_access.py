@@ -11,6 +11,7 @@ from fastapi.routing import iter_route_contexts
 
 from db.schema.vocabulary import ROLES
 from review.access.auth import COOKIE, SCOPES
+from review.access.rates import Rate
 from tests.db.catalogues import LONG_AGO
 from tests.review.clients import PASSWORD, SAME_ORIGIN, Review
 
@@ -189,9 +190,7 @@ def test_a_body_without_an_end_is_refused(review: Review) -> None:
 
 
 def test_many_requests_of_one_user_are_slowed_down(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
-    from limits import RateLimitItemPerMinute
-
-    monkeypatch.setattr("review.parts._REQUESTS", RateLimitItemPerMinute(2))
+    monkeypatch.setattr(review.client.app.state.parts, "_rate", Rate(2))  # type: ignore[attr-defined]
 
     statuses = [review.ask("GET", "objects").status_code for _ in range(3)]
 

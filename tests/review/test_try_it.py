@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from review.access.rates import Rate
 from tests.conftest import SAMPLES
 from tests.review.clients import SAME_ORIGIN, Review
 
@@ -49,8 +50,7 @@ def test_any_bundle_is_chosen_by_its_id_and_no_path_is(review: Review) -> None:
 
 
 def test_photographs_are_limited_by_the_minute(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
-    limiter = review.client.app.state.parts.trials._limiter  # type: ignore[attr-defined]
-    monkeypatch.setattr(limiter, "hit", lambda *_: False)
+    monkeypatch.setattr(review.client.app.state.parts.trials, "_rate", Rate(0))  # type: ignore[attr-defined]
 
     answer = review.ask("POST", "classify", content=PHOTOGRAPH.read_bytes())
 
