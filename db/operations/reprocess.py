@@ -2,9 +2,26 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Dialect,
+    Executable,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session
 
 from db import runs
@@ -13,7 +30,7 @@ from db.schema import ImageTag, ModelVersion, Plan, PlanItem, Run, SourceObject,
 from db.schema.columns import table_of
 from db.schema.vocabulary import REPROCESS
 from db.schema.work import SEVERAL
-from db.session import sql_now, upsert
+from db.session import dialect_of, sql_now, upsert
 
 PRIORITY = 10
 STEP = 400
@@ -76,34 +93,44 @@ def unopened(session: Session, *, stale_s: float) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The next STEP images of a plan, as a condition on its rows, and the place of the last of them."""
+    """The next STEP images of a plan: what `_OF_PAGE` is to match, and the place of the last of them."""
 
-    items: ColumnElement[bool]
+    ends: dict[str, int]
     cursor: str
 
 
-def _page(session: Session, plan: Plan, cursor: str) -> _Page | None:
-    """Return the page behind a cursor; None at the plan's end. Its rows never change, so neither does the page.
+_PLACE = PlanItem.position, PlanItem.object_id
+_ENDS = {name: bindparam(name, type_=BigInteger()) for name in ("plan", "position", "image", "position_2", "image_2")}
+_OF_PAGE = and_(
+    PlanItem.plan_id == _ENDS["plan"],
+    tuple_(*_PLACE) > tuple_(_ENDS["position"], _ENDS["image"]),
+    tuple_(*_PLACE) <= tuple_(_ENDS["position_2"], _ENDS["image_2"]),
+)
+_BEGINNING = f"{-(2**63)}:0"
 
-    Its end is looked for in the order of the index, whatever plan comes next: of this plan alone PostgreSQL, which
-    takes a new plan for a short one, would sort all that is left, for each page.
-    """
-    place = PlanItem.position, PlanItem.object_id
-    in_order = PlanItem.plan_id, *place
-    rest = tuple_(*in_order) > tuple_(literal(plan.id), *_place(cursor)) if cursor else PlanItem.plan_id >= plan.id
-    step = select(*in_order).where(rest).order_by(*in_order).limit(STEP).subquery()
-    of_plan = select(step.c.position, step.c.object_id).where(step.c.plan_id == plan.id)
-    last = session.execute(of_plan.order_by(step.c.position.desc(), step.c.object_id.desc()).limit(1)).first()
+
+def _page(session: Session, plan: Plan, cursor: str) -> _Page | None:
+    """Return the page behind a cursor; None at the plan's end. Its rows never change, so neither does the page."""
+    position, image = map(int, (cursor or _BEGINNING).split(":"))
+    ends = {"plan": plan.id, "position": position, "image": image}
+    last = session.execute(_end_of_page(), ends | {"step": STEP}).first()
     if last is None:
         return None
-    end = f"{last.position}:{last.object_id}"
-    page = (PlanItem.plan_id == plan.id) & (tuple_(*place) <= tuple_(*_place(end)))
-    return _Page(page & (tuple_(*place) > tuple_(*_place(cursor))) if cursor else page, end)
+    ends |= {"position_2": last.position, "image_2": last.object_id}
+    return _Page(ends, f"{last.position}:{last.object_id}")
 
 
-def _place(cursor: str) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    position, object_id = map(int, cursor.split(":"))
-    return literal(position), literal(object_id)
+@cache
+def _end_of_page() -> Select[int, int]:
+    """Build the search for a page's end, in the order of the index, whatever plan comes next.
+
+    Of this plan alone PostgreSQL, which takes a new plan for a short one, would sort all that is left, for each page.
+    """
+    in_order = PlanItem.plan_id, *_PLACE
+    rest = tuple_(*in_order) > tuple_(_ENDS["plan"], _ENDS["position"], _ENDS["image"])
+    step = select(*in_order).where(rest).order_by(*in_order).limit(bindparam("step", type_=Integer())).subquery()
+    of_plan = select(step.c.position, step.c.object_id).where(step.c.plan_id == _ENDS["plan"])
+    return of_plan.order_by(step.c.position.desc(), step.c.object_id.desc()).limit(1)
 
 
 def _count(session: Session, page: _Page) -> tuple[dict[str, int], set[str]]:
@@ -111,10 +138,20 @@ def _count(session: Session, page: _Page) -> tuple[dict[str, int], set[str]]:
 
     Returns besides the first and the last of the stores in which they lie.
     """
+    locking, counting = _counting()
+    session.execute(locking, page.ends)
+    counts, stores = {"unchanged": 0}, set[str]()
+    for name, count, *ends in session.execute(counting, page.ends):
+        counts[name] = count
+        stores.update(end for end in ends if end is not None)
+    return counts, stores
+
+
+@cache
+def _counting() -> tuple[Select[int], Select[str, int, str, str]]:
     image, tag = SourceObject, ImageTag
-    of_page = select(PlanItem.object_id).where(page.items)
+    of_page = select(PlanItem.object_id).where(_OF_PAGE)
     locked = select(image.id).where(image.id.in_(of_page)).order_by(image.id).with_for_update(key_share=True)
-    session.execute(select(func.count()).select_from(locked.subquery()))
     what = case(
         (or_(image.id.is_(None), image.gone_at.is_not(None)), "left_gone"),
         (image.version_token != PlanItem.version_token, "left_changed"),
@@ -123,12 +160,8 @@ def _count(session: Session, page: _Page) -> tuple[dict[str, int], set[str]]:
     )
     columns = what, func.count(), func.min(image.bucket), func.max(image.bucket)
     rows = select(*columns).select_from(PlanItem).outerjoin(image, image.id == PlanItem.object_id)
-    grouped = rows.outerjoin(tag, tag.object_id == PlanItem.object_id).where(page.items).group_by(what)
-    counts, stores = {"unchanged": 0}, set[str]()
-    for name, count, *ends in session.execute(grouped):
-        counts[name] = count
-        stores.update(end for end in ends if end is not None)
-    return counts, stores
+    grouped = rows.outerjoin(tag, tag.object_id == PlanItem.object_id).where(_OF_PAGE).group_by(what)
+    return select(func.count()).select_from(locked.subquery()), grouped
 
 
 def _note_store(run: Run, stores: set[str]) -> None:
@@ -140,23 +173,28 @@ def _note_store(run: Run, stores: set[str]) -> None:
 
 def _queue(session: Session, run: Run, page: _Page) -> int:
     """Add an item for each unchanged image that has none open for this model; returns how many."""
+    of_run = {"model": run.model_version_id, "request": f"run:{run.id}", "run": run.id}
+    result = session.execute(_queueing(dialect_of(session)), page.ends | of_run)
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+@lru_cache(16)
+def _queueing(dialect: Dialect) -> Executable:
     items, image = table_of(WorkItem), SourceObject
     values: dict[str, Any] = {
         "object_id": image.id,
         "version_token": image.version_token,
-        "model_version_id": literal(run.model_version_id),
-        "request_id": literal(f"run:{run.id}"),
-        "run_id": literal(run.id),
+        "model_version_id": bindparam("model", type_=BigInteger()),
+        "request_id": bindparam("request", type_=Text()),
+        "run_id": bindparam("run", type_=BigInteger()),
         "bucket": image.bucket,
         "queue": literal("ops"),
         "priority": literal(PRIORITY),
         "state": literal("pending"),
-        "eligible_at": sql_now(session),
+        "eligible_at": sql_now(dialect),
     }
     by_people = exists().where(ImageTag.object_id == PlanItem.object_id, ImageTag.source == "human")
     unchanged = image.gone_at.is_(None), image.version_token == PlanItem.version_token, ~by_people
-    rows = select(*values.values()).join(PlanItem, PlanItem.object_id == image.id).where(page.items, *unchanged)
-    in_order = rows.order_by(PlanItem.position, PlanItem.object_id)
-    added = upsert(session, items).from_select(list(values), in_order).on_conflict_do_nothing()
-    result = session.execute(added.execution_options(preserve_rowcount=True))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    rows = select(*values.values()).join(PlanItem, PlanItem.object_id == image.id).where(_OF_PAGE, *unchanged)
+    added = upsert(dialect, items).from_select(list(values), rows.order_by(*_PLACE)).on_conflict_do_nothing()
+    return added.execution_options(preserve_rowcount=True)
