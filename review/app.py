@@ -57,7 +57,8 @@ def create_app(settings: Settings, sessions: Sessions) -> FastAPI:
     )
     for routes in (screens, objects, operations, watching, classify, truth):
         api.include_router(routes.router)
-    for router in (api, images.router, health.router, *(page.router for page in _PAGES)):
+    # Pictures are asked for most, and routes are tried in turn.
+    for router in (images.router, api, health.router, *(page.router for page in _PAGES)):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), "static")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Dialect, Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -82,7 +83,7 @@ def add_token(session: Session, user_id: int, scopes: Sequence[str], days: float
 def by_token(session: Session, secret: str) -> Person | None:
     """Return for whom a token acts; None if it has ended, or its user is disabled."""
     row = session.execute(_tokens(dialect_of(session)), {"hash": _hash(secret)}).one_or_none()
-    return row and Person(row.id, row.name, row.role, frozenset(row.scopes.split()))
+    return None if row is None else Person(row.id, row.name, row.role, frozenset(row.scopes.split()))
 
 
 def begin_login(session: Session, limits: Mapping[str, int]) -> float:
@@ -126,24 +127,26 @@ def _issue(session: Session, user_id: int, purpose: str, valid_s: float, agent: 
 
 
 @lru_cache(_KEPT)
-def _tokens(dialect: Dialect) -> Select[int, str, str, str]:
-    """Select whose living token has a hash. Each request asks so: the statement is built once."""
-    alive = ApiToken.expires_at > sql_now(dialect), User.disabled_at.is_(None)
-    users = select(User.id, User.name, User.role, ApiToken.scopes).join(ApiToken, ApiToken.user_id == User.id)
-    return users.where(ApiToken.token_hash == bindparam("hash"), *alive)
+def _tokens(dialect: Dialect) -> Select[*tuple[Any, ...]]:
+    """Select whose living token has a hash. Each request asks so: built once, and of tables, which need no ORM."""
+    user, token = table_of(User).c, table_of(ApiToken).c
+    alive = token.expires_at > sql_now(dialect), user.disabled_at.is_(None)
+    users = select(user.id, user.name, user.role, token.scopes).where(token.user_id == user.id)
+    return users.where(token.token_hash == bindparam("hash"), *alive)
 
 
 @lru_cache(_KEPT)
-def _logins(dialect: Dialect, purpose: str) -> Select[int, str, str]:
+def _logins(dialect: Dialect, purpose: str) -> Select[*tuple[Any, ...]]:
     """Select whose living session, or link, has a hash."""
-    alive = UserSession.purpose == purpose, UserSession.expires_at > sql_now(dialect), User.disabled_at.is_(None)
-    users = select(User.id, User.name, User.role).join(UserSession, UserSession.user_id == User.id)
-    return users.where(UserSession.token_hash == bindparam("hash"), *alive)
+    user, login = table_of(User).c, table_of(UserSession).c
+    alive = login.purpose == purpose, login.expires_at > sql_now(dialect), user.disabled_at.is_(None)
+    users = select(user.id, user.name, user.role).where(login.user_id == user.id)
+    return users.where(login.token_hash == bindparam("hash"), *alive)
 
 
 def _person(session: Session, purpose: str, secret: str) -> Person | None:
     row = session.execute(_logins(dialect_of(session), purpose), {"hash": _hash(secret)}).one_or_none()
-    return row and Person(row.id, row.name, row.role)
+    return None if row is None else Person(row.id, row.name, row.role)
 
 
 def _hash(secret: str) -> str:

@@ -22,6 +22,7 @@ from db.schema import (
     User,
     WorkItem,
 )
+from db.schema.columns import table_of
 
 
 class NoSuchImage(CatalogueError):
@@ -81,9 +82,9 @@ def stored(session: Session, object_id: int) -> tuple[str, str, str]:
 
 
 @cache
-def _stored() -> Select[str, str, str]:
-    """Select where an image is. Each picture asks so: the statement is built once."""
-    image = SourceObject
+def _stored() -> Select[*tuple[Any, ...]]:
+    """Select where an image is. Each picture asks so: built once, and of a table, which needs no ORM."""
+    image = table_of(SourceObject).c
     statement = select(image.bucket, image.key, image.version_token)
     return statement.where(image.id == bindparam("id"), image.gone_at.is_(None))
 
