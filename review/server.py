@@ -24,8 +24,8 @@ from worker import WorkerError
 from worker.settings import Settings
 
 FIRST_ADMIN = "admin"
-CONNECTIONS = 10
-"""To the database, at once; requests are short, and those of 20 reviewers share them."""
+CONNECTIONS = 20
+"""To the database, at once: as many reviewers may wait for a lock, and the others are not held up by them."""
 _TURN_S = 0.0005
 """How long a thread computes while others wait to go on; Python's 5 ms come at each answer of the database."""
 _WARM_AFTER_S = 0.5
