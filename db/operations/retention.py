@@ -25,6 +25,7 @@ from db.schema import (
     PlanChange,
     PlanItem,
     Retention,
+    ReviewClaim,
     ReviewScreen,
     Run,
     SourceObject,
@@ -116,9 +117,11 @@ def remove_plans(session: Session, before: datetime, after: int) -> Removed:
 
 def remove_leftovers(session: Session, before: datetime, after: int) -> Removed:  # noqa: ARG001 -- as the others
     """Remove old notices of nights, screens without a trace, sessions and counted logins, up to STEP of each."""
+    claimed = exists().where(ReviewClaim.screen_id == ReviewScreen.id)
+    traceless = ~_referred_to(ReviewScreen), ~claimed
     old: tuple[tuple[type[Base], Any, ColumnElement[bool]], ...] = (
         (NightNotice, (NightNotice.night, NightNotice.notice), NightNotice.at < before),
-        (ReviewScreen, (ReviewScreen.id,), and_(ReviewScreen.expires_at < before, ~_referred_to(ReviewScreen))),
+        (ReviewScreen, (ReviewScreen.id,), and_(ReviewScreen.expires_at < before, *traceless)),
         (UserSession, (UserSession.id,), UserSession.expires_at < before),
         (LoginThrottle, (LoginThrottle.subject,), LoginThrottle.last_at < before),
     )
@@ -191,7 +194,7 @@ def _note(session: Session, of: str, before: datetime) -> None:
 
 
 def _referred_to(row: type[Base]) -> ColumnElement[bool]:
-    """Match rows that any other table refers to."""
+    """Match rows that any other table refers to, by a foreign key."""
     table = table_of(row)
     keys = [key for other in Base.metadata.tables.values() for key in other.foreign_keys if key.column.table is table]
     return or_(~true(), *(exists().where(key.parent == key.column) for key in keys))

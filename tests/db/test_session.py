@@ -83,6 +83,7 @@ def test_a_connection_that_lives_is_asked_only_after_a_long_rest(
 
 
 def test_whoever_only_reads_begins_no_transaction(postgres_engine: Engine) -> None:
+    postgres_engine.dispose()  # so that both have the one connection
     with reading(sessions_of(postgres_engine)) as session:
         session.execute(text("SELECT 1"))
         driver = session.connection().connection.dbapi_connection
@@ -91,6 +92,7 @@ def test_whoever_only_reads_begins_no_transaction(postgres_engine: Engine) -> No
 
     with sessions_of(postgres_engine).begin() as session:  # which has the same connection, and its own way again
         session.execute(text("SELECT 1"))
+        assert session.connection().connection.dbapi_connection is driver
         assert driver.info.transaction_status == TransactionStatus.INTRANS
 
 

@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import expect
 
 from review.server import listen
 from tests.review.clients import Review
@@ -16,12 +17,27 @@ from tests.review.clients import Review
 expect.set_options(timeout=60_000)  # nobody knows how slow a machine is
 
 
+class Busy:
+    """An application that knows at how many requests it is. A browser does not always tell of those a page has left."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.requests = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.requests += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.requests -= 1
+
+
 @contextmanager
-def serving(review: Review) -> Iterator[str]:
+def serving(review: Review, busy: Busy | None = None) -> Iterator[str]:
     """Serve an application on a port of this machine; gives its address."""
     listening = listen("127.0.0.1", 0)
-    app = review.client.app
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))  # type: ignore[arg-type]
+    app: Any = busy or review.client.app
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
@@ -38,19 +54,3 @@ def until(what: Callable[[], object], wanted: object) -> None:
     while what() != wanted and time.monotonic() < deadline:
         time.sleep(0.05)
     assert what() == wanted
-
-
-def unanswered(page: Page) -> set[Request]:
-    """Return the requests of a page that have no answer yet, from now on."""
-    asked: set[Request] = set()
-
-    def begin(request: Request) -> None:
-        asked.add(request)
-
-    def end(request: Request) -> None:
-        asked.discard(request)
-
-    page.on("request", begin)
-    page.on("requestfinished", end)
-    page.on("requestfailed", end)
-    return asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
@@ -25,6 +26,8 @@ EXAMPLES = 3
 """Of each operation, valid and not."""
 
 
+# What else runs in this process, as a thread of the test before, may draw from `random` while a case is made.
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")
 def test_whatever_is_sent_the_answer_is_one_that_the_document_describes(review_on_both: Review) -> None:
     app: Any = review_on_both.client.app
     document = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)

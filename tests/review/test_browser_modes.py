@@ -11,7 +11,7 @@ from typing import Literal
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, Request, expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from db.operations import plan_changes, plans
 from db.operations.plan_changes import Change
@@ -19,7 +19,7 @@ from db.operations.selection import Selection
 from db.schema import ModelVersion
 from db.session import connect
 from stack.chromium import CHROMIUM, FLAGS
-from tests.review.browsing import serving, unanswered, until
+from tests.review.browsing import Busy, serving, until
 from tests.review.clients import PASSWORD, Review
 from tests.review.conftest import a_review
 
@@ -37,13 +37,12 @@ class Desk:
     review: Review
     page: Page
     names: list[str]
-    asked: set[Request]
-    """The requests that have no answer yet."""
+    busy: Busy
 
     def open(self, view: str) -> None:
         """Give everything back, also what the page still asks for, and open a view."""
-        until(lambda: self.page.evaluate("0") or len(self.asked), 0)
         self.page.goto("/account")
+        until(lambda: self.page.evaluate("0") or self.busy.requests, 0)
         self.review.catalogue.sql("DELETE FROM review_claim")
         self.page.goto(f"/screen?{view}")
         expect(self.page.locator("#question")).not_to_contain_text("…")
@@ -79,7 +78,8 @@ def desk(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, passwo
     engine = connect(f"sqlite:///{folder / 'catalogue.db'}")
     faults: list[str] = []
     for review in a_review(engine, folder, password_hash, images=48):
-        with serving(review) as address, sync_playwright() as playwright:
+        busy = Busy(review.client.app)
+        with serving(review, busy) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             page = browser.new_page(base_url=address, has_touch=True)
             page.add_init_script(QUICKER)
@@ -91,7 +91,7 @@ def desk(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, passwo
             page.fill("[name=password]", PASSWORD)
             page.click("button.main")
             names = review.client.app.state.parts.categories.names()  # type: ignore[attr-defined]
-            yield Desk(review, page, names, unanswered(page))
+            yield Desk(review, page, names, busy)
             browser.close()
     engine.dispose()
     assert faults == []
