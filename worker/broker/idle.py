@@ -17,7 +17,7 @@ from worker.tagging import Outcome, Tagger
 
 log = structlog.get_logger()
 
-LOOK_S = (15.0, 30.0)
+LOOK_S = (10.0, 20.0)
 """The least and the most seconds between two looks of an idle child."""
 STOP_S = 30.0
 
