@@ -33,7 +33,7 @@ from db.schema.work import SEVERAL
 from db.session import dialect_of, sql_now, upsert
 
 PRIORITY = 10
-STEP = 400
+STEP = 1000
 """Images of a step; whoever decides about one of them meanwhile waits until the step is committed."""
 LEFT_OUT = ("left_gone", "left_changed", "left_decided", "left_waiting", "left_new")
 """Counts of a run: what of its plan is gone, overwritten, decided by people or waits anyway; and what came since."""
