@@ -51,6 +51,6 @@ def serving(review: Review, busy: Busy | None = None) -> Iterator[str]:
 def until(what: Callable[[], object], wanted: object) -> None:
     """Wait until something is as wanted."""
     deadline = time.monotonic() + 60
-    while what() != wanted and time.monotonic() < deadline:
+    while (found := what()) != wanted and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert what() == wanted
+    assert found == wanted
