@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from db import runs
 from db.operations import plans, reprocess, undo
 from db.operations.selection import Part, Selection
-from db.session import engine_of, in_transaction
+from db.session import in_transaction
 from tests.db.catalogues import Catalogue
+from tests.db.costs import counted
 from tests.db.operations.planning import AMINA, make, reread
 
 OF_PLAN = 1
@@ -27,25 +25,9 @@ again.
 """
 
 
-@contextmanager
-def counted(catalogue: Catalogue) -> Iterator[list[str]]:
-    """Note the statements that are sent meanwhile; none of them is sent once for each row."""
-    sent: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, ___: Any, ____: Any, executemany: bool) -> None:
-        assert not executemany, statement
-        sent.extend([statement] if not statement.startswith("BEGIN") else [])
-
-    event.listen(engine_of(catalogue.sessions), "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(engine_of(catalogue.sessions), "before_cursor_execute", note)
-
-
 def statements(catalogue: Catalogue, step: Callable[[Session], object]) -> int:
     """Do one step in a transaction; returns how many statements it sent."""
-    with counted(catalogue) as sent:
+    with counted(catalogue, row_by_row=False) as sent:
         in_transaction(catalogue.sessions, step)
     return len(sent)
 

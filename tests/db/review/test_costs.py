@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event, select, text
@@ -13,6 +11,7 @@ from db.review.filters import Filters
 from db.review.truth import sittings
 from db.session import engine_of, sql_now
 from tests.db.catalogues import Catalogue
+from tests.db.costs import counted, nodes
 from tests.db.review.reviewing import a_reviewer, claim, decide, flagged, given
 
 OF_CLAIM = 3
@@ -32,21 +31,6 @@ FILL = (
     "ANALYZE",
     "UPDATE review_claim SET expires_at = now() + interval '1 hour'",
 )
-
-
-@contextmanager
-def counted(catalogue: Catalogue) -> Iterator[list[str]]:
-    """Note the statements that are sent meanwhile."""
-    sent: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        sent.extend([statement] if not statement.startswith("BEGIN") else [])
-
-    event.listen(engine_of(catalogue.sessions), "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(engine_of(catalogue.sessions), "before_cursor_execute", note)
 
 
 def test_a_screen_of_any_size_is_claimed_by_three_statements(catalogue: Catalogue) -> None:
@@ -139,14 +123,8 @@ def test_an_image_that_others_hold_is_passed_over_without_a_look_at_all_claims(p
     (picking,) = [given for given in sent if "INTO review_claim" in given[0]]
     with postgres_catalogue.sessions() as session:
         explained = session.connection().exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {picking[0]}", picking[1])
-        compared = sum(_removed(node) for node in _nodes(explained.scalar_one()[0]["Plan"]))
+        compared = sum(_removed(node) for node in nodes(explained.scalar_one()[0]["Plan"]))
     assert compared < 10 * HELD
-
-
-def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield node
-    for below in node.get("Plans", ()):
-        yield from _nodes(below)
 
 
 def _removed(node: dict[str, Any]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from db.review.decisions import Reviewer
 from db.review.filters import Filters, Place
 from db.session import engine_of
 from tests.db.catalogues import Catalogue
+from tests.db.costs import nodes
 from tests.db.review.reviewing import a_reviewer, claim, decide, flagged, given
 
 MANY, LIMIT = 1500, 3
@@ -54,7 +54,7 @@ def rows_read(catalogue: Catalogue, reviewer: Reviewer, filters: Filters) -> tup
     (claiming,) = [seen for seen in sent if "INTO review_claim" in seen[0]]
     with catalogue.sessions() as session:
         explained = session.connection().exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {claiming[0]}", claiming[1])
-        read = sum(_read(node) for node in _nodes(explained.scalar_one()[0]["Plan"]))
+        read = sum(_read(node) for node in nodes(explained.scalar_one()[0]["Plan"]))
         session.rollback()
     return [item.object_id for item in screen.items] if screen else [], read
 
@@ -123,12 +123,6 @@ def test_the_front_of_a_screen_is_its_first_image_in_the_order_of_the_walk(catal
     for other in (Filters(age="day"), Filters(plan="P-1"), Filters(run=1, unflagged=True)):
         assert other.front(screen.items) is None
     assert Filters().front([]) is None
-
-
-def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield node
-    for below in node.get("Plans", ()):
-        yield from _nodes(below)
 
 
 def _read(node: dict[str, Any]) -> float:
